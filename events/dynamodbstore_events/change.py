@@ -1,0 +1,23 @@
+"""What every driver of the projections speaks: an entity's item has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeEvent:
+    """One item of the table was written or removed.
+
+    ``pk`` and ``sk`` are the item's key. ``old`` is the item as it was before, where the engine
+    tells it for nothing (a hint only: a projection reads the canonical items as they are now).
+    ``removed`` is true when the item has gone, ``expired`` when its time to live removed it.
+    """
+
+    pk: str
+    sk: str
+    old: Mapping[str, Any] | None = None
+    removed: bool = False
+    expired: bool = False

@@ -1,0 +1,190 @@
+"""The item table: every partition key and sort key, in one place.
+
+=========================  ============================  =====================================
+entity                     PK                            SK
+=========================  ============================  =====================================
+experiment                 ``EXP#<id>``                  ``META``
+experiment tag             ``EXP#<id>``                  ``TAG#<key>``
+dataset header             ``EXP#<id>``                  ``DATASET#<hash>``
+dataset use in a context   ``EXP#<id>``                  ``DATASET#<hash>#CTX#<context>``
+dataset body               ``DATASET#<hash>``            ``BODY#<generation>#<n>``
+run                        ``RUN#<id>``                  ``META``
+run tag, param             ``RUN#<id>``                  ``TAG#<key>``, ``PARAM#<key>``
+latest metric, open chunk  ``RUN#<id>``                  ``METRIC#<key>``
+dataset input              ``RUN#<id>``                  ``INPUT#DATASET#<hash>``
+model input, output        ``RUN#<id>``                  ``INPUT#MODEL#<id>``, ``OUTPUT#<id>``
+model with metrics of run  ``RUN#<id>``                  ``MODEL#<model id>``
+sealed metric history      ``HIST#<run id>``             ``<key>#<chunk>``
+batch of metric history    ``HIST#<run id>``             ``<key>#B#<first step>#<digest>``
+out-of-order point         ``HIST#<run id>``             ``<key>#P#<step>#<time>#<value>``
+logged model               ``LM#<id>``                   ``META``
+model tag, param           ``LM#<id>``                   ``TAG#<key>``, ``PARAM#<key>``
+model metric               ``LM#<id>``                   ``METRIC#<key>#<time>#<step>#<run>``
+name claim                 ``NAME#<ws>#<kind>#<name>``   ``NAME``
+configuration              ``CONFIG``                    ``<name>``
+=========================  ============================  =====================================
+
+A key part holds no ``#``: it is percent-escaped, and hashed where it is too long for DynamoDB
+(PK 2,048 bytes, SK 1,024 bytes); an item under a hashed part keeps the real name in ``k``.
+A value too large for one item goes on under ``<SK>#+<generation>#<n>``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+META: Final = "META"
+CONFIG: Final = "CONFIG"
+NAME: Final = "NAME"
+
+GSI1: Final = "GSI1"
+GSI2: Final = "GSI2"
+
+DELETED_RUNS: Final = "DELETED#RUNS"
+DELETED_MODELS: Final = "DELETED#MODELS"
+
+_MAX_PART_BYTES: Final = 900
+_HASH_MARK: Final = "%~"
+_TIME_ORIGIN: Final = 2**63 - 1
+
+Key = tuple[str, str]
+
+
+def part(text: str) -> str:
+    """Return ``text`` as a key part: without ``#``, at most 900 bytes of UTF-8.
+
+    Longer text becomes a hash; ``is_hashed`` tells, and the item must then keep the text itself.
+    """
+    escaped = text.replace("%", "%25").replace("#", "%23") if "%" in text or "#" in text else text
+    if len(escaped) * 4 <= _MAX_PART_BYTES:
+        return escaped
+    if len(escaped.encode("utf-8", "surrogatepass")) <= _MAX_PART_BYTES:
+        return escaped
+    return _HASH_MARK + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def unpart(escaped: str) -> str:
+    """The inverse of ``part`` for a part that is not hashed."""
+    if "%" not in escaped:
+        return escaped
+    return escaped.replace("%23", "#").replace("%25", "%")
+
+
+def is_hashed(escaped: str) -> bool:
+    """Whether ``part`` had to replace the text by its hash."""
+    return escaped.startswith(_HASH_MARK)
+
+
+# Partition keys
+
+
+def experiment_pk(experiment_id: str) -> str:
+    return f"EXP#{experiment_id}"
+
+
+def run_pk(run_id: str) -> str:
+    return f"RUN#{part(run_id)}"
+
+
+def history_pk(run_id: str) -> str:
+    return f"HIST#{part(run_id)}"
+
+
+def model_pk(model_id: str) -> str:
+    return f"LM#{part(model_id)}"
+
+
+def dataset_pk(dataset_hash: str) -> str:
+    return f"DATASET#{dataset_hash}"
+
+
+def name_pk(workspace: str, kind: str, name: str) -> str:
+    """The claim of ``name`` among the entities of one kind (``EXP``, ``RM``) in a workspace."""
+    return f"NAME#{workspace}#{kind}#{_claimed(name)}"
+
+
+def _claimed(name: str) -> str:
+    # Names have up to 500 characters of 4 bytes, which fits a partition key beside its prefix.
+    return part(name)
+
+
+# Sort keys
+
+
+def tag_sk(key: str) -> str:
+    return f"TAG#{part(key)}"
+
+
+def param_sk(key: str) -> str:
+    return f"PARAM#{part(key)}"
+
+
+def metric_sk(key: str) -> str:
+    return f"METRIC#{part(key)}"
+
+
+def dataset_sk(dataset_hash: str) -> str:
+    return f"DATASET#{dataset_hash}"
+
+
+def dataset_context_sk(dataset_hash: str, context: str) -> str:
+    return f"DATASET#{dataset_hash}#CTX#{part(context)}"
+
+
+def dataset_input_sk(dataset_hash: str) -> str:
+    return f"INPUT#DATASET#{dataset_hash}"
+
+
+def model_input_sk(model_id: str) -> str:
+    return f"INPUT#MODEL#{part(model_id)}"
+
+
+def model_output_sk(model_id: str) -> str:
+    return f"OUTPUT#{part(model_id)}"
+
+
+def model_metrics_marker_sk(model_id: str) -> str:
+    return f"MODEL#{part(model_id)}"
+
+
+def dataset_hash(experiment_id: str, name: str, digest: str) -> str:
+    """The identity of a dataset: 32 hex digits of its experiment, name and digest."""
+    identity = "\0".join((experiment_id, name, digest))
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+# Listings (GSI1) and lookups (GSI2)
+
+
+def experiments_listing(workspace: str) -> str:
+    return f"EXPERIMENTS#{workspace}"
+
+
+def runs_listing(experiment_id: str, shard: int) -> str:
+    return f"EXP#{experiment_id}#RUNS#{shard}"
+
+
+def models_listing(experiment_id: str) -> str:
+    return f"EXP#{experiment_id}#MODELS"
+
+
+def newest_first(time_ms: int, entity_id: str) -> str:
+    """A sort key that puts the latest time first and breaks ties by the id, ascending."""
+    return f"{_TIME_ORIGIN - time_ms:020d}#{entity_id}"
+
+
+def parse_newest_first(sort_key: str) -> tuple[int, str]:
+    """The inverse of ``newest_first``: (time in ms, entity id)."""
+    inverted, _, entity_id = sort_key.partition("#")
+    return _TIME_ORIGIN - int(inverted), entity_id
+
+
+def oldest_first(time_ms: int, entity_id: str) -> str:
+    """A sort key that puts the earliest (non-negative) time first."""
+    return f"{time_ms:020d}#{entity_id}"
+
+
+def padded_id(numeric_id: str) -> str:
+    """A numeric id so that text order is number order (19 digits hold any 64-bit id)."""
+    return numeric_id.zfill(19)

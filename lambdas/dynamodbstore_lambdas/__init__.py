@@ -1,0 +1,1 @@
+"""Stream handlers for AWS Lambda; they arrive with the projections."""

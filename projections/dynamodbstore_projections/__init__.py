@@ -1,0 +1,1 @@
+"""Projections of the canonical items; they arrive with the stream processors."""

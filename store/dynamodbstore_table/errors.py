@@ -1,0 +1,58 @@
+"""What a table may refuse, the same on every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class TableError(Exception):
+    """The base of everything that an adapter raises."""
+
+
+class ConditionFailed(TableError):
+    """A condition did not hold; nothing of the write was done.
+
+    ``failures`` maps the position of each op that failed to the item as it was (None: no item).
+    """
+
+    def __init__(self, failures: Mapping[int, Mapping[str, Any] | None]) -> None:
+        super().__init__(f"the condition of op {', '.join(map(str, sorted(failures)))} failed")
+        self.failures = dict(failures)
+
+    @property
+    def item(self) -> Mapping[str, Any] | None:
+        """The item that the first failed condition met."""
+        return self.failures[min(self.failures)]
+
+
+class TransactionConflict(TableError):
+    """Another transaction held the same items for longer than the retries lasted."""
+
+
+class Throttled(TableError):
+    """The engine refused for lack of capacity for longer than the retries lasted."""
+
+
+class ItemTooLarge(TableError):
+    """An item would pass 400 KB."""
+
+
+class TableMissing(TableError):
+    """There is no such table."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no table {name!r}")
+        self.name = name
+
+
+class TableUnavailable(TableError):
+    """The engine can't be reached, or it denies access; the message says which and what to do."""
+
+
+class InvalidOps(TableError, ValueError):
+    """The caller broke a rule of the port (too many ops, a key twice, a float value)."""
+
+    def __init__(self, message: str, ops: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.ops = tuple(ops)

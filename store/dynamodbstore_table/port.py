@@ -1,0 +1,244 @@
+"""The Table port: what the store, the projections and the replay ask of an engine.
+
+Items are plain dicts of ``str``, ``int`` (up to 38 digits), ``bytes``, ``bool``, ``None``, lists
+and dicts of them; every item has the text attributes ``PK`` and ``SK``, and may have ``gsi1pk`` and
+``gsi1sk``, ``gsi2pk`` and ``gsi2sk`` (which put it into the index), and ``ttl`` (Unix seconds).
+Floats are refused: a DynamoDB number is not an IEEE double. An item past its ``ttl`` counts as
+absent everywhere, in reads and in conditions, before the engine removes it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_events.keys import Key
+
+from dynamodbstore_table.conditions import Condition
+
+Item: TypeAlias = dict[str, Any]
+Index: TypeAlias = Literal["GSI1", "GSI2"]
+
+MAX_ITEM_BYTES = 400 * 1024
+MAX_PAGE_BYTES = 1024 * 1024
+MAX_OPS = 100
+
+_LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write the whole item in place of what was there."""
+
+    item: Item
+    condition: Condition | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.item["PK"], self.item["SK"]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change attributes of an item, creating it if it is missing.
+
+    ``set`` replaces values, ``remove`` drops attributes, ``add`` adds to numbers (a missing one
+    counts as 0), ``append`` extends lists (a missing one counts as empty).
+    """
+
+    key: Key
+    set: Mapping[str, Any] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    add: Mapping[str, int] = field(default_factory=dict)
+    append: Mapping[str, list[Any]] = field(default_factory=dict)
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove an item; removing what is not there is no error."""
+
+    key: Key
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Write nothing, but let the whole write fail unless the condition holds."""
+
+    key: Key
+    condition: Condition
+
+
+Op: TypeAlias = Put | Update | Delete | Check
+
+
+@dataclass(frozen=True, slots=True)
+class SortRange:
+    """The sort keys from ``low`` to ``high``, both included; None leaves that end open."""
+
+    low: str | None = None
+    high: str | None = None
+
+
+EVERY = SortRange()
+
+
+def begins_with(prefix: str) -> SortRange:
+    """The sort keys that begin with the prefix."""
+    return SortRange(prefix, prefix + _LAST)
+
+
+def after(sort_key: str, high: str | None = None) -> SortRange:
+    """The sort keys behind ``sort_key``, itself excluded, up to ``high``."""
+    return SortRange(sort_key + "\0", high)
+
+
+Start: TypeAlias = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some items of a listing in order, and where the next page starts (None: that was all)."""
+
+    items: list[Item]
+    next: Start | None
+
+
+Observer: TypeAlias = Callable[["Table", Sequence[ChangeEvent]], None]
+"""Is handed what was written: on the embedded engine inside the write's own transaction (what it
+writes commits or fails with it), on DynamoDB after the write. It is not called for its own writes."""
+
+
+class Table(ABC):
+    """One table, safe for use by many threads. Every method may raise a ``TableError``."""
+
+    remote: ClassVar[bool]
+    """Whether a request crosses a network, so that what was read is worth remembering."""
+
+    @abstractmethod
+    def get(
+        self, key: Key, *, consistent: bool = True, attributes: Sequence[str] | None = None
+    ) -> Item | None:
+        """The item, or None. ``attributes`` names the only attributes that are wanted."""
+
+    @abstractmethod
+    def batch_get(
+        self,
+        keys: Iterable[Key],
+        *,
+        consistent: bool = True,
+        attributes: Sequence[str] | None = None,
+    ) -> dict[Key, Item]:
+        """Those of the items that exist: any number of keys, 100 a request, in parallel.
+
+        ``attributes``, here and elsewhere, should name PK and SK too if they are wanted
+        (``batch_get`` itself adds them).
+        """
+
+    @abstractmethod
+    def query(
+        self,
+        pk: str,
+        *,
+        index: Index | None = None,
+        sk: SortRange = EVERY,
+        filter: Condition | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+        start: Start | None = None,
+        consistent: bool = True,
+        attributes: Sequence[str] | None = None,
+    ) -> Page:
+        """A page of one partition's items (of an index's, with ``index``), in sort key order.
+
+        ``filter`` drops items after they are read. ``limit`` bounds the items returned, after the
+        filter; without it a page ends at 1 MB read. An index is always read eventually consistent;
+        ``GSI2`` holds keys only (``PK``, ``SK``, ``gsi2pk``, ``gsi2sk``).
+        """
+
+    @abstractmethod
+    def partitions(
+        self,
+        pks: Iterable[str],
+        *,
+        sk: SortRange = EVERY,
+        consistent: bool = True,
+        attributes: Sequence[str] | None = None,
+    ) -> dict[str, list[Item]]:
+        """Every item of many partitions, in sort key order, all pages followed, in parallel.
+
+        A partition without items is an empty list.
+        """
+
+    @abstractmethod
+    def write(self, *ops: Op) -> list[ChangeEvent]:
+        """Do all of the ops (1 to 100, no key twice) or none; one op is one plain request.
+
+        Raises ``ConditionFailed`` with the items that the failed conditions met.
+        """
+
+    @abstractmethod
+    def bulk(self, ops: Iterable[Put | Update | Delete]) -> list[ChangeEvent]:
+        """Do any number of ops, each for itself, in no order, in parallel, retrying what throttles.
+
+        Only updates may carry conditions; those that fail are raised together as
+        ``ConditionFailed`` (positions as in ``ops``) when everything else has been done.
+        """
+
+    @abstractmethod
+    def scan(self, segment: int = 0, segments: int = 1, start: Start | None = None) -> Page:
+        """A page of the whole table, of one of ``segments`` disjoint parts of it, in no order."""
+
+    @abstractmethod
+    def sweep_expired(self, limit: int = 1000) -> list[ChangeEvent]:
+        """Remove items past their ``ttl`` and hand their removal events to the observer.
+
+        On DynamoDB the service does it, and this returns nothing.
+        """
+
+    @abstractmethod
+    def create(self) -> None:
+        """Create the table if it is missing, and wait until it can be used."""
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether the table is there."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections; the table can't be used afterwards."""
+
+    def query_all(
+        self,
+        pk: str,
+        *,
+        index: Index | None = None,
+        sk: SortRange = EVERY,
+        filter: Condition | None = None,
+        reverse: bool = False,
+        consistent: bool = True,
+        attributes: Sequence[str] | None = None,
+        page_size: int | None = None,
+    ) -> Iterator[Item]:
+        """Every item of a listing, reading pages (of ``page_size`` items) as they are needed."""
+        start: Start | None = None
+        while True:
+            page = self.query(
+                pk,
+                index=index,
+                sk=sk,
+                filter=filter,
+                reverse=reverse,
+                limit=page_size,
+                start=start,
+                consistent=consistent,
+                attributes=attributes,
+            )
+            yield from page.items
+            if page.next is None:
+                return
+            start = page.next

@@ -1,0 +1,1 @@
+"""MLflow's tracking backend on DynamoDB."""

@@ -1,0 +1,1 @@
+"""The tracking store, one file for each entity."""

@@ -1,0 +1,1 @@
+"""Search: plans are values, execution reads as little as the plan allows."""
