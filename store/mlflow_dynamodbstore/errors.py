@@ -1,0 +1,65 @@
+"""The table's errors as MLflow's: a user of the store never sees an engine's exception."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from dynamodbstore_table.errors import (
+    InvalidOps,
+    ItemTooLarge,
+    TableError,
+    TableMissing,
+    TableUnavailable,
+    Throttled,
+    TransactionConflict,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    INTERNAL_ERROR,
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_DOES_NOT_EXIST,
+    TEMPORARILY_UNAVAILABLE,
+)
+
+_C = TypeVar("_C", bound=type)
+
+
+def as_mlflow_error(error: TableError) -> MlflowException:
+    """The MLflow exception that says what a table's error means to a user."""
+    if isinstance(error, TableMissing):
+        return MlflowException(f"The store's table is missing: {error}.", RESOURCE_DOES_NOT_EXIST)
+    if isinstance(error, ItemTooLarge | InvalidOps):
+        return MlflowException(f"The value can't be stored: {error}.", INVALID_PARAMETER_VALUE)
+    if isinstance(error, Throttled | TransactionConflict | TableUnavailable):
+        return MlflowException(
+            f"The store's table can't serve this now: {error}.", TEMPORARILY_UNAVAILABLE
+        )
+    return MlflowException(f"The store's table refused: {error}.", INTERNAL_ERROR)
+
+
+def translated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let ``function`` raise MLflow's errors in place of the table's."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TableError as error:
+            raise as_mlflow_error(error) from error
+
+    return call
+
+
+def translate_public_methods(cls: _C) -> _C:
+    """Class decorator: every method of ours that MLflow calls raises MLflow's errors."""
+    for name in dir(cls):
+        if name.startswith("__"):
+            continue
+        member = inspect.getattr_static(cls, name)
+        ours = getattr(member, "__module__", "").startswith("mlflow_dynamodbstore")
+        if inspect.isfunction(member) and ours:
+            setattr(cls, name, translated(member))
+    return cls

@@ -1,0 +1,43 @@
+"""From a location to a table that can be used."""
+
+from __future__ import annotations
+
+from dynamodbstore_table.port import Table
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+
+from mlflow_dynamodbstore.location import (
+    EndpointLocation,
+    FileLocation,
+    Location,
+    RegionLocation,
+)
+
+
+def open_table(location: Location) -> Table:
+    """The table at a location; no request is made yet."""
+    if isinstance(location, FileLocation):
+        from dynamodbstore_table.sqlite import SqliteTable
+
+        return SqliteTable(location.path, durability=location.durability)
+    from dynamodbstore_table.dynamodb import DynamoDBTable
+
+    if isinstance(location, EndpointLocation):
+        return DynamoDBTable(location.table, endpoint_url=location.endpoint_url)
+    return DynamoDBTable(location.table, region=location.region)
+
+
+def create_missing(table: Table, location: Location) -> None:
+    """Create the table of a local endpoint or file; a region's is the operator's to create.
+
+    Raises ``RESOURCE_DOES_NOT_EXIST`` with the commands to run for a region.
+    """
+    if isinstance(location, RegionLocation):
+        raise MlflowException(
+            f"There is no DynamoDB table {location.table!r} in region {location.region!r}. Create "
+            "it, and the functions that keep its projections, with 'sam deploy --guided', or the "
+            "table alone with 'mlflow-dynamodbstore create-table --table "
+            f"{location.table} --region {location.region}'.",
+            error_code=RESOURCE_DOES_NOT_EXIST,
+        )
+    table.create()

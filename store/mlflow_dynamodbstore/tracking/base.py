@@ -1,0 +1,27 @@
+"""What every part of the tracking store stands on: the table, and who is alive in it."""
+
+from __future__ import annotations
+
+from dynamodbstore_table.port import Table
+from mlflow.store.tracking.abstract_store import AbstractStore
+from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
+
+from mlflow_dynamodbstore.tracking.lifecycle import Experiments, Runs
+
+
+class TrackingBase(AbstractStore):
+    """The state that the parts of the tracking store share.
+
+    ``artifact_root_uri`` is where experiments without a location of their own keep artifacts.
+    """
+
+    def __init__(self, table: Table, artifact_root_uri: str) -> None:
+        super().__init__()
+        self.artifact_root_uri = artifact_root_uri
+        self._table = table
+        self._experiments = Experiments(table)
+        self._runs = Runs(table, self._experiments)
+
+    def _workspace(self) -> str:
+        """The workspace that names are claimed and listed in."""
+        return DEFAULT_WORKSPACE_NAME

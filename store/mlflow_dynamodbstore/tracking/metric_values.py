@@ -1,0 +1,38 @@
+"""Metric values as bytes, and the rules of MLflow's SQL store for what is not a plain number.
+
+A value is kept as 8 bytes whose order is the order of the numbers (the IEEE-754 bits with the
+sign folded in), so that a condition can compare it. The SQL store keeps NaN as 0 with a mark, and
+±Infinity as ±1.7976931348623157e308; -0.0 is 0.0 to it.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+
+_SIGN = 1 << 63
+_ALL = (1 << 64) - 1
+_DOUBLE = struct.Struct(">d")
+_LARGEST = 1.7976931348623157e308
+
+
+def stored(value: float) -> tuple[float, bool]:
+    """The number that is kept for ``value``, and whether it stands for NaN."""
+    if math.isnan(value):
+        return 0.0, True
+    if math.isinf(value):
+        return (_LARGEST if value > 0 else -_LARGEST), False
+    return float(value) + 0.0, False
+
+
+def encode(number: float) -> bytes:
+    """A finite number as 8 bytes in number order."""
+    bits = int.from_bytes(_DOUBLE.pack(number), "big")
+    return (bits ^ (_ALL if bits & _SIGN else _SIGN)).to_bytes(8, "big")
+
+
+def decode(data: bytes) -> float:
+    """The inverse of ``encode``."""
+    bits = int.from_bytes(data, "big")
+    value: float = _DOUBLE.unpack((bits ^ (_SIGN if bits & _SIGN else _ALL)).to_bytes(8, "big"))[0]
+    return value

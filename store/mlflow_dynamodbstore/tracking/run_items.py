@@ -1,0 +1,110 @@
+"""From the items of a run's partition to MLflow's entities. Pure, and the hot path of reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlflow.entities import Metric, Param, RunData, RunInfo, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+
+from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState, run_stage
+from mlflow_dynamodbstore.tracking.metric_values import decode
+from mlflow_dynamodbstore.tracking.text_items import is_part, text_name, text_of
+
+RUN_ATTRIBUTES = (
+    *("PK", "SK", "k", "v", "z", "generation", "parts", "nan", "s", "t"),
+    *("experiment_id", "name", "user_id", "status", "start_time", "end_time", "artifact_uri"),
+    *("stage", "epoch", "deleted", "digest", "tags", "step", "model_id"),
+)
+"""What reading a run needs of its items: everything but the packed points of metrics."""
+
+
+@dataclass(slots=True)
+class RunItems:
+    """A run's partition, sorted by kind; ``inputs`` and ``outputs`` are items as they are kept."""
+
+    meta: Mapping[str, Any] | None = None
+    metrics: list[Metric] = field(default_factory=list)
+    params: list[Param] = field(default_factory=list)
+    tags: list[RunTag] = field(default_factory=list)
+    dataset_inputs: list[Mapping[str, Any]] = field(default_factory=list)
+    model_inputs: list[Mapping[str, Any]] = field(default_factory=list)
+    model_outputs: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+def run_items(items: Iterable[Mapping[str, Any]]) -> RunItems:
+    """Sort the items of one run's partition."""
+    run = RunItems()
+    params, tags, metrics = run.params, run.tags, run.metrics
+    long_texts: list[Mapping[str, Any]] = []
+    parts: dict[str, bytes] = {}
+    for item in items:
+        sk: str = item["SK"]
+        if sk.startswith("PARAM#"):
+            if "v" in item:
+                params.append(Param(_name(item, sk, 6), item["v"]))
+            elif is_part(sk):
+                parts[sk] = item["z"]
+            else:
+                long_texts.append(item)
+        elif sk.startswith("TAG#"):
+            if "v" in item:
+                tags.append(RunTag(_name(item, sk, 4), item["v"]))
+            elif is_part(sk):
+                parts[sk] = item["z"]
+            else:
+                long_texts.append(item)
+        elif sk.startswith("METRIC#"):
+            metrics.append(latest_metric(item, _name(item, sk, 7)))
+        elif sk == "META":
+            run.meta = item
+        elif sk.startswith("INPUT#DATASET#"):
+            run.dataset_inputs.append(item)
+        elif sk.startswith("INPUT#MODEL#"):
+            run.model_inputs.append(item)
+        elif sk.startswith("OUTPUT#"):
+            run.model_outputs.append(item)
+    for item in long_texts:
+        name, text = text_name(item), text_of(item, parts)
+        if item["SK"].startswith("PARAM#"):
+            params.append(Param(name, text))
+        else:
+            tags.append(RunTag(name, text))
+    return run
+
+
+def _name(item: Mapping[str, Any], sk: str, prefix: int) -> str:
+    return text_name(item) if "%" in sk else sk[prefix:]
+
+
+def latest_metric(item: Mapping[str, Any], key: str) -> Metric:
+    """The latest value of a metric from its ``METRIC#`` item."""
+    value = float("nan") if "nan" in item else decode(item["v"])
+    return Metric(key, value, item["t"], item["s"])
+
+
+def run_data(run: RunItems) -> RunData:
+    """The metrics, params and tags of a run."""
+    return RunData(run.metrics, run.params, run.tags)
+
+
+def run_info(
+    meta: Mapping[str, Any], experiment: ExperimentState, tags: Iterable[RunTag] = ()
+) -> RunInfo:
+    """The attributes of a run; a run without a name has that of its ``mlflow.runName`` tag."""
+    name = meta.get("name")
+    if not name:
+        name = next((t.value for t in tags if t.key == MLFLOW_RUN_NAME), name)
+    return RunInfo(
+        run_id=meta["PK"].partition("#")[2],
+        experiment_id=meta["experiment_id"],
+        user_id=meta["user_id"],
+        status=meta["status"],
+        start_time=meta["start_time"],
+        end_time=meta.get("end_time"),
+        lifecycle_stage=run_stage(meta, experiment),
+        artifact_uri=meta["artifact_uri"],
+        run_name=name,
+    )
