@@ -26,6 +26,16 @@ from mlflow.protos.databricks_pb2 import (
 
 _C = TypeVar("_C", bound=type)
 
+_CALLED_BY_MLFLOW = (
+    "_search_runs",
+    "_search_datasets",
+    "_get_deleted_runs",
+    "_get_deleted_logged_models",
+    "_hard_delete_run",
+    "_hard_delete_experiment",
+    "_hard_delete_logged_model",
+)
+
 
 def as_mlflow_error(error: TableError) -> MlflowException:
     """The MLflow exception that says what a table's error means to a user."""
@@ -56,7 +66,7 @@ def translated(function: Callable[..., Any]) -> Callable[..., Any]:
 def translate_public_methods(cls: _C) -> _C:
     """Class decorator: every method of ours that MLflow calls raises MLflow's errors."""
     for name in dir(cls):
-        if name.startswith("__"):
+        if name.startswith("_") and name not in _CALLED_BY_MLFLOW:
             continue
         member = inspect.getattr_static(cls, name)
         ours = getattr(member, "__module__", "").startswith("mlflow_dynamodbstore")
