@@ -1,0 +1,81 @@
+"""The rules of the port that every write keeps on every engine, checked before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dynamodbstore_table.errors import InvalidOps
+from dynamodbstore_table.port import MAX_OPS, Op, Put, Update
+
+MAX_PK_BYTES = 2048
+MAX_SK_BYTES = 1024
+MAX_NUMBER = 10**38
+
+_INDEX_KEYS = (
+    ("gsi1pk", MAX_PK_BYTES),
+    ("gsi1sk", MAX_SK_BYTES),
+    ("gsi2pk", MAX_PK_BYTES),
+    ("gsi2sk", MAX_SK_BYTES),
+)
+
+
+def check_ops(ops: Sequence[Op]) -> None:
+    """Raise ``InvalidOps`` unless there are 1 to 100 ops, each on a valid key of its own."""
+    if not 1 <= len(ops) <= MAX_OPS:
+        raise InvalidOps(f"a write takes 1 to {MAX_OPS} ops, not {len(ops)}", ops)
+    for op in ops:
+        check_op(op)
+    if len(ops) > 1 and len({op.key for op in ops}) < len(ops):
+        raise InvalidOps("a write may name a key only once", ops)
+
+
+def check_op(op: Op) -> None:
+    """Raise ``InvalidOps`` unless the op's key is valid and, in an update, left alone."""
+    kind = type(op)
+    if kind is Put:
+        try:
+            pk, sk = op.key
+        except KeyError as error:
+            raise InvalidOps(f"an item needs the attribute {error}", (op,)) from None
+    else:
+        pk, sk = op.key
+    check_key(pk, sk)
+    if kind is Update:
+        _check_update(op)  # type: ignore[arg-type]
+
+
+def check_key(pk: Any, sk: Any) -> None:
+    """Raise ``InvalidOps`` unless both are text, not empty, within 2,048 and 1,024 bytes."""
+    check_key_part("PK", pk, MAX_PK_BYTES)
+    check_key_part("SK", sk, MAX_SK_BYTES)
+
+
+def check_index_keys(item: dict[str, Any]) -> None:
+    """Raise ``InvalidOps`` if the item has an index key that DynamoDB would refuse."""
+    for name, most in _INDEX_KEYS:
+        if name in item:
+            check_key_part(name, item[name], most)
+
+
+def check_key_part(name: str, value: Any, most: int) -> None:
+    """Raise ``InvalidOps`` unless ``value`` is text of 1 to ``most`` bytes of UTF-8."""
+    if not isinstance(value, str):
+        raise InvalidOps(f"{name} must be text, not {value!r}")
+    if not value:
+        raise InvalidOps(f"{name} must not be empty")
+    if len(value) * 4 > most:
+        try:
+            size = len(value.encode())
+        except UnicodeEncodeError:
+            raise InvalidOps(f"{name} is not valid Unicode text: {value[:50]!r}") from None
+        if size > most:
+            raise InvalidOps(f"{name} has {size} bytes, at most {most} are allowed")
+
+
+def _check_update(op: Update) -> None:
+    names = [*op.set, *op.remove, *op.add, *op.append]
+    if len(set(names)) < len(names):
+        raise InvalidOps("an update may name an attribute only once", (op,))
+    if "PK" in names or "SK" in names:
+        raise InvalidOps("an update can't change PK or SK", (op,))

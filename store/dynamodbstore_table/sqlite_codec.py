@@ -1,0 +1,152 @@
+"""Items as stored in the embedded file: one JSON object a row, without the partition key.
+
+JSON has no bytes and orjson no numbers beyond 64 bits. An attribute that holds one, at any depth,
+is stored escaped and named in a list under ``PK``, a name that the stored object has no other use
+for: ``{"PK": ["chunk"], "SK": "METRIC#loss", "chunk": "\\x7fbAAAA"}``. An object without the list
+needs no second look; one with it is unescaped only where it says.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from dynamodbstore_table.errors import InvalidOps
+from dynamodbstore_table.op_rules import MAX_NUMBER
+from dynamodbstore_table.port import Item
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+_ESCAPE = "\x7f"
+_MAX_DEPTH = 32
+_INT64 = 2**63
+
+_loads = orjson.loads
+_dumps = orjson.dumps
+
+
+def encode(item: Mapping[str, Any]) -> bytes:
+    """The stored form. Raises ``InvalidOps`` for a value that the port doesn't know."""
+    stored = dict(item)
+    del stored["PK"]
+    if _PLAIN.issuperset(map(type, stored.values())):
+        try:
+            return _dumps(stored)
+        except TypeError:
+            pass  # a number beyond 64 bits, or a fault that the slow way names
+    try:
+        return _dumps(_escaped(stored))
+    except TypeError as error:
+        raise InvalidOps(
+            f"the item {item['PK']!r} {item['SK']!r} can't be stored: {error}"
+        ) from None
+
+
+def decode(pk: str, body: bytes) -> Item:
+    """The item of one row."""
+    item: Item = _loads(body)
+    if "PK" in item:
+        _unescape_attributes(item, item["PK"])
+    item["PK"] = pk
+    return item
+
+
+def decode_some(pk: str, body: bytes, attributes: Sequence[str]) -> Item:
+    """The item of one row with only these of its attributes."""
+    return _pick(pk, _loads(body), attributes)
+
+
+def decode_partition(pk: str, bodies: bytes, attributes: Sequence[str] | None = None) -> list[Item]:
+    """The items of one partition, from their stored forms joined by commas."""
+    items: list[Item] = _loads(b"[" + bodies + b"]")
+    if attributes is not None:
+        return [_pick(pk, item, attributes) for item in items]
+    for item in items:
+        if "PK" in item:
+            _unescape_attributes(item, item["PK"])
+        item["PK"] = pk
+    return items
+
+
+def pick(item: Item, attributes: Sequence[str]) -> Item:
+    """Only these attributes of an item."""
+    return {name: item[name] for name in attributes if name in item}
+
+
+def _pick(pk: str, stored: Item, attributes: Sequence[str]) -> Item:
+    escaped = stored.get("PK", ())
+    stored["PK"] = pk
+    picked = {name: stored[name] for name in attributes if name in stored}
+    for name in escaped:
+        if name in picked:
+            picked[name] = _unescape(picked[name])
+    return picked
+
+
+def _escaped(stored: Item) -> Item:
+    escaped_names: list[str] = []
+    values: Item = {"PK": escaped_names}
+    for name, value in stored.items():
+        # Text at the top is never listed, so it is never taken for an escape.
+        if type(value) is str:
+            values[name] = value
+            continue
+        escaped = _escape(value, name, 0)
+        if escaped is not value:
+            escaped_names.append(name)
+        values[name] = escaped
+    if not escaped_names:
+        del values["PK"]
+    return values
+
+
+def _escape(value: Any, name: str, depth: int) -> Any:
+    """The value in JSON's types; the very same object if nothing in it needs an escape."""
+    kind = type(value)
+    if kind is str:
+        return _ESCAPE + value if value.startswith(_ESCAPE) else value
+    if kind is bytes:
+        return f"{_ESCAPE}b{b2a_base64(value, newline=False).decode()}"
+    if kind is int:
+        if -_INT64 <= value < _INT64:
+            return value
+        if abs(value) >= MAX_NUMBER:
+            raise InvalidOps(f"{name} = {value} has more than 38 digits")
+        return f"{_ESCAPE}i{value}"
+    if kind is bool or value is None:
+        return value
+    if depth >= _MAX_DEPTH:
+        raise InvalidOps(f"{name} is nested deeper than {_MAX_DEPTH} levels")
+    if kind is list:
+        parts = [_escape(part, name, depth + 1) for part in value]
+        return parts if any(a is not b for a, b in zip(parts, value, strict=True)) else value
+    if kind is dict:
+        entries = {key: _escape(part, name, depth + 1) for key, part in value.items()}
+        return entries if any(entries[key] is not value[key] for key in value) else value
+    raise InvalidOps(
+        f"{name} = {value!r} is a {kind.__name__}: items hold text, whole numbers, bytes, "
+        "true, false, null, lists and dicts"
+    )
+
+
+def _unescape_attributes(item: Item, names: Sequence[str]) -> None:
+    for name in names:
+        item[name] = _unescape(item[name])
+
+
+def _unescape(value: Any) -> Any:
+    kind = type(value)
+    if kind is str:
+        if not value.startswith(_ESCAPE):
+            return value
+        mark = value[1]
+        if mark == "b":
+            return a2b_base64(value[2:])
+        return int(value[2:]) if mark == "i" else value[1:]
+    if kind is list:
+        return [_unescape(part) for part in value]
+    if kind is dict:
+        return {key: _unescape(part) for key, part in value.items()}
+    return value

@@ -1,0 +1,146 @@
+"""Reading the embedded file: the SQL of listings, and pages made of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dynamodbstore_table.conditions import Condition, holds
+from dynamodbstore_table.errors import InvalidOps
+from dynamodbstore_table.port import MAX_PAGE_BYTES, Index, Item, Page, SortRange, Start
+from dynamodbstore_table.sqlite_codec import decode, pick
+
+_ALIVE: Final = "(ttl IS NULL OR ttl > ?)"
+
+GET: Final = f"SELECT body FROM items WHERE pk = ? AND sk = ? AND {_ALIVE}"
+
+PARTITION: Final = f"""SELECT CAST(group_concat(body) AS BLOB) FROM (
+    SELECT body FROM items WHERE pk = ? AND sk >= ? AND sk <= ? AND {_ALIVE} ORDER BY sk)"""
+
+SCAN: Final = f"SELECT pk, body FROM items WHERE (pk, sk) > (?, ?) AND {_ALIVE} ORDER BY pk, sk"
+
+# In SQLite's order every BLOB is above every TEXT, and a BLOB bound to a TEXT column stays one.
+OPEN_END: Final = b""
+
+
+def _listing(index: Index | None, reverse: bool, resumed: bool) -> str:
+    order, beyond = (" DESC", "<") if reverse else ("", ">")
+    if index is None:
+        # Read forward, a page resumes behind a key by a higher first bound: same text.
+        high = "<" if resumed and reverse else "<="
+        return (
+            f"SELECT pk, body FROM items WHERE pk = ? AND sk >= ? AND sk {high} ? AND {_ALIVE} "
+            f"ORDER BY sk{order}"
+        )
+    hash_key, sort_key = f"{index.lower()}pk", f"{index.lower()}sk"
+    columns = "pk, body" if index == "GSI1" else f"pk, sk, {hash_key}, {sort_key}"
+    resume = f" AND ({sort_key}, pk, sk) {beyond} (?, ?, ?)" if resumed else ""
+    return (
+        f"SELECT {columns} FROM items WHERE {hash_key} = ? AND {sort_key} >= ? "
+        f"AND {sort_key} <= ? AND {_ALIVE}{resume} "
+        f"ORDER BY {sort_key}{order}, pk{order}, sk{order}"
+    )
+
+
+_LISTINGS: Final = {
+    (index, reverse, resumed): _listing(index, reverse, resumed)
+    for index in (None, "GSI1", "GSI2")
+    for reverse in (False, True)
+    for resumed in (False, True)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with the values for its marks."""
+
+    sql: str
+    values: tuple[Any, ...]
+
+
+def bounds(sk: SortRange) -> tuple[str, str | bytes]:
+    """The range as two values to compare with, both included."""
+    return ("" if sk.low is None else sk.low, OPEN_END if sk.high is None else sk.high)
+
+
+def listing(
+    pk: str, index: Index | None, sk: SortRange, reverse: bool, start: Start | None, now: float
+) -> Statement:
+    """The rows of ``query`` in order, as far as anybody reads them."""
+    low, high = bounds(sk)
+    resumed = start is not None
+    values: tuple[Any, ...]
+    if start is None:
+        values = (pk, low, high, now)
+    elif index is None:
+        here = _start_part(start, "SK")
+        if not reverse:
+            values = (pk, max(low, here + "\0"), high, now)
+        elif isinstance(high, str) and high < here:
+            resumed, values = False, (pk, low, high, now)
+        else:
+            values = (pk, low, here, now)
+    else:
+        here = _start_part(start, f"{index.lower()}sk")
+        if reverse:
+            high = here if isinstance(high, bytes) else min(high, here)
+        else:
+            low = max(low, here)
+        values = (pk, low, high, now, here, _start_part(start, "PK"), _start_part(start, "SK"))
+    return Statement(_LISTINGS[index, reverse, resumed], values)
+
+
+def page(
+    rows: Iterable[tuple[Any, ...]],
+    index: Index | None,
+    filter: Condition | None,
+    limit: int | None,
+    attributes: Sequence[str] | None,
+) -> Page:
+    """Read rows until the page is full, then see whether there is one more.
+
+    A page is full with ``limit`` items that pass the filter, or with the item with which the
+    bytes read (keys and stored form of every item, filtered or not) reach 1 MB.
+    """
+    if limit is not None and limit < 1:
+        raise InvalidOps(f"the limit of a query must be at least 1, not {limit}")
+    items: list[Item] = []
+    last: Item = {}
+    read = 0
+    full = False
+    for row in rows:
+        if full:
+            return Page(_picked(items, attributes), next_start(last, index))
+        if index == "GSI2":
+            last = {"PK": row[0], "SK": row[1], "gsi2pk": row[2], "gsi2sk": row[3]}
+            read += sum(map(len, row))
+        else:
+            pk, body = row
+            last = decode(pk, body)
+            read += len(pk) + len(body)
+        if filter is None or holds(filter, last):
+            items.append(last)
+            full = len(items) == limit
+        full = full or read >= MAX_PAGE_BYTES
+    return Page(_picked(items, attributes), None)
+
+
+def next_start(last: Mapping[str, Any], index: Index | None) -> dict[str, str]:
+    """Where a listing goes on behind its last item: the item's key, and its key in the index."""
+    start = {"PK": last["PK"], "SK": last["SK"]}
+    if index is not None:
+        for name in (f"{index.lower()}pk", f"{index.lower()}sk"):
+            start[name] = last[name]
+    return start
+
+
+def _picked(items: list[Item], attributes: Sequence[str] | None) -> list[Item]:
+    return items if attributes is None else [pick(item, attributes) for item in items]
+
+
+def _start_part(start: Start, name: str) -> str:
+    try:
+        return start[name]
+    except KeyError:
+        raise InvalidOps(f"the start of a page lacks {name}: {dict(start)!r}") from None

@@ -1,0 +1,113 @@
+"""Single rows of the embedded file: the item as it is, and what an op makes of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_events.keys import Key
+
+from dynamodbstore_table.apply import applied, expired
+from dynamodbstore_table.errors import ItemTooLarge
+from dynamodbstore_table.item_size import item_size
+from dynamodbstore_table.op_rules import check_index_keys
+from dynamodbstore_table.port import MAX_ITEM_BYTES, Delete, Item, Put, Update
+from dynamodbstore_table.sqlite_codec import decode, encode
+
+# DynamoDB counts a number of one digit as two bytes and an element of a list as one more, JSON
+# writes two bytes: so the stored form of an item at the limit is at least two thirds of it.
+_NEVER_TOO_LARGE: Final = MAX_ITEM_BYTES // 2
+
+_READ: Final = "SELECT body FROM items WHERE pk = ? AND sk = ?"
+_INSERT: Final = (
+    "INSERT INTO items (ttl, gsi1pk, gsi1sk, gsi2pk, gsi2sk, body, pk, sk) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE: Final = (
+    "UPDATE items SET ttl = ?, gsi1pk = ?, gsi1sk = ?, gsi2pk = ?, gsi2sk = ?, body = ? "
+    "WHERE pk = ? AND sk = ?"
+)
+_UPDATE_BODY: Final = "UPDATE items SET body = ? WHERE pk = ? AND sk = ?"
+_DELETE: Final = "DELETE FROM items WHERE pk = ? AND sk = ?"
+_EXPIRED: Final = "SELECT pk, sk, body FROM items WHERE ttl <= ? ORDER BY ttl LIMIT ?"
+
+
+@dataclass(slots=True)
+class Row:
+    """What is stored under a key: ``item`` is None if it counts as absent, though its row may be
+    there still (``old``)."""
+
+    item: Item | None
+    old: Item | None
+    present: bool
+
+
+Columns: TypeAlias = tuple[Any, ...]
+Change: TypeAlias = tuple[Key, Row, Item | None, bytes | None]
+"""The key, its row, and the item to store with its stored form; None and None remove the row."""
+
+
+def read_row(connection: sqlite3.Connection, key: Key, now: float) -> Row:
+    """The row under the key, as of ``now`` (Unix seconds)."""
+    found = connection.execute(_READ, key).fetchone()
+    if found is None:
+        return Row(None, None, False)
+    item = decode(key[0], found[0])
+    return Row(None if expired(item, now) else item, item, True)
+
+
+def planned(op: Put | Update | Delete, row: Row) -> Change:
+    """What the op does to the row. Raises ``InvalidOps`` or ``ItemTooLarge`` before it is done."""
+    if isinstance(op, Delete):
+        return op.key, row, None, None
+    item = applied(op, row.item)
+    check_index_keys(item)
+    body = encode(item)
+    if len(body) > _NEVER_TOO_LARGE and (size := item_size(item)) > MAX_ITEM_BYTES:
+        raise ItemTooLarge(
+            f"the item {item['PK']!r} {item['SK']!r} would take {size} bytes, "
+            f"at most {MAX_ITEM_BYTES} are allowed"
+        )
+    return op.key, row, item, body
+
+
+def apply_change(connection: sqlite3.Connection, change: Change) -> ChangeEvent | None:
+    """Do it, and tell what changed (None: nothing, there was nothing to remove)."""
+    key, row, item, body = change
+    if item is None:
+        if not row.present:
+            return None
+        connection.execute(_DELETE, key)
+        return ChangeEvent(key[0], key[1], row.old, True)
+    columns = _columns(item)
+    if not row.present:
+        connection.execute(_INSERT, (*columns, body, *key))
+    elif row.old is not None and _columns(row.old) == columns:
+        connection.execute(_UPDATE_BODY, (body, *key))
+    else:
+        connection.execute(_UPDATE, (*columns, body, *key))
+    return ChangeEvent(key[0], key[1], row.old)
+
+
+def expired_rows(
+    connection: sqlite3.Connection, now: float, limit: int
+) -> list[tuple[str, str, bytes]]:
+    """Keys and stored forms of items past their time to live, the longest expired first."""
+    return connection.execute(_EXPIRED, (now, limit)).fetchall()
+
+
+def _columns(item: Item) -> Columns:
+    """``ttl`` and the keys of the indexes that the item is in."""
+    get = item.get
+    ttl = get("ttl")
+    if type(ttl) is not int or not -(2**63) <= ttl < 2**63:
+        ttl = None
+    gsi1: tuple[Any, Any] = (get("gsi1pk"), get("gsi1sk"))
+    gsi2: tuple[Any, Any] = (get("gsi2pk"), get("gsi2sk"))
+    if None in gsi1:
+        gsi1 = None, None
+    if None in gsi2:
+        gsi2 = None, None
+    return (ttl, *gsi1, *gsi2)

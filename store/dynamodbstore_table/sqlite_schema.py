@@ -1,0 +1,151 @@
+"""The embedded file: its schema, how a connection is set up, and what a wrong file is told."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from dynamodbstore_table.errors import (
+    InvalidOps,
+    TableError,
+    TableMissing,
+    TableUnavailable,
+    TransactionConflict,
+)
+from dynamodbstore_table.sqlite_files import network_file_system
+
+Durability: TypeAlias = Literal["full", "process"]
+
+# "MLDD": tells the file from any other SQLite database, above all from MLflow's own.
+APPLICATION_ID: Final = 0x4D4C4444
+SCHEMA_VERSION: Final = 1
+PAGE_BYTES: Final = 8192
+
+_SCHEMA: Final = (
+    """CREATE TABLE items (
+        pk TEXT NOT NULL, sk TEXT NOT NULL, ttl INTEGER,
+        gsi1pk TEXT, gsi1sk TEXT, gsi2pk TEXT, gsi2sk TEXT,
+        body BLOB NOT NULL, PRIMARY KEY (pk, sk)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX gsi1 ON items (gsi1pk, gsi1sk, pk, sk) WHERE gsi1pk IS NOT NULL",
+    # ttl makes the index answer alone: GSI2 holds nothing but keys.
+    "CREATE INDEX gsi2 ON items (gsi2pk, gsi2sk, pk, sk, ttl) WHERE gsi2pk IS NOT NULL",
+    "CREATE INDEX expiry ON items (ttl) WHERE ttl IS NOT NULL",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+
+
+def connect(path: Path, durability: Durability, *, create: bool = False) -> sqlite3.Connection:
+    """Open the file. Nothing is made unless ``create``; ``describe`` explains what it raises."""
+    mode = "rwc" if create else "rw"
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}",
+        timeout=0,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=64,
+        uri=True,
+    )
+    try:
+        if create:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        for pragma in (
+            f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}",
+            "PRAGMA cache_size = -16384",
+            "PRAGMA temp_store = MEMORY",
+            "PRAGMA secure_delete = OFF",
+        ):
+            connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the schema unless it is there; safe while other processes do the same."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if not _is_ours(connection, path):
+            for statement in _SCHEMA:
+                connection.execute(statement)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def has_schema(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file is ours and ready. Raises ``TableUnavailable`` if it is another's."""
+    if not _is_ours(connection, path):
+        return False
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise TableUnavailable(
+            f"{path} was written by a newer version of mlflow-dynamodbstore (schema {version}, "
+            f"this one knows {SCHEMA_VERSION}): upgrade the package"
+        )
+    return True
+
+
+def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
+    found = connection.execute("PRAGMA application_id").fetchone()[0]
+    if found == APPLICATION_ID:
+        return True
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if found or tables:
+        raise TableUnavailable(
+            f"{path} is a SQLite database of another program: name another path, or move it away"
+        )
+    return False
+
+
+def check_place(path: Path) -> None:
+    """Raise ``TableUnavailable`` if the file can't live there: no directory, or a network's."""
+    if not path.parent.is_dir():
+        raise TableUnavailable(
+            f"can't open {path}: the directory {path.parent} does not exist; create it first"
+        )
+    if path.is_dir():
+        raise TableUnavailable(f"can't open {path}: it is a directory, a file is needed")
+    kind = network_file_system(path)
+    if kind is not None:
+        raise TableUnavailable(
+            f"{path} is on a network file system ({kind}), where SQLite's locks and shared memory "
+            "don't hold and the file would be damaged: use a path on a local disk, or a DynamoDB "
+            "table for servers on several machines"
+        )
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection was in the way, so that trying again may help."""
+    text = str(error)
+    return "locked" in text or "busy" in text
+
+
+def describe(error: Exception, path: Path) -> TableError:
+    """The error of the port that a failure of SQLite stands for."""
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidOps(f"not valid Unicode text: {error.object[:50]!r}")
+    text = str(error)
+    if isinstance(error, sqlite3.Error) and is_busy(error):
+        return TransactionConflict(f"{path} stayed locked by other writers: {text}")
+    if "unable to open" in text and not path.exists():
+        return TableMissing(str(path))
+    for part, advice in _ADVICE:
+        if part in text:
+            return TableUnavailable(f"can't use {path}: {text}; {advice}")
+    return TableUnavailable(f"can't use {path}: {text}")
+
+
+_ADVICE: Final = (
+    ("not a database", "name another path, or move that file away"),
+    ("malformed", "the file is damaged: restore it from a backup"),
+    ("readonly", "the file and its directory must be writable by this user"),
+    ("unable to open", "the file and its directory must be readable and writable by this user"),
+    ("full", "free some space on its disk"),
+    ("no such table", "name another path, or move that file away"),
+)
