@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import click
 from dynamodbstore_table.errors import TableError
 from mlflow.exceptions import MlflowException
-from rich.console import Console
 
 from mlflow_dynamodbstore.errors import as_mlflow_error
 from mlflow_dynamodbstore.location import (
@@ -86,7 +85,7 @@ def create_table(
     if as_json:
         click.echo(json.dumps({"table": _name(location), "created": created}))
     else:
-        Console().print(f"{_name(location)}: {'created' if created else 'already there'}")
+        click.echo(f"{_name(location)}: {'created' if created else 'already there'}")
 
 
 def _name(location: Location) -> str:
