@@ -88,10 +88,10 @@ def _cursor(parsed: dict[str, Any]) -> tuple[int, str] | None:
     if cursor is None:
         return None
     # Without the query that it belongs to, a cursor says nothing.
-    if "query" in parsed and isinstance(cursor, list):
-        match cursor:
-            case [int(time_ms), str(entity_id)] if abs(time_ms) < 2**63:
-                return time_ms, entity_id
+    if "query" in parsed and isinstance(cursor, list) and len(cursor) == 2:
+        time_ms, entity_id = cursor
+        if type(time_ms) is int and abs(time_ms) < 2**63 and isinstance(entity_id, str):
+            return time_ms, entity_id
     return _refuse("its cursor is not a time and an id of the query")
 
 

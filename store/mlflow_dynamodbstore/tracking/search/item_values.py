@@ -1,0 +1,60 @@
+"""The values of tags, params and latest metrics, read by key: what clauses and orders need."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dynamodbstore_events.keys import Key
+from dynamodbstore_table.port import Item, Table
+
+from mlflow_dynamodbstore.tracking.metric_values import decode
+from mlflow_dynamodbstore.tracking.text_items import text_of
+
+_VALUE_ATTRIBUTES = ("v", "z", "generation", "parts", "nan")
+_READS_OF_A_MOVING_TEXT = 5
+
+
+def read_values(table: Table, keys: Iterable[Key]) -> dict[Key, Any]:
+    """The value of each item that exists: text (None: NULL), or a float for a metric.
+
+    A metric's NaN is NaN. Texts kept in parts are put together.
+    """
+    items = table.batch_get(keys, attributes=_VALUE_ATTRIBUTES)
+    values: dict[Key, Any] = {}
+    long: dict[Key, Item] = {}
+    for key, item in items.items():
+        if key[1].startswith("METRIC#"):
+            values[key] = math.nan if "nan" in item else decode(item["v"])
+        elif "parts" in item:
+            long[key] = item
+        else:
+            values[key] = text_of(item, {})
+    return values | _long_texts(table, long) if long else values
+
+
+def _long_texts(table: Table, items: Mapping[Key, Item]) -> dict[Key, str | None]:
+    texts: dict[Key, str | None] = {}
+    for _ in range(_READS_OF_A_MOVING_TEXT):
+        parts = table.batch_get(
+            [part for key, item in items.items() for part in _part_keys(key, item)]
+        )
+        moved: list[Key] = []
+        for key, item in items.items():
+            found = {p[1]: parts[p]["z"] for p in _part_keys(key, item) if p in parts}
+            if "parts" in item and len(found) < item["parts"]:
+                moved.append(key)
+            else:
+                texts[key] = text_of(item, found)
+        if not moved:
+            break
+        # Another text was written meanwhile and the parts of this one are gone: look again.
+        items = table.batch_get(moved, attributes=_VALUE_ATTRIBUTES)
+    return texts
+
+
+def _part_keys(key: Key, item: Mapping[str, Any]) -> list[Key]:
+    pk, sk = key
+    parts: int = item.get("parts", 0)
+    return [(pk, f"{sk}#+{item['generation']}#{n:04d}") for n in range(parts)]

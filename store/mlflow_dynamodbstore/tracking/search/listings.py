@@ -1,0 +1,156 @@
+"""Several listings of GSI1 read as one, in order of time, in as few requests as possible."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import dropwhile, groupby
+from operator import itemgetter
+
+from dynamodbstore_events.keys import GSI1, newest_first
+from dynamodbstore_table.conditions import Condition
+from dynamodbstore_table.port import Item, Page, SortRange, Start, Table
+
+Cursor = tuple[int, str]
+
+_TIME_DIGITS = 20
+_LAST = "\U0010ffff"
+_LARGEST_TIME = 2**63 - 1
+_AT_ONCE = 8
+_sort_key: Callable[[Item], str] = itemgetter("gsi1sk")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One listing: its partition in GSI1, and the condition on its items (None: all of them)."""
+
+    pk: str
+    filter: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOrder:
+    """The order of a listing's entries: by time, then by id.
+
+    Listings are kept with the newest first and ids ascending, so this and its exact reverse are
+    read as they are; the other two orders turn around each group of entries of one time.
+    """
+
+    newest_first: bool = True
+    ids_ascending: bool = True
+
+    @property
+    def as_kept(self) -> bool:
+        """Whether the table gives this order, forward or in reverse."""
+        return self.newest_first == self.ids_ascending
+
+    def __str__(self) -> str:
+        time = "newest first" if self.newest_first else "oldest first"
+        return f"{time}, then id {'ascending' if self.ids_ascending else 'descending'}"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """The entries from ``earliest`` to ``latest`` (ms, both included)."""
+
+    earliest: int = -_LARGEST_TIME
+    latest: int = _LARGEST_TIME
+
+    @property
+    def is_empty(self) -> bool:
+        return self.earliest > self.latest
+
+
+def sort_range(order: TimeOrder, times: TimeRange, cursor: Cursor | None) -> SortRange | None:
+    """The sort keys to read for what comes after ``cursor``; None if there can be none.
+
+    Where groups of one time are turned around, the cursor's whole group is in the range.
+    """
+    low = None if times.latest >= _LARGEST_TIME else newest_first(times.latest, "")
+    high = None if times.earliest <= -_LARGEST_TIME else newest_first(times.earliest, "") + _LAST
+    if cursor is not None:
+        if order.newest_first:
+            reached = newest_first(*cursor) + "\0" if order.as_kept else newest_first(cursor[0], "")
+            low = reached if low is None else max(low, reached)
+        else:
+            reached = (
+                newest_first(*cursor) if order.as_kept else newest_first(cursor[0], "") + _LAST
+            )
+            high = reached if high is None else min(high, reached)
+    if times.is_empty or (low is not None and high is not None and low > high):
+        return None
+    return SortRange(low, high)
+
+
+def entries(
+    table: Table,
+    listings: Sequence[Listing],
+    order: TimeOrder,
+    times: TimeRange,
+    cursor: Cursor | None,
+    *,
+    page_size: int,
+    attributes: Sequence[str],
+) -> Iterator[Item]:
+    """The entries of all the listings in one order, those after ``cursor``.
+
+    Pages are read as they are needed, the first ones of several listings at once where requests
+    cross a network. ``attributes`` must name ``gsi1sk``.
+    """
+    keys = sort_range(order, times, cursor)
+    if keys is None or not listings:
+        return iter(())
+
+    def read(listing: Listing, start: Start | None = None) -> Page:
+        return table.query(
+            listing.pk,
+            index=GSI1,
+            sk=keys,
+            filter=listing.filter,
+            reverse=not order.newest_first,
+            limit=page_size,
+            start=start,
+            attributes=attributes,
+        )
+
+    def stream(listing: Listing, page: Page | None) -> Iterator[Item]:
+        page = page or read(listing)
+        yield from page.items
+        while page.next is not None:
+            page = read(listing, page.next)
+            yield from page.items
+
+    first_pages: list[Page | None] = [None] * len(listings)
+    if table.remote and len(listings) > 1:
+        with ThreadPoolExecutor(min(_AT_ONCE, len(listings))) as pool:
+            first_pages = list(pool.map(read, listings))
+    streams = [stream(*given) for given in zip(listings, first_pages, strict=True)]
+    merged: Iterator[Item] = (
+        streams[0]
+        if len(streams) == 1
+        else heapq.merge(*streams, key=_sort_key, reverse=not order.newest_first)
+    )
+    if not order.as_kept:
+        merged = _groups_turned(merged)
+    return merged if cursor is None else dropwhile(_reached(order, cursor), merged)
+
+
+def _groups_turned(merged: Iterator[Item]) -> Iterator[Item]:
+    for _, group in groupby(merged, lambda item: item["gsi1sk"][:_TIME_DIGITS]):
+        yield from reversed(list(group))
+
+
+def _reached(order: TimeOrder, cursor: Cursor) -> Callable[[Item], bool]:
+    """Whether an entry at the head of the order is at the cursor or before it."""
+    time = newest_first(cursor[0], "")
+    at = newest_first(*cursor)
+
+    def reached(item: Item) -> bool:
+        key = _sort_key(item)
+        if not key.startswith(time):
+            return False
+        return key <= at if order.ids_ascending else key >= at
+
+    return reached

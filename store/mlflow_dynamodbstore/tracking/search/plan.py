@@ -1,0 +1,216 @@
+"""How a search of runs will be answered, as a value: no table is asked to make a plan.
+
+A plan names where candidates come from, what the table filters, which clauses are decided from
+what a candidate's META item tells and which from its other items, and in which order and how many
+runs come back. Further sources of candidates (postings) and of values (denormalized tags) are
+further kinds of ``candidates`` and of pushed conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from dynamodbstore_events.keys import runs_listing
+from dynamodbstore_table.conditions import Condition, both
+from mlflow.utils.validation import _parse_experiment_ids
+
+from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState, in_view
+from mlflow_dynamodbstore.tracking.search import tokens
+from mlflow_dynamodbstore.tracking.search.listings import Listing, TimeOrder, TimeRange
+from mlflow_dynamodbstore.tracking.search.pushdown import condition_of, time_range
+from mlflow_dynamodbstore.tracking.search.run_filter import (
+    AttributeClause,
+    DatasetClause,
+    ItemClause,
+    RunClause,
+    run_clauses,
+)
+from mlflow_dynamodbstore.tracking.search.run_order import RunOrder, listing_order, run_orders
+from mlflow_dynamodbstore.tracking.search.tokens import PageStart
+
+# An expression of DynamoDB has at most 300 operators and 4 KB.
+_MOST_PUSHED = 20
+_LISTED = ("PK", "gsi1sk", "experiment_id", "stage", "epoch")
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """A search of runs as MLflow asks for it, parsed and checked."""
+
+    experiment_ids: tuple[str, ...]
+    clauses: tuple[RunClause, ...]
+    view_type: int
+    limit: int | None
+    orders: tuple[RunOrder, ...]
+    start: PageStart
+    fingerprint: str
+
+
+def parse_run_query(
+    experiment_ids: Sequence[str | int],
+    filter_string: str | None,
+    view_type: int,
+    limit: int | None,
+    order_by: Sequence[str] | None,
+    page_token: str | bytes | None,
+) -> RunQuery:
+    """Read a request; raises ``INVALID_PARAMETER_VALUE`` for whatever in it can't be read."""
+    clauses = run_clauses(filter_string)
+    orders = run_orders(order_by)
+    ids = dict.fromkeys(str(number) for number in _parse_experiment_ids(list(experiment_ids)))
+    query = tokens.fingerprint(
+        "runs", sorted(ids), filter_string or "", view_type, list(order_by or [])
+    )
+    start = tokens.decode(query, page_token)
+    return RunQuery(tuple(ids), clauses, view_type, limit, orders, start, query)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Candidates are the entries of the experiments' listings, in an order of time."""
+
+    listings: tuple[Listing, ...]
+    times: TimeRange
+    order: TimeOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Candidates are runs whose ids the filter names."""
+
+    run_ids: tuple[str, ...]
+
+
+Candidates: TypeAlias = Listed | Named
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """How one page of a search of runs is read."""
+
+    candidates: Candidates
+    views: Mapping[str, Condition | None]
+    """By experiment: which of its META items are in the view (None: all). Others' are in none."""
+    pushed: tuple[AttributeClause, ...]
+    """Decided by the table while it lists; checked again on what is read of a run."""
+    decided: tuple[AttributeClause, ...]
+    """Decided here, from META items."""
+    items: tuple[ItemClause, ...]
+    datasets: tuple[DatasetClause, ...]
+    orders: tuple[RunOrder, ...]
+    time_order: TimeOrder | None
+    """The order of the answer where candidates come in it; None: collect, then sort."""
+    limit: int | None
+    start: PageStart
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """What must be read of a candidate's META item."""
+        asked = [clause.name for clause in (*self.pushed, *self.decided)]
+        asked += [order.name for order in self.orders if hasattr(order, "name")]
+        return tuple(dict.fromkeys((*_LISTED, *(name for name in asked if name != "run_id"))))
+
+    def lines(self) -> Iterator[str]:
+        """The plan in words, a line a step."""
+        yield from _candidate_lines(self.candidates)
+        yield f"view: {len(self.views)} experiment(s)"
+        if self.pushed:
+            yield f"table filters: {_listed(self.pushed)}"
+        if self.decided:
+            yield f"from META items: {_listed(self.decided)}"
+        if self.items:
+            keys = ", ".join(dict.fromkeys(clause.sk for clause in self.items))
+            yield f"from items {keys}, read of each candidate: {_listed(self.items)}"
+        if self.datasets:
+            yield f"from each candidate's dataset inputs: {_listed(self.datasets)}"
+        if self.time_order is not None:
+            yield f"order: the listing's, {self.time_order}; reading stops when the page is full"
+        else:
+            yield (
+                f"order: {_listed(self.orders)}; every candidate is collected, then sorted "
+                "(ties: newest first, then id ascending)"
+            )
+        limit = "no limit" if self.limit is None else f"{self.limit} runs"
+        after = f" after {self.start.offset}" if self.start.offset else ""
+        where = " (from a cursor)" if self.start.cursor is not None else ""
+        yield f"page: {limit}{after}{where}; each run is then read whole"
+
+
+def plan_runs(query: RunQuery, experiments: Mapping[str, ExperimentState]) -> RunPlan:
+    """The plan of a query; ``experiments`` are those of its experiments that exist."""
+    searched = [experiments[e] for e in query.experiment_ids if e in experiments]
+    views = {e.experiment_id: in_view(query.view_type, e) for e in searched}
+    attributes = [c for c in query.clauses if isinstance(c, AttributeClause)]
+    times, rest = time_range(attributes)
+    order = listing_order(query.orders)
+    conditions: list[Condition] = []
+    pushed: list[AttributeClause] = []
+    decided: list[AttributeClause] = []
+    candidates: Candidates
+    named = _named(rest)
+    if named is not None:
+        candidates, decided = Named(named), attributes
+    else:
+        for clause in rest:
+            condition = condition_of(clause) if len(pushed) < _MOST_PUSHED else None
+            if condition is None:
+                decided.append(clause)
+            else:
+                conditions.append(condition)
+                pushed.append(clause)
+        listings = tuple(
+            Listing(runs_listing(e.experiment_id, shard), _all(views[e.experiment_id], conditions))
+            for e in searched
+            for shard in range(e.run_shards)
+        )
+        candidates = Listed(listings, times, order or TimeOrder())
+    return RunPlan(
+        candidates=candidates,
+        views=views,
+        pushed=tuple(pushed),
+        decided=tuple(decided),
+        items=tuple(c for c in query.clauses if isinstance(c, ItemClause)),
+        datasets=tuple(c for c in query.clauses if isinstance(c, DatasetClause)),
+        orders=query.orders,
+        time_order=order if isinstance(candidates, Listed) else None,
+        limit=query.limit,
+        start=query.start,
+    )
+
+
+def _named(clauses: Sequence[AttributeClause]) -> tuple[str, ...] | None:
+    """The only run ids that the filter can match, where it says so."""
+    named: dict[str, None] | None = None
+    for clause in clauses:
+        if clause.name != "run_id" or clause.comparator not in ("=", "IN"):
+            continue
+        ids = clause.value if clause.comparator == "IN" else (clause.value,)
+        named = dict.fromkeys(i for i in ids if named is None or i in named)
+    return None if named is None else tuple(named)
+
+
+def _all(view: Condition | None, conditions: Sequence[Condition]) -> Condition | None:
+    every = [*([] if view is None else [view]), *conditions]
+    return both(*every) if every else None
+
+
+def _candidate_lines(candidates: Candidates) -> Iterator[str]:
+    if isinstance(candidates, Named):
+        yield f"candidates: {len(candidates.run_ids)} run(s) by id"
+        return
+    times = candidates.times
+    if times.is_empty:
+        yield "candidates: none, the start times exclude each other"
+        return
+    yield f"candidates: {len(candidates.listings)} listing(s), read {candidates.order}"
+    if times != TimeRange():
+        yield f"start times: from {times.earliest} to {times.latest} ms"
+    for listing in candidates.listings:
+        filtered = "" if listing.filter is None else f" where {listing.filter}"
+        yield f"  {listing.pk}{filtered}"
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return "; ".join(str(value) for value in values)

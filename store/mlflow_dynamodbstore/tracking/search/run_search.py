@@ -1,0 +1,115 @@
+"""Searching runs: carries out the plan of a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from dynamodbstore_table.port import Table
+from mlflow.entities import Run
+
+from mlflow_dynamodbstore.tracking.base import TrackingBase
+from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState
+from mlflow_dynamodbstore.tracking.search import tokens
+from mlflow_dynamodbstore.tracking.search.candidates import (
+    Candidate,
+    attribute,
+    fill_values,
+    matching,
+    meta_matches,
+)
+from mlflow_dynamodbstore.tracking.search.limits import check_max_results
+from mlflow_dynamodbstore.tracking.search.plan import (
+    RunPlan,
+    RunQuery,
+    parse_run_query,
+    plan_runs,
+)
+from mlflow_dynamodbstore.tracking.search.read_runs import read_runs
+from mlflow_dynamodbstore.tracking.search.run_order import AttributeOrder, RunOrder, sort_by
+from mlflow_dynamodbstore.tracking.search.tokens import PageStart
+
+_RUNS_READ_AT_ONCE = 1000
+
+
+class SearchRunsMixin(TrackingBase):
+    """``search_runs``."""
+
+    def _search_runs(
+        self,
+        experiment_ids: Sequence[str | int],
+        filter_string: str | None,
+        run_view_type: int,
+        max_results: int | None,
+        order_by: Sequence[str] | None,
+        page_token: str | bytes | None,
+    ) -> tuple[list[Run], str | None]:
+        """A page of the runs that match, and the token of the next page (None: no more).
+
+        Raises ``INVALID_PARAMETER_VALUE`` for a filter, order, token or number that is wrong.
+        """
+        check_max_results(max_results, none_is_all=True)
+        query = parse_run_query(
+            experiment_ids, filter_string, run_view_type, max_results, order_by, page_token
+        )
+        experiments = self._experiments_of(query)
+        plan = plan_runs(query, experiments)
+        runs, following = search_runs(self._table, plan, experiments)
+        return runs, None if following is None else tokens.encode(query.fingerprint, following)
+
+    def _experiments_of(self, query: RunQuery) -> dict[str, ExperimentState]:
+        """Those of the query's experiments that exist and may be searched."""
+        return self._experiments.find_many(list(query.experiment_ids))
+
+
+def search_runs(
+    table: Table, plan: RunPlan, experiments: Mapping[str, ExperimentState]
+) -> tuple[list[Run], PageStart | None]:
+    """The runs of the plan's page, and where the next page starts (None: there is none)."""
+    matches, cursored = _in_order(table, plan)
+    runs: list[Run] = []
+    last: Candidate | None = None
+    while plan.limit is None or len(runs) < plan.limit:
+        missing = _RUNS_READ_AT_ONCE if plan.limit is None else plan.limit - len(runs)
+        batch = list(islice(matches, min(missing, _RUNS_READ_AT_ONCE)))
+        if not batch:
+            return runs, None
+        last = batch[-1]
+        # A listing may show what has just gone or changed: what is read of the run decides, and
+        # the next candidates fill the page.
+        runs += read_runs(
+            table, [c.pk for c in batch], experiments, lambda meta: meta_matches(plan, meta)
+        )
+    if last is None or next(matches, None) is None:
+        return runs, None
+    return runs, PageStart(plan.start.offset + len(runs), last.cursor if cursored else None)
+
+
+def _in_order(table: Table, plan: RunPlan) -> tuple[Iterator[Candidate], bool]:
+    """The matches from the page's start on, and whether a cursor can lead to the next page."""
+    if plan.time_order is not None:
+        skipped = 0 if plan.start.cursor is not None else plan.start.offset
+        wanted = _RUNS_READ_AT_ONCE if plan.limit is None else plan.limit + 1
+        return islice(matching(table, plan, skipped + wanted), skipped, None), True
+    candidates = list(matching(table, plan, _RUNS_READ_AT_ONCE))
+    return islice(_sorted(table, plan.orders, candidates), plan.start.offset, None), False
+
+
+def _sorted(
+    table: Table, orders: Sequence[RunOrder], candidates: list[Candidate]
+) -> Iterator[Candidate]:
+    """The candidates in the order asked for; ties are newest first, then by run id."""
+    sks = [order.sk for order in orders if not isinstance(order, AttributeOrder)]
+    fill_values(table, candidates, sks)
+    for order in reversed(orders):
+        candidates = sort_by(candidates, _value_of(order), ascending=order.ascending)
+    return iter(candidates)
+
+
+def _value_of(order: RunOrder) -> Any:
+    if isinstance(order, AttributeOrder):
+        name = order.name
+        return lambda candidate: attribute(candidate.meta, name)
+    sk = order.sk
+    return lambda candidate: candidate.values.get(sk)
