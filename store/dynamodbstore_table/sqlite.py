@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 
 from dynamodbstore_table.apply import allowed
 from dynamodbstore_table.conditions import Condition
-from dynamodbstore_table.errors import (
-    ConditionFailed,
-    InvalidOps,
-    TableMissing,
-    TableUnavailable,
-    TransactionConflict,
-)
+from dynamodbstore_table.errors import ConditionFailed, InvalidOps, TableMissing
 from dynamodbstore_table.op_rules import check_op, check_ops
 from dynamodbstore_table.port import (
     EVERY,
@@ -41,39 +33,20 @@ from dynamodbstore_table.port import (
     Table,
     Update,
 )
-from dynamodbstore_table.sqlite_codec import decode, decode_partition, decode_some, pick
-from dynamodbstore_table.sqlite_pool import ConnectionPool
-from dynamodbstore_table.sqlite_query import (
-    GET,
-    PARTITION,
-    SCAN,
-    bounds,
-    listing,
-    next_start,
-    page,
-)
+from dynamodbstore_table.sqlite_codec import decode, decode_some, pick
+from dynamodbstore_table.sqlite_partitions import read_partitions
+from dynamodbstore_table.sqlite_query import GET, SCAN, listing, next_start, page
 from dynamodbstore_table.sqlite_rows import Row, apply_change, expired_rows, planned, read_row
 from dynamodbstore_table.sqlite_schema import (
     Durability,
     check_place,
     connect,
     create_schema,
-    describe,
     has_schema,
-    is_busy,
 )
+from dynamodbstore_table.sqlite_transactions import Transactions
 
-_T = TypeVar("_T")
-
-BUSY_SECONDS: Final = 30.0
 _BULK_OPS: Final = 1000
-
-
-class _ThreadState(threading.local):
-    """The transaction that this thread has open, for the observer's calls to join."""
-
-    connection: sqlite3.Connection | None = None
-    broken: BaseException | None = None
 
 
 class SqliteTable(Table):
@@ -99,10 +72,7 @@ class SqliteTable(Table):
         self.path = Path(path).absolute()
         self._durability: Durability = durability
         self._observer = observer
-        self._thread = _ThreadState()
-        self._pool = ConnectionPool(
-            str(self.path), self._connect, lambda: self._thread.connection is not None
-        )
+        self._transactions = Transactions(self.path, self._connect)
 
     # Reading
 
@@ -110,7 +80,7 @@ class SqliteTable(Table):
         self, key: Key, *, consistent: bool = True, attributes: Sequence[str] | None = None
     ) -> Item | None:
         pk, sk = key
-        rows = self._read(lambda c: c.execute(GET, (pk, sk, time.time())).fetchall())
+        rows = self._transactions.read(lambda c: c.execute(GET, (pk, sk, time.time())).fetchall())
         if not rows:
             return None
         body = rows[0][0]
@@ -136,7 +106,7 @@ class SqliteTable(Table):
                     found[key] = item if names is None else pick(item, names)
             return found
 
-        return self._read(read)
+        return self._transactions.read(read)
 
     def query(
         self,
@@ -151,6 +121,8 @@ class SqliteTable(Table):
         consistent: bool = True,
         attributes: Sequence[str] | None = None,
     ) -> Page:
+        if limit is not None and limit < 1:
+            raise InvalidOps(f"the limit of a query must be at least 1, not {limit}")
         statement = listing(pk, index, sk, reverse, start, time.time())
 
         def read(connection: sqlite3.Connection) -> Page:
@@ -160,7 +132,7 @@ class SqliteTable(Table):
             finally:
                 rows.close()
 
-        return self._read(read)
+        return self._transactions.read(read)
 
     def partitions(
         self,
@@ -170,17 +142,11 @@ class SqliteTable(Table):
         consistent: bool = True,
         attributes: Sequence[str] | None = None,
     ) -> dict[str, list[Item]]:
-        low, high = bounds(sk)
-        now = time.time()
-
-        def read(connection: sqlite3.Connection) -> dict[str, list[Item]]:
-            found = {}
-            for pk in pks:
-                bodies = connection.execute(PARTITION, (pk, low, high, now)).fetchone()[0]
-                found[pk] = [] if bodies is None else decode_partition(pk, bodies, attributes)
-            return found
-
-        return self._read(read)
+        wanted = list(dict.fromkeys(pks))
+        threads = not self._transactions.joined
+        return self._transactions.read(
+            lambda c: read_partitions(c, wanted, sk, attributes, threads=threads)
+        )
 
     def scan(self, segment: int = 0, segments: int = 1, start: Start | None = None) -> Page:
         if not 0 <= segment < segments:
@@ -204,7 +170,7 @@ class SqliteTable(Table):
                 rows.close()
             return Page(items, None)
 
-        return self._read(read)
+        return self._transactions.read(read)
 
     # Writing
 
@@ -262,7 +228,7 @@ class SqliteTable(Table):
         return events
 
     def sweep_expired(self, limit: int = 1000) -> list[ChangeEvent]:
-        if not self._read(lambda c: expired_rows(c, time.time(), 1)):
+        if not self._transactions.read(lambda c: expired_rows(c, time.time(), 1)):
             return []
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
@@ -288,19 +254,26 @@ class SqliteTable(Table):
             finally:
                 connection.close()
 
-        self._retried(make)
+        self._transactions.retried(make)
 
     def exists(self) -> bool:
         if not self.path.exists():
             return False
         try:
-            self._read(lambda _: None)
+            self._transactions.read(lambda _: None)
         except TableMissing:
             return False
         return True
 
     def close(self) -> None:
-        self._pool.close()
+        self._transactions.close()
+
+    def _write(self, work: Callable[[sqlite3.Connection], list[ChangeEvent]]) -> list[ChangeEvent]:
+        return self._transactions.write(work, None if self._observer is None else self._observe)
+
+    def _observe(self, events: list[ChangeEvent]) -> None:
+        if self._observer is not None and events:
+            self._observer(self, events)
 
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
@@ -314,107 +287,3 @@ class SqliteTable(Table):
             connection.close()
             raise
         return connection
-
-    # Transactions
-
-    def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        joined = self._thread.connection
-        if joined is not None:
-            return self._joined(work, joined)
-
-        def read() -> _T:
-            connection = self._pool.acquire()
-            try:
-                result = work(connection)
-            except BaseException:
-                self._pool.discard(connection)
-                raise
-            self._pool.release(connection)
-            return result
-
-        return self._retried(read)
-
-    def _write(self, work: Callable[[sqlite3.Connection], list[ChangeEvent]]) -> list[ChangeEvent]:
-        joined = self._thread.connection
-        if joined is not None:
-            return self._joined(work, joined)
-        lock = self._pool.write_lock
-        if not lock.acquire(timeout=BUSY_SECONDS):
-            raise TransactionConflict(f"another thread kept writing to {self.path}")
-        try:
-            connection = self._retried(self._begin)
-            try:
-                events = work(connection)
-                if self._observer is not None and events:
-                    self._observe(connection, events)
-                connection.execute("COMMIT")
-            except BaseException as error:
-                self._roll_back(connection)
-                if isinstance(error, sqlite3.Error | UnicodeEncodeError):
-                    raise describe(error, self.path) from error
-                raise
-            self._pool.release(connection)
-        finally:
-            lock.release()
-        return events
-
-    def _observe(self, connection: sqlite3.Connection, events: list[ChangeEvent]) -> None:
-        assert self._observer is not None
-        thread = self._thread
-        thread.connection, thread.broken = connection, None
-        try:
-            self._observer(self, events)
-            if thread.broken is not None:
-                raise TableUnavailable(
-                    f"a write within the transaction failed half-way: {thread.broken}"
-                ) from thread.broken
-        finally:
-            thread.connection, thread.broken = None, None
-
-    def _joined(
-        self, work: Callable[[sqlite3.Connection], _T], connection: sqlite3.Connection
-    ) -> _T:
-        try:
-            return work(connection)
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            # Some statements of the call may have been done: the transaction must not commit.
-            self._thread.broken = error
-            raise describe(error, self.path) from error
-
-    def _begin(self) -> sqlite3.Connection:
-        connection = self._pool.acquire()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            if is_busy(error):
-                self._pool.release(connection)
-            else:
-                self._pool.discard(connection)
-            raise
-        return connection
-
-    def _roll_back(self, connection: sqlite3.Connection) -> None:
-        try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            self._pool.discard(connection)
-        else:
-            self._pool.release(connection)
-
-    def _retried(self, work: Callable[[], _T]) -> _T:
-        """Do the work again while another process is in the way, up to ``BUSY_SECONDS``."""
-        deadline = 0.0
-        wait = 0.0002
-        while True:
-            try:
-                return work()
-            except sqlite3.Error as error:
-                now = time.monotonic()
-                deadline = deadline or now + BUSY_SECONDS
-                if not is_busy(error) or now >= deadline:
-                    raise describe(error, self.path) from error
-            except UnicodeEncodeError as error:
-                raise describe(error, self.path) from error
-            time.sleep(random.uniform(0.0, wait))
-            wait = min(wait * 1.5, 0.01)

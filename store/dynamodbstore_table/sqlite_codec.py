@@ -1,9 +1,12 @@
 """Items as stored in the embedded file: one JSON object a row, without the partition key.
 
-JSON has no bytes and orjson no numbers beyond 64 bits. An attribute that holds one, at any depth,
-is stored escaped and named in a list under ``PK``, a name that the stored object has no other use
-for: ``{"PK": ["chunk"], "SK": "METRIC#loss", "chunk": "\\x7fbAAAA"}``. An object without the list
-needs no second look; one with it is unescaped only where it says.
+JSON has no bytes and orjson no numbers beyond 64 bits. What holds one is told under ``PK``, a name
+that the stored object has no other use for, so that an object without it needs no second look:
+
+- ``{"PK": "chunk", "SK": "METRIC#loss", "chunk": "AAAA"}``: this one attribute is bytes, in base64.
+- ``{"PK": ["a", "b"], "SK": "META", "a": "\\x7fbAAAA", "b": [1, "\\x7fi3689348814741910"]}``: these
+  have escapes in them, at any depth: ``\\x7fb`` before bytes in base64, ``\\x7fi`` before a number,
+  ``\\x7f`` before text that itself begins so.
 """
 
 from __future__ import annotations
@@ -48,41 +51,49 @@ def decode(pk: str, body: bytes) -> Item:
     """The item of one row."""
     item: Item = _loads(body)
     if "PK" in item:
-        _unescape_attributes(item, item["PK"])
+        _unescape_attributes(item)
     item["PK"] = pk
     return item
 
 
 def decode_some(pk: str, body: bytes, attributes: Sequence[str]) -> Item:
     """The item of one row with only these of its attributes."""
-    return _pick(pk, _loads(body), attributes)
+    return restore(pk, [_loads(body)], attributes)[0]
 
 
 def decode_partition(pk: str, bodies: bytes, attributes: Sequence[str] | None = None) -> list[Item]:
     """The items of one partition, from their stored forms joined by commas."""
-    items: list[Item] = _loads(b"[" + bodies + b"]")
-    if attributes is not None:
-        return [_pick(pk, item, attributes) for item in items]
-    for item in items:
+    return restore(pk, _loads(b"[" + bodies + b"]"), attributes)
+
+
+def decode_rows(rows: Sequence[tuple[str, bytes]]) -> list[Item]:
+    """The items of rows of (partition key, stored form)."""
+    items: list[Item] = _loads(b"[" + b",".join([body for _, body in rows]) + b"]")
+    for (pk, _), item in zip(rows, items, strict=True):
         if "PK" in item:
-            _unescape_attributes(item, item["PK"])
+            _unescape_attributes(item)
         item["PK"] = pk
     return items
+
+
+def restore(pk: str, items: list[Item], attributes: Sequence[str] | None) -> list[Item]:
+    """The items of one partition, from their stored objects, which are changed in place."""
+    for item in items:
+        if "PK" in item:
+            name = item["PK"]
+            if type(name) is str:
+                item[name] = a2b_base64(item[name])
+            else:
+                _unescape_attributes(item)
+        item["PK"] = pk
+    if attributes is None:
+        return items
+    return [{name: item[name] for name in attributes if name in item} for item in items]
 
 
 def pick(item: Item, attributes: Sequence[str]) -> Item:
     """Only these attributes of an item."""
     return {name: item[name] for name in attributes if name in item}
-
-
-def _pick(pk: str, stored: Item, attributes: Sequence[str]) -> Item:
-    escaped = stored.get("PK", ())
-    stored["PK"] = pk
-    picked = {name: stored[name] for name in attributes if name in stored}
-    for name in escaped:
-        if name in picked:
-            picked[name] = _unescape(picked[name])
-    return picked
 
 
 def _escaped(stored: Item) -> Item:
@@ -99,6 +110,10 @@ def _escaped(stored: Item) -> Item:
         values[name] = escaped
     if not escaped_names:
         del values["PK"]
+    elif len(escaped_names) == 1 and type(stored[escaped_names[0]]) is bytes:
+        name = escaped_names[0]
+        values["PK"] = name
+        values[name] = values[name][2:]
     return values
 
 
@@ -131,7 +146,11 @@ def _escape(value: Any, name: str, depth: int) -> Any:
     )
 
 
-def _unescape_attributes(item: Item, names: Sequence[str]) -> None:
+def _unescape_attributes(item: Item) -> None:
+    names = item["PK"]
+    if type(names) is str:
+        item[names] = a2b_base64(item[names])
+        return
     for name in names:
         item[name] = _unescape(item[name])
 

@@ -20,7 +20,12 @@ Durability: TypeAlias = Literal["full", "process"]
 # "MLDD": tells the file from any other SQLite database, above all from MLflow's own.
 APPLICATION_ID: Final = 0x4D4C4444
 SCHEMA_VERSION: Final = 1
+# 8 KB holds several chunks of metric history; 4 KB pages would spill each into a page of its own.
 PAGE_BYTES: Final = 8192
+# 8 MB of changes: a checkpoint of them takes some milliseconds.
+CHECKPOINT_PAGES: Final = 1000
+MAX_LOG_BYTES: Final = 64 * 1024 * 1024
+_READERS_WAIT_MS: Final = 200
 
 _SCHEMA: Final = (
     """CREATE TABLE items (
@@ -56,6 +61,8 @@ def connect(path: Path, durability: Durability, *, create: bool = False) -> sqli
             "PRAGMA cache_size = -16384",
             "PRAGMA temp_store = MEMORY",
             "PRAGMA secure_delete = OFF",
+            f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}",
+            f"PRAGMA journal_size_limit = {MAX_LOG_BYTES}",
         ):
             connection.execute(pragma)
     except BaseException:
@@ -101,6 +108,23 @@ def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
             f"{path} is a SQLite database of another program: name another path, or move it away"
         )
     return False
+
+
+def trim_log(connection: sqlite3.Connection, path: Path) -> None:
+    """Empty the write-ahead log if it has grown past 64 MB.
+
+    Checkpoints alone can't while there is always some reader on the log: this one holds new
+    readers back from it, for up to 200 ms.
+    """
+    try:
+        size = path.with_name(path.name + "-wal").stat().st_size
+    except OSError:
+        return
+    if size <= MAX_LOG_BYTES:
+        return
+    connection.execute(f"PRAGMA busy_timeout = {_READERS_WAIT_MS}")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.execute("PRAGMA busy_timeout = 0")
 
 
 def check_place(path: Path) -> None:
