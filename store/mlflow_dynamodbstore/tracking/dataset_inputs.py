@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from dynamodbstore_events.keys import dataset_input_sk, run_pk
 from dynamodbstore_table.port import Item, Table
@@ -56,11 +57,22 @@ class DatasetMemory:
                 self._bytes -= freed
 
 
-_memory = DatasetMemory(_REMEMBERED_BYTES, _LARGEST_REMEMBERED)
+_memories: WeakKeyDictionary[Table, DatasetMemory] = WeakKeyDictionary()
+_memories_lock = threading.Lock()
 
 
-def input_item(run_id: str, dataset_input: DatasetInput, body: BodyRef) -> Item:
-    """The item of a run's dataset input."""
+def _memory_of(table: Table) -> DatasetMemory:
+    with _memories_lock:
+        memory = _memories.get(table)
+        if memory is None:
+            memory = _memories[table] = DatasetMemory(_REMEMBERED_BYTES, _LARGEST_REMEMBERED)
+        return memory
+
+
+def input_item(
+    run_id: str, dataset_input: DatasetInput, body: BodyRef, now_ms: int, position: int
+) -> Item:
+    """The item of a run's dataset input; time and position keep the order of logging."""
     dataset = dataset_input.dataset
     return {
         "PK": run_pk(run_id),
@@ -70,6 +82,8 @@ def input_item(run_id: str, dataset_input: DatasetInput, body: BodyRef) -> Item:
         "tags": [[tag.key, tag.value] for tag in dataset_input.tags],
         "generation": body.generation,
         "parts": body.parts,
+        "t": now_ms,
+        "s": position,
     }
 
 
@@ -83,8 +97,10 @@ def load_dataset_inputs(
 ) -> dict[str, list[DatasetInput]]:
     """The dataset inputs of many runs, by run, from their ``INPUT#DATASET#`` items.
 
-    Each body is read once, all of them in one batch, and only if this process doesn't know it.
+    They stand in the order in which they were logged. Each body is read once, all of them in one
+    batch, and only if this process doesn't know it.
     """
+    memory = _memory_of(table)
     known: dict[BodyRef, Dataset] = {}
     missing: dict[BodyRef, Mapping[str, Any]] = {}
     for items in input_items_by_run.values():
@@ -92,7 +108,7 @@ def load_dataset_inputs(
             body = input_body(item)
             if body in known or body in missing:
                 continue
-            if (dataset := _memory.get(body)) is not None:
+            if (dataset := memory.get(body)) is not None:
                 known[body] = dataset
             else:
                 missing[body] = item
@@ -102,12 +118,16 @@ def load_dataset_inputs(
             read = read_body(body, item["name"], item["digest"], found)
             if read is not None:
                 known[body] = read[0]
-                _memory.put(body, *read)
+                memory.put(body, *read)
     return {
         run_id: [
             DatasetInput(known[body], [InputTag(key, value) for key, value in item["tags"]])
-            for item in items
+            for item in sorted(items, key=_logged)
             if (body := input_body(item)) in known
         ]
         for run_id, items in input_items_by_run.items()
     }
+
+
+def _logged(item: Mapping[str, Any]) -> tuple[int, int]:
+    return item["t"], item["s"]

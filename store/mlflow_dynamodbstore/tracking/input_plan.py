@@ -83,14 +83,14 @@ def _context(dataset_input: DatasetInput) -> str | None:
     return next((tag.value for tag in tags if tag.key == MLFLOW_DATASET_CONTEXT), None)
 
 
-def plan_inputs(uses: Sequence[DatasetUse], known: Mapping[Key, Item]) -> InputPlan:
-    """What has to be written, where ``known`` are those of the uses' items that exist.
+def plan_inputs(uses: Sequence[DatasetUse], known: Mapping[Key, Item], now_ms: int) -> InputPlan:
+    """What has to be written now, where ``known`` are those of the uses' items that exist.
 
     An input that the run already has changes nothing. Raises ``BAD_REQUEST`` if a new one gives a
     tag key twice.
     """
     plan = InputPlan()
-    for use in uses:
+    for position, use in enumerate(uses):
         if use.edge in known:
             continue
         _check_tags(use.dataset_input)
@@ -104,7 +104,8 @@ def plan_inputs(uses: Sequence[DatasetUse], known: Mapping[Key, Item]) -> InputP
             puts.append(_header(use, body))
         if use.marker not in known:
             puts.append(_marker(use))
-        puts.append(Put(input_item(use.run_id, use.dataset_input, body), condition=ITEM_MISSING))
+        edge = input_item(use.run_id, use.dataset_input, body, now_ms, position)
+        puts.append(Put(edge, condition=ITEM_MISSING))
         plan.groups.append(puts)
     return plan
 

@@ -13,6 +13,7 @@ from dynamodbstore_table.port import Check, Delete, Item, begins_with
 from mlflow.entities import DatasetInput, LoggedModelInput, LoggedModelOutput, _DatasetSummary
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.validation import (
     _parse_experiment_ids,
     _validate_dataset_inputs,
@@ -72,7 +73,7 @@ class InputsMixin(TrackingBase):
             dict.fromkeys(key for use in uses for key in use.keys),
             attributes=["generation", "parts"],
         )
-        plan = plan_inputs(uses, known)
+        plan = plan_inputs(uses, known, get_current_time_millis())
         if plan.bodies:
             self._table.bulk(plan.bodies)
         written = 0

@@ -63,6 +63,11 @@ class LoggedModelsMixin(TrackingBase):
         ``INVALID_PARAMETER_VALUE`` for a bad name or a deleted experiment.
         """
         _validate_logged_model_name(name)
+        if experiment_id is None or experiment_id == "":
+            raise MlflowException(
+                f"A logged model needs an experiment: experiment_id is {experiment_id!r}.",
+                BAD_REQUEST,
+            )
         experiment = self._experiments.require_active(canonical_id(experiment_id))
         model_id = f"m-{uuid.uuid4().hex}"
         tag_texts, param_texts = _distinct("tag", tags or []), _distinct("param", params or [])
