@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from dynamodbstore_events.keys import GSI1, models_listing, newest_first, parse_newest_first
+from dynamodbstore_events.keys import models_listing, parse_newest_first
 from dynamodbstore_table.conditions import Not, equals
-from dynamodbstore_table.port import EVERY, Item, SortRange, after, begins_with
+from dynamodbstore_table.port import Item, begins_with
 from mlflow.entities import LoggedModel, Metric
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities import PagedList
@@ -28,12 +27,23 @@ from mlflow_dynamodbstore.tracking.logged_model_items import (
 from mlflow_dynamodbstore.tracking.logged_model_order import ordered, parse_order
 from mlflow_dynamodbstore.tracking.logged_model_plan import ModelPlan, plan_search
 from mlflow_dynamodbstore.tracking.logged_model_tokens import ModelQuery, decode, encode
+from mlflow_dynamodbstore.tracking.search.listings import (
+    Cursor,
+    Listing,
+    TimeOrder,
+    TimeRange,
+    entries,
+)
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
 from mlflow_dynamodbstore.tracking.text_items import texts
 
 _SMALLEST_CHUNK = 100
 _LARGEST_CHUNK = 1000
 _IN_USE = Not(equals("stage", DELETED))
+_LISTED = (
+    *("PK", "SK", "gsi1sk", "experiment_id", "name", "artifact_location", "created", "updated"),
+    *("status", "stage", "model_type", "source_run_id", "status_message"),
+)
 
 
 class LoggedModelSearchMixin(TrackingBase):
@@ -74,12 +84,9 @@ class LoggedModelSearchMixin(TrackingBase):
 
     def _newest_models(self, plan: ModelPlan, start: PageStart, count: int) -> list[Item]:
         """The META items of the first ``count`` models of the page, in the listings' order."""
-        if start.cursor is None:
-            behind, skip = EVERY, start.offset
-        else:
-            behind, skip = after(newest_first(*start.cursor)), 0
+        skip = start.offset if start.cursor is None else 0
         chunk_size = min(max(count + skip, _SMALLEST_CHUNK), _LARGEST_CHUNK)
-        listing = self._listing(plan, behind, chunk_size)
+        listing = self._listing(plan, start.cursor, chunk_size)
         found: list[Item] = []
         while len(found) < skip + count:
             chunk = list(islice(listing, chunk_size))
@@ -91,26 +98,23 @@ class LoggedModelSearchMixin(TrackingBase):
     def _sorted_models(self, plan: ModelPlan) -> list[Item]:
         """The META items of every model that passes, in the plan's order."""
         passing: list[tuple[Item, list[Metric]]] = []
-        listing = self._listing(plan, EVERY, None)
+        listing = self._listing(plan, None, _LARGEST_CHUNK)
         while chunk := list(islice(listing, _LARGEST_CHUNK)):
             passing += self._passing(plan, chunk)
         for prefix in plan.order_metrics:
             self._add_metrics(passing, prefix)
         return ordered([(meta, meta, metrics) for meta, metrics in passing], plan.order)
 
-    def _listing(self, plan: ModelPlan, behind: SortRange, size: int | None) -> Iterator[Item]:
-        listings = [
-            self._table.query_all(
-                models_listing(experiment_id),
-                index=GSI1,
-                sk=behind,
-                filter=_IN_USE,
-                consistent=False,
-                page_size=size,
-            )
-            for experiment_id in plan.experiment_ids
-        ]
-        return heapq.merge(*listings, key=lambda meta: meta["gsi1sk"])
+    def _listing(self, plan: ModelPlan, after: Cursor | None, page_size: int) -> Iterator[Item]:
+        return entries(
+            self._table,
+            [Listing(models_listing(e), _IN_USE) for e in plan.experiment_ids],
+            TimeOrder(),
+            TimeRange(),
+            after,
+            page_size=page_size,
+            attributes=_LISTED,
+        )
 
     def _passing(self, plan: ModelPlan, metas: Sequence[Item]) -> list[tuple[Item, list[Metric]]]:
         """Those of the listed models that pass the filter, with the metrics that it read."""
