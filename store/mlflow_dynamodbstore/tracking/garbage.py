@@ -95,7 +95,7 @@ class GarbageMixin(TrackingBase):
         metas = self._table.batch_get(
             [(pk, META) for pk in pks], attributes=("experiment_id", "stage", "epoch", "deleted")
         )
-        experiments = self._experiments_of(metas.values())
+        experiments = self._experiments_having(metas.values())
         found: list[str] = []
         for meta in metas.values():
             experiment = experiments.get(meta["experiment_id"])
@@ -106,7 +106,7 @@ class GarbageMixin(TrackingBase):
                 found.append(_run_id(meta["PK"]))
         return found
 
-    def _experiments_of(self, metas: Iterable[Item]) -> dict[str, ExperimentState]:
+    def _experiments_having(self, metas: Iterable[Item]) -> dict[str, ExperimentState]:
         """The experiments of this workspace that runs or models belong to, by id."""
         wanted = list(dict.fromkeys(meta["experiment_id"] for meta in metas))
         if not wanted:
@@ -193,7 +193,7 @@ class GarbageMixin(TrackingBase):
             metas = self._table.batch_get(
                 [(pk, META) for pk in chunk], attributes=("experiment_id", "stage", "updated")
             )
-            experiments = self._experiments_of(metas.values())
+            experiments = self._experiments_having(metas.values())
             found += [
                 model_id_of(meta)
                 for meta in metas.values()
