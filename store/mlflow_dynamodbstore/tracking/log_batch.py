@@ -1,0 +1,82 @@
+"""log_batch: params, metrics and tags of a run in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from dynamodbstore_events.keys import META, run_pk, tag_sk
+from dynamodbstore_table.conditions import ITEM_EXISTS
+from dynamodbstore_table.port import Put, Update
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from mlflow.utils.validation import (
+    _validate_batch_log_data,
+    _validate_batch_log_limits,
+    _validate_param_keys_unique,
+    _validate_run_id,
+)
+
+from mlflow_dynamodbstore.tracking.batch_writes import Batch, write_batch
+from mlflow_dynamodbstore.tracking.metric_checks import checked_point, metric_points
+from mlflow_dynamodbstore.tracking.metrics import MetricsMixin
+from mlflow_dynamodbstore.tracking.model_metrics import model_metric_ops
+from mlflow_dynamodbstore.tracking.params import param_put
+from mlflow_dynamodbstore.tracking.text_items import text_items
+
+
+class LogBatchMixin(MetricsMixin):
+    """Log many things to a run at once."""
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric],
+        params: Sequence[Param],
+        tags: Sequence[RunTag],
+    ) -> None:
+        """Log all of it to an active run: at most 1,000 metrics, 100 params, 100 tags.
+
+        Up to about 100 items it is one transaction. A larger batch is written in steps, params
+        first: a param that conflicts leaves nothing of it; a crash in between leaves a part, and
+        the same batch may be logged again.
+
+        Raises ``INVALID_PARAMETER_VALUE`` for bad data, a deleted run, or a param that has another
+        value; ``BAD_REQUEST`` for a metric of an unknown model, or one that differs at its place.
+        """
+        _validate_run_id(run_id)
+        metrics, params, tags = _validate_batch_log_data(metrics, params, tags)
+        _validate_batch_log_limits(metrics, params, tags)
+        _validate_param_keys_unique(params)
+        logged = [(m, checked_point(m, f"metrics[{n}]")) for n, m in enumerate(metrics)]
+        self._runs.require_active(run_id)
+        models = [m.model_id for m in metrics if m.model_id is not None]
+        batch = Batch(
+            run_id,
+            params=[param_put(run_id, param) for param in params],
+            rename=_rename(run_id, tags),
+            tags=_tag_puts(run_id, tags),
+            metrics=metric_points(run_id, logged),
+        )
+        if not models:
+            write_batch(self._table, batch)
+            return
+        self._model_metrics.require(models)
+        batch.model_metrics = model_metric_ops(run_id, logged)
+        markers = self._model_metrics.markers(run_id, models)
+        batch.tags = [*batch.tags, *markers]
+        write_batch(self._table, batch)
+        self._model_metrics.marked(run_id, markers)
+
+
+def _tag_puts(run_id: str, tags: Iterable[RunTag]) -> list[Put]:
+    """The last tag of each key; an empty name of the run changes nothing."""
+    pk = run_pk(run_id)
+    values = {t.key: t.value for t in tags if t.key != MLFLOW_RUN_NAME or t.value}
+    return [Put(text_items(pk, tag_sk(k), k, value).item) for k, value in values.items()]
+
+
+def _rename(run_id: str, tags: Iterable[RunTag]) -> Update | None:
+    names = [t.value for t in tags if t.key == MLFLOW_RUN_NAME and t.value]
+    if not names:
+        return None
+    return Update((run_pk(run_id), META), set={"name": names[-1]}, condition=ITEM_EXISTS)
