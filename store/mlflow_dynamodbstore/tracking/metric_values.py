@@ -13,6 +13,7 @@ import struct
 _SIGN = 1 << 63
 _ALL = (1 << 64) - 1
 _DOUBLE = struct.Struct(">d")
+_UNPACK = _DOUBLE.unpack
 _LARGEST = 1.7976931348623157e308
 
 
@@ -33,6 +34,10 @@ def encode(number: float) -> bytes:
 
 def decode(data: bytes) -> float:
     """The inverse of ``encode``."""
-    bits = int.from_bytes(data, "big")
-    value: float = _DOUBLE.unpack((bits ^ (_SIGN if bits & _SIGN else _ALL)).to_bytes(8, "big"))[0]
-    return value
+    # The bytes of a number that is not negative are an IEEE double's with the sign bit set.
+    if data[0] >= 0x80:
+        positive: float = -_UNPACK(data)[0]
+        return positive
+    bits = int.from_bytes(data, "big") ^ _ALL
+    negative: float = _UNPACK(bits.to_bytes(8, "big"))[0]
+    return negative

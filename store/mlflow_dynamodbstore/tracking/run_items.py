@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlflow.entities import Metric, Param, RunData, RunInfo, RunTag
+from mlflow.entities import Metric, RunData, RunInfo
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState, run_stage
@@ -23,41 +24,43 @@ RUN_ATTRIBUTES = (
 
 @dataclass(slots=True)
 class RunItems:
-    """A run's partition, sorted by kind; ``inputs`` and ``outputs`` are items as they are kept."""
+    """A run's partition, sorted by kind; inputs and outputs are items as they are kept."""
 
     meta: Mapping[str, Any] | None = None
     metrics: list[Metric] = field(default_factory=list)
-    params: list[Param] = field(default_factory=list)
-    tags: list[RunTag] = field(default_factory=list)
+    params: dict[str, str | None] = field(default_factory=dict)
+    tags: dict[str, str | None] = field(default_factory=dict)
     dataset_inputs: list[Mapping[str, Any]] = field(default_factory=list)
     model_inputs: list[Mapping[str, Any]] = field(default_factory=list)
     model_outputs: list[Mapping[str, Any]] = field(default_factory=list)
 
 
 def run_items(items: Iterable[Mapping[str, Any]]) -> RunItems:
-    """Sort the items of one run's partition."""
+    """Sort the items of one run's partition.
+
+    Raises ``KeyError`` if a part of a long text is missing: the text was replaced while its
+    partition was read, which must be read again.
+    """
     run = RunItems()
     params, tags, metrics = run.params, run.tags, run.metrics
     long_texts: list[Mapping[str, Any]] = []
     parts: dict[str, bytes] = {}
     for item in items:
         sk: str = item["SK"]
-        if sk.startswith("PARAM#"):
+        # A run's partition has no two kinds of many items whose sort keys begin alike.
+        initial = sk[0]
+        if initial == "P" or initial == "T":
             if "v" in item:
-                params.append(Param(_name(item, sk, 6), item["v"]))
-            elif is_part(sk):
-                parts[sk] = item["z"]
-            else:
-                long_texts.append(item)
-        elif sk.startswith("TAG#"):
-            if "v" in item:
-                tags.append(RunTag(_name(item, sk, 4), item["v"]))
+                if initial == "P":
+                    params[text_name(item) if "%" in sk else sk[6:]] = item["v"]
+                else:
+                    tags[text_name(item) if "%" in sk else sk[4:]] = item["v"]
             elif is_part(sk):
                 parts[sk] = item["z"]
             else:
                 long_texts.append(item)
         elif sk.startswith("METRIC#"):
-            metrics.append(latest_metric(item, _name(item, sk, 7)))
+            metrics.append(latest_metric(item, text_name(item) if "%" in sk else sk[7:]))
         elif sk == "META":
             run.meta = item
         elif sk.startswith("INPUT#DATASET#"):
@@ -67,36 +70,35 @@ def run_items(items: Iterable[Mapping[str, Any]]) -> RunItems:
         elif sk.startswith("OUTPUT#"):
             run.model_outputs.append(item)
     for item in long_texts:
-        name, text = text_name(item), text_of(item, parts)
-        if item["SK"].startswith("PARAM#"):
-            params.append(Param(name, text))
-        else:
-            tags.append(RunTag(name, text))
+        texts = params if item["SK"].startswith("PARAM#") else tags
+        texts[text_name(item)] = text_of(item, parts)
     return run
-
-
-def _name(item: Mapping[str, Any], sk: str, prefix: int) -> str:
-    return text_name(item) if "%" in sk else sk[prefix:]
 
 
 def latest_metric(item: Mapping[str, Any], key: str) -> Metric:
     """The latest value of a metric from its ``METRIC#`` item."""
-    value = float("nan") if "nan" in item else decode(item["v"])
+    value = math.nan if "nan" in item else decode(item["v"])
     return Metric(key, value, item["t"], item["s"])
 
 
 def run_data(run: RunItems) -> RunData:
     """The metrics, params and tags of a run."""
-    return RunData(run.metrics, run.params, run.tags)
+    data = RunData(run.metrics)
+    # MLflow would take a list of entities only to make these dicts of them.
+    data.params.update(run.params)
+    data.tags.update(run.tags)
+    return data
 
 
 def run_info(
-    meta: Mapping[str, Any], experiment: ExperimentState, tags: Iterable[RunTag] = ()
+    meta: Mapping[str, Any],
+    experiment: ExperimentState,
+    tags: Mapping[str, str | None] | None = None,
 ) -> RunInfo:
     """The attributes of a run; a run without a name has that of its ``mlflow.runName`` tag."""
     name = meta.get("name")
-    if not name:
-        name = next((t.value for t in tags if t.key == MLFLOW_RUN_NAME), name)
+    if not name and tags:
+        name = tags.get(MLFLOW_RUN_NAME) or name
     return RunInfo(
         run_id=meta["PK"].partition("#")[2],
         experiment_id=meta["experiment_id"],

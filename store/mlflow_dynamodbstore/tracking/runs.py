@@ -46,12 +46,8 @@ from mlflow_dynamodbstore.tracking.lifecycle import (
     ExperimentState,
     raise_run_missing,
 )
-from mlflow_dynamodbstore.tracking.run_items import (
-    RUN_ATTRIBUTES,
-    run_data,
-    run_info,
-    run_items,
-)
+from mlflow_dynamodbstore.tracking.run_items import run_data, run_info
+from mlflow_dynamodbstore.tracking.search.read_runs import run_partitions
 from mlflow_dynamodbstore.tracking.text_items import TextItems, text_items
 
 ARTIFACTS_FOLDER = "artifacts"
@@ -97,7 +93,7 @@ class RunsMixin(TrackingBase):
     def get_run(self, run_id: str) -> Run:
         """The run with its metrics, params, tags, inputs and outputs, in any stage."""
         pk = run_pk(run_id)
-        run = run_items(self._table.partitions([pk], attributes=RUN_ATTRIBUTES)[pk])
+        run = run_partitions(self._table, [pk])[pk]
         if run.meta is None:
             raise_run_missing(run_id)
         experiment = self._experiments.require(run.meta["experiment_id"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from dynamodbstore_table.errors import TransactionConflict
 from dynamodbstore_table.port import Table
 from mlflow.entities import LoggedModelOutput, Run, RunInputs, RunOutputs
 
@@ -18,10 +21,47 @@ from mlflow_dynamodbstore.tracking.run_items import (
     run_items,
 )
 
+_READS_OF_A_MOVING_RUN = 5
+_MANY = 16
+
+
+def run_partitions(table: Table, pks: Iterable[str]) -> dict[str, RunItems]:
+    """Everything of the runs in these partitions, in their order; what has gone has no META."""
+    # Naming attributes spares a network the packed points of metrics, and costs a file time.
+    attributes = RUN_ATTRIBUTES if table.remote else None
+    found: dict[str, RunItems | None] = dict.fromkeys(pks)
+    waiting = list(found)
+    for _ in range(_READS_OF_A_MOVING_RUN):
+        for pk, items in table.partitions(waiting, attributes=attributes).items():
+            # A missing part tells that a long text was replaced between two pages of the read.
+            with suppress(KeyError):
+                found[pk] = run_items(items)
+        waiting = [pk for pk in waiting if found[pk] is None]
+        if not waiting:
+            return {pk: run for pk, run in found.items() if run is not None}
+    raise TransactionConflict(f"{waiting[0]} is written faster than it can be read")
+
+
+@contextmanager
+def collector_paused(runs: int) -> Iterator[None]:
+    """Let the garbage collector wait while many objects are made that all live on.
+
+    Each batch of new objects would make it look through everything that the process holds: half
+    of the time it takes to read a thousand runs.
+    """
+    if runs < _MANY or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
 
 def read_runs(
     table: Table,
-    pks: Iterable[str],
+    pks: Sequence[str],
     experiments: Mapping[str, ExperimentState],
     keep: Callable[[Mapping[str, Any]], bool],
 ) -> list[Run]:
@@ -30,12 +70,17 @@ def read_runs(
     Left out are those that have gone and those whose META item, read afresh, ``keep`` refuses.
     ``experiments`` must hold the experiments of what ``keep`` accepts.
     """
-    partitions = table.partitions(pks, attributes=RUN_ATTRIBUTES)
-    found: dict[str, RunItems] = {}
-    for pk, items in partitions.items():
-        run = run_items(items)
-        if run.meta is not None and keep(run.meta):
-            found[pk] = run
+    with collector_paused(len(pks)):
+        return _runs(table, run_partitions(table, pks), experiments, keep)
+
+
+def _runs(
+    table: Table,
+    partitions: Mapping[str, RunItems],
+    experiments: Mapping[str, ExperimentState],
+    keep: Callable[[Mapping[str, Any]], bool],
+) -> list[Run]:
+    found = {pk: run for pk, run in partitions.items() if run.meta is not None and keep(run.meta)}
     with_datasets = {pk: run.dataset_inputs for pk, run in found.items() if run.dataset_inputs}
     datasets = load_dataset_inputs(table, with_datasets) if with_datasets else {}
     runs: list[Run] = []

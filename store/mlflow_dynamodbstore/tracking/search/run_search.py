@@ -30,7 +30,9 @@ from mlflow_dynamodbstore.tracking.search.read_runs import read_runs
 from mlflow_dynamodbstore.tracking.search.run_order import AttributeOrder, RunOrder, sort_by
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
 
-_RUNS_READ_AT_ONCE = 1000
+_LISTED_AT_ONCE = 1000
+_READ_AT_ONCE = 1000
+_READ_AT_ONCE_HERE = 128
 
 
 class SearchRunsMixin(TrackingBase):
@@ -68,11 +70,13 @@ def search_runs(
 ) -> tuple[list[Run], PageStart | None]:
     """The runs of the plan's page, and where the next page starts (None: there is none)."""
     matches, cursored = _in_order(table, plan)
+    # Many requests at once hide a network's latency; without one, few items at once are faster.
+    at_once = _READ_AT_ONCE if table.remote else _READ_AT_ONCE_HERE
     runs: list[Run] = []
     last: Candidate | None = None
     while plan.limit is None or len(runs) < plan.limit:
-        missing = _RUNS_READ_AT_ONCE if plan.limit is None else plan.limit - len(runs)
-        batch = list(islice(matches, min(missing, _RUNS_READ_AT_ONCE)))
+        missing = at_once if plan.limit is None else plan.limit - len(runs)
+        batch = list(islice(matches, min(missing, at_once)))
         if not batch:
             return runs, None
         last = batch[-1]
@@ -90,9 +94,9 @@ def _in_order(table: Table, plan: RunPlan) -> tuple[Iterator[Candidate], bool]:
     """The matches from the page's start on, and whether a cursor can lead to the next page."""
     if plan.time_order is not None:
         skipped = 0 if plan.start.cursor is not None else plan.start.offset
-        wanted = _RUNS_READ_AT_ONCE if plan.limit is None else plan.limit + 1
+        wanted = _LISTED_AT_ONCE if plan.limit is None else plan.limit + 1
         return islice(matching(table, plan, skipped + wanted), skipped, None), True
-    candidates = list(matching(table, plan, _RUNS_READ_AT_ONCE))
+    candidates = list(matching(table, plan, _LISTED_AT_ONCE))
     return islice(_sorted(table, plan.orders, candidates), plan.start.offset, None), False
 
 
