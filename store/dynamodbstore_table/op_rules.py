@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dynamodbstore_table.errors import InvalidOps
@@ -51,11 +51,13 @@ def check_key(pk: Any, sk: Any) -> None:
     check_key_part("SK", sk, MAX_SK_BYTES)
 
 
-def check_index_keys(item: dict[str, Any]) -> None:
-    """Raise ``InvalidOps`` if the item has an index key that DynamoDB would refuse."""
+def check_index_keys(item: Mapping[str, Any]) -> None:
+    """Raise ``InvalidOps`` if the item has an index key, or a ``ttl``, that is not one."""
     for name, most in _INDEX_KEYS:
         if name in item:
             check_key_part(name, item[name], most)
+    if "ttl" in item and type(item["ttl"]) is not int:
+        raise InvalidOps(f"ttl must be Unix seconds as an int, not {item['ttl']!r}")
 
 
 def check_key_part(name: str, value: Any, most: int) -> None:

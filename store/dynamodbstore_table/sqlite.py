@@ -45,6 +45,7 @@ from dynamodbstore_table.sqlite_schema import (
     has_schema,
 )
 from dynamodbstore_table.sqlite_transactions import Transactions
+from dynamodbstore_table.validation import check_condition, check_update_length
 
 _BULK_OPS: Final = 1000
 
@@ -176,6 +177,8 @@ class SqliteTable(Table):
 
     def write(self, *ops: Op) -> list[ChangeEvent]:
         check_ops(ops)
+        for op in ops:
+            _check_meaning(op)
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
             now = time.time()
@@ -203,6 +206,7 @@ class SqliteTable(Table):
         while chunk := list(islice(numbered, _BULK_OPS)):
             for _, op in chunk:
                 check_op(op)
+                _check_meaning(op)
                 if op.condition is not None and type(op) is not Update:
                     raise InvalidOps("in a bulk only updates may carry conditions", (op,))
 
@@ -287,3 +291,11 @@ class SqliteTable(Table):
             connection.close()
             raise
         return connection
+
+
+def _check_meaning(op: Op) -> None:
+    # Values and sizes are checked when the item is encoded, in one go.
+    if op.condition is not None:
+        check_condition(op.condition)
+    if isinstance(op, Update):
+        check_update_length(op)

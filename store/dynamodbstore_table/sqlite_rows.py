@@ -20,6 +20,8 @@ from dynamodbstore_table.sqlite_codec import decode, encode
 # writes two bytes: so the stored form of an item at the limit is at least two thirds of it.
 _NEVER_TOO_LARGE: Final = MAX_ITEM_BYTES // 2
 
+_INT64: Final = 2**63
+
 _READ: Final = "SELECT body FROM items WHERE pk = ? AND sk = ?"
 _INSERT: Final = (
     "INSERT INTO items (ttl, gsi1pk, gsi1sk, gsi2pk, gsi2sk, body, pk, sk) "
@@ -102,8 +104,8 @@ def _columns(item: Item) -> Columns:
     """``ttl`` and the keys of the indexes that the item is in."""
     get = item.get
     ttl = get("ttl")
-    if type(ttl) is not int or not -(2**63) <= ttl < 2**63:
-        ttl = None
+    if ttl is not None and abs(ttl) >= _INT64:
+        ttl = None if ttl > 0 else 0  # further off than the column can tell, or long past
     gsi1: tuple[Any, Any] = (get("gsi1pk"), get("gsi1sk"))
     gsi2: tuple[Any, Any] = (get("gsi2pk"), get("gsi2sk"))
     if None in gsi1:

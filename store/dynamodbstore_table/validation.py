@@ -72,7 +72,8 @@ def check_condition(condition: Condition, depth: int = 0) -> None:
             check_condition(inner, depth + 1)
 
 
-def _check_update(op: Update) -> None:
+def check_update_length(op: Update) -> None:
+    """Check that an update changes something, and fits DynamoDB's expression of 4 KB."""
     length = (
         _SET_BYTES * len(op.set)
         + _REMOVE_BYTES * len(op.remove)
@@ -83,6 +84,10 @@ def _check_update(op: Update) -> None:
         raise InvalidOps(f"the update of {op.key!r} changes nothing", (op,))
     if length > MAX_EXPRESSION_BYTES - _CLAUSES_BYTES:
         raise InvalidOps(f"the update of {op.key!r} changes too many attributes at once", (op,))
+
+
+def _check_update(op: Update) -> None:
+    check_update_length(op)
     _check_values(op.set)
     for name, amount in op.add.items():
         if type(amount) is not int:
@@ -96,9 +101,7 @@ def _check_update(op: Update) -> None:
 
 
 def _check_values(attributes: Mapping[str, Any]) -> None:
-    check_index_keys(dict(attributes))
-    if "ttl" in attributes and type(attributes["ttl"]) is not int:
-        raise InvalidOps(f"ttl must be Unix seconds as an int, not {attributes['ttl']!r}")
+    check_index_keys(attributes)
     for name, value in attributes.items():
         if type(value) not in _PLAIN:
             _check_value(name, value, 0)
