@@ -30,7 +30,7 @@ _RUNS_AT_ONCE = 25
 
 def open_points(item: Mapping[str, Any]) -> list[Point]:
     """The points of a ``METRIC#`` item's open chunk."""
-    return unpack(b"".join(item.get("p", ())))
+    return [unpack(text) for text in item.get("p", ())]
 
 
 def points_of(items: Iterable[Mapping[str, Any]]) -> list[Point]:

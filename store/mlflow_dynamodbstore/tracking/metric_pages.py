@@ -15,7 +15,6 @@ from mlflow.exceptions import MlflowException
 
 from mlflow_dynamodbstore.tracking.metric_history import open_points, points_of
 from mlflow_dynamodbstore.tracking.metric_points import (
-    ROW_BYTES,
     Point,
     in_time,
     pack,
@@ -59,7 +58,7 @@ def history_page(
     page = listed[skipped : skipped + most]
     if len(listed) < needed:
         return page, None
-    cursor = _chunk_from(chunks, page[-1], first_chunk), pack(page[-1]).hex()
+    cursor = _chunk_from(chunks, page[-1], first_chunk), pack(page[-1])
     return page, PageStart(start.offset + most, cursor)
 
 
@@ -101,14 +100,14 @@ def _chunk_from(chunks: Chunks, last: Point, first: int) -> int:
 def _cursor(start: PageStart) -> tuple[int, Point | None]:
     if start.cursor is None:
         return 0, None
-    chunk, row = start.cursor
+    chunk, text = start.cursor
     try:
-        data = bytes.fromhex(row)
+        after = unpack(text)
     except ValueError:
-        data = b""
-    if len(data) != ROW_BYTES or not 0 <= chunk <= _LAST_CHUNK:
+        after = None
+    if after is None or not 0 <= chunk <= _LAST_CHUNK:
         raise MlflowException.invalid_parameter_value(
             f"Invalid page token: its cursor {list(start.cursor)} is not a chunk and a point of a "
             "metric's history. Use the next_page_token of the page before."
         )
-    return chunk, unpack(data)[0]
+    return chunk, after

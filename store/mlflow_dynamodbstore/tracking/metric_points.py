@@ -1,25 +1,29 @@
-"""Points of a metric's history, and how they are packed into bytes. Pure.
+"""Points of a metric's history, and how they are packed. Pure.
 
-One point is a row of 24 bytes: step, time, value (big-endian; 64-bit integers and an IEEE-754
-double, NaN as itself). A chunk of points is one binary: a format byte, then either the rows as
-they are, or their columns (differences of steps, differences of times, values) compressed.
+A point of an open chunk is a text of its own, so that it can be appended: base64 of its value (an
+IEEE-754 double, NaN as itself), time and step (big-endian), in 20 characters for small steps, 24
+for usual ones, 32 for any. A chunk of points is one binary: a format byte, then either rows of 24
+bytes, or columns (differences of steps, differences of times, values) compressed.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
 from mlflow_dynamodbstore.tracking.metric_values import encode
 
-ROW_BYTES: Final = 24
 LARGEST_INT: Final = 2**63 - 1
 SMALLEST_INT: Final = -(2**63)
 
-_ROW: Final = struct.Struct(">qqd")
+_SMALL: Final = struct.Struct(">dIHb")
+_USUAL: Final = struct.Struct(">dIHi")
+_ANY: Final = struct.Struct(">dqq")
+_USUAL_TIMES: Final = 2**48
 _ROWS: Final = b"\x00"
 _COLUMNS: Final = b"\x01"
 _SIGN: Final = 1 << 63
@@ -49,31 +53,42 @@ def in_time(point: Point) -> tuple[int, int, float, bool]:
     return point.time, point.step, point.value, point.nan
 
 
-def pack(point: Point) -> bytes:
-    """A point as its row."""
-    return _ROW.pack(point.step, point.time, _NAN if point.nan else point.value)
+def pack(point: Point) -> str:
+    """A point as text; equal points make equal texts."""
+    step, time, value, nan = point
+    if nan:
+        value = _NAN
+    if not 0 <= time < _USUAL_TIMES or not -(2**31) <= step < 2**31:
+        data = _ANY.pack(value, time, step)
+    else:
+        form = _SMALL if -128 <= step < 128 else _USUAL
+        data = form.pack(value, time >> 16, time & 0xFFFF, step)
+    return b2a_base64(data, newline=False).decode("ascii")
 
 
-def unpack(rows: bytes) -> list[Point]:
-    """The points of rows that follow one another."""
-    return [
-        Point(step, time, value, False) if value == value else Point(step, time, 0.0, True)
-        for step, time, value in _ROW.iter_unpack(rows)
-    ]
+def unpack(text: str) -> Point:
+    """The inverse of ``pack``; raises ``ValueError`` for what it did not make."""
+    data = a2b_base64(text)
+    if len(data) == _USUAL.size:
+        value, high, low, step = _USUAL.unpack(data)
+    elif len(data) == _SMALL.size:
+        value, high, low, step = _SMALL.unpack(data)
+    elif len(data) == _ANY.size:
+        return _point(*_ANY.unpack(data))
+    else:
+        raise ValueError(f"a point has 20, 24 or 32 characters, not {len(text)}")
+    return _point(value, high << 16 | low, step)
 
 
 def pack_chunk(points: Sequence[Point]) -> bytes:
     """Any number of points as one binary, in the order given, in the smaller of the two formats."""
-    rows = b"".join(map(pack, points))
     count = len(points)
     values = [_NAN if p.nan else p.value for p in points]
+    steps, times = [p.step for p in points], [p.time for p in points]
+    rows = b"".join(map(_ANY.pack, values, times, steps))
     try:
-        columns = struct.pack(
-            f">{2 * count}q{count}d",
-            *_differences([p.step for p in points]),
-            *_differences([p.time for p in points]),
-            *values,
-        )
+        differences = *_differences(steps), *_differences(times)
+        columns = struct.pack(f">{2 * count}q{count}d", *differences, *values)
     except struct.error:
         # Two steps or times further apart than 64 bits reach.
         return _ROWS + rows
@@ -84,9 +99,9 @@ def pack_chunk(points: Sequence[Point]) -> bytes:
 def unpack_chunk(chunk: bytes) -> list[Point]:
     """The points of a chunk, in the order they were given."""
     if chunk[:1] == _ROWS:
-        return unpack(chunk[1:])
+        return [_point(*row) for row in _ANY.iter_unpack(chunk[1:])]
     columns = zlib.decompress(chunk[1:])
-    count = len(columns) // ROW_BYTES
+    count = len(columns) // _ANY.size
     numbers = struct.unpack(f">{2 * count}q{count}d", columns)
     steps, times = accumulate(numbers[:count]), accumulate(numbers[count : 2 * count])
     return [
@@ -116,3 +131,7 @@ def _differences(numbers: Iterable[int]) -> list[int]:
         differences.append(number - before)
         before = number
     return differences
+
+
+def _point(value: float, time: int, step: int) -> Point:
+    return Point(step, time, value, False) if value == value else Point(step, time, 0.0, True)

@@ -1,8 +1,8 @@
 """What to write for points of one metric of a run. Pure: from what is known of its item to ops.
 
 The ``METRIC#`` item holds the latest point (``v`` its value as 8 ordered bytes, ``nan``, step
-``s``, time ``t`` in ms) and the open chunk: its number ``c`` (missing: 0) and its points ``p``, as
-packed rows. A chunk with ``OPEN_CHUNK_POINTS`` is full and can't grow: it is sealed, put under its
+``s``, time ``t`` in ms) and the open chunk: its number ``c`` (missing: 0) and its points ``p``,
+each as text. A chunk with ``OPEN_CHUNK_POINTS`` is full and can't grow: it is sealed, put under its
 number in the run's history, before the item is reset to the next chunk. ``m`` is the latest time
 among sealed points; ``x`` says that the chunks, in their order, do not ascend in time.
 """
@@ -43,7 +43,7 @@ OPEN_CHUNK_POINTS: Final = 35
 BATCH_POINTS: Final = 8
 """From this many points of a key on, a batch becomes a history item of its own."""
 
-_HAS_ROOM: Final = Either((Missing("p"), Length("p", "<", OPEN_CHUNK_POINTS)))
+_HAS_ROOM: Final = Either((Length("p", "<", OPEN_CHUNK_POINTS), Missing("p")))
 _NO_LATEST: Final = Missing("s")
 _SURELY_PLAIN: Final = 75
 """Characters that no key part is hashed for: they take at most 900 bytes, escaped or not."""
@@ -83,8 +83,8 @@ def first_plan(metric: MetricPoints) -> MetricPlan:
 def next_plan(metric: MetricPoints, item: Mapping[str, Any]) -> MetricPlan:
     """The plan that fits the item, as it was when the first plan's condition failed."""
     latest = latest_point(item)
-    rows: list[bytes] = item.get("p", [])
-    fresh = [p for p in metric.points if p != latest and pack(p) not in rows]
+    open_points: list[str] = item.get("p", [])
+    fresh = [p for p in metric.points if p != latest and pack(p) not in open_points]
     ahead = [p for p in fresh if later(p, latest)]
     if len(fresh) >= BATCH_POINTS:
         newer = _new_latest(metric, _latest(ahead)) if ahead else None
@@ -93,7 +93,7 @@ def next_plan(metric: MetricPoints, item: Mapping[str, Any]) -> MetricPlan:
     if not ahead:
         return MetricPlan(history, None)
     top, ahead = _latest(ahead), sorted(ahead)
-    if len(rows) < OPEN_CHUNK_POINTS:
+    if len(open_points) < OPEN_CHUNK_POINTS:
         return MetricPlan(history, _append(metric, ahead, top))
     return MetricPlan((*history, _sealed(metric, item)), _reset(metric, item, ahead, top))
 
@@ -138,7 +138,7 @@ def _reset(
     metric: MetricPoints, item: Mapping[str, Any], points: Sequence[Point], top: Point
 ) -> Update:
     number = item.get("c", 0)
-    sealed = unpack(b"".join(item["p"]))
+    sealed = [unpack(text) for text in item["p"]]
     times = [p.time for p in sealed]
     before = item.get("m", times[0])
     changed: dict[str, Any] = {
@@ -175,8 +175,8 @@ def _behind(point: Point) -> Condition:
     step, time = point.step, point.time
     return Either(
         (
-            _NO_LATEST,
             Compare("s", "<", step),
+            _NO_LATEST,
             Both(
                 (
                     Compare("s", "=", step),
@@ -198,14 +198,14 @@ def _behind(point: Point) -> Condition:
 
 
 def _sealed(metric: MetricPoints, item: Mapping[str, Any]) -> Put:
-    points = unpack(b"".join(item["p"]))
+    points = [unpack(text) for text in item["p"]]
     return _history(metric, chunk_sk(metric.key, item.get("c", 0)), points)
 
 
 def _batch(metric: MetricPoints, points: Sequence[Point]) -> Put:
     """The same points make the same item, so that a retry writes it again and no second one."""
     points = sorted(points)
-    digest = hashlib.sha256(b"".join(map(pack, points))).hexdigest()[:32]
+    digest = hashlib.sha256("".join(map(pack, points)).encode()).hexdigest()[:32]
     first = ordered_text(points[0].step)
     return _history(metric, f"{part(metric.key)}#B#{first}#{digest}", points)
 
