@@ -120,6 +120,9 @@ class GarbageMixin(TrackingBase):
     def _hard_delete_run(self, run_id: str) -> None:
         """Remove a run, its history and what it logged to models; ``RESOURCE_DOES_NOT_EXIST``."""
         self._runs.meta(run_id)
+        self._delete_run(run_id)
+
+    def _delete_run(self, run_id: str) -> None:
         pk = run_pk(run_id)
         self._delete_items(history_pk(run_id))
         for marker in list(
@@ -146,7 +149,7 @@ class GarbageMixin(TrackingBase):
         pk = experiment_pk(canonical)
         for run_pk_ in list(self._listed_runs(state)):
             if self._table.get((run_pk_, META), attributes=("PK",)) is not None:
-                self._hard_delete_run(_run_id(run_pk_))
+                self._delete_run(_run_id(run_pk_))
         for meta in list(
             self._table.query_all(
                 models_listing(canonical), index=GSI1, consistent=False, attributes=("PK", "SK")
