@@ -33,7 +33,7 @@ from dynamodbstore_table.port import (
     Table,
     Update,
 )
-from dynamodbstore_table.sqlite_codec import decode, decode_some, pick
+from dynamodbstore_table.sqlite_codec import decode, decode_some, pick, stored_bytes
 from dynamodbstore_table.sqlite_partitions import read_partitions
 from dynamodbstore_table.sqlite_query import GET, SCAN, listing, next_start, page
 from dynamodbstore_table.sqlite_rows import Row, apply_change, expired_rows, planned, read_row
@@ -160,7 +160,7 @@ class SqliteTable(Table):
             rows = connection.execute(SCAN, (*behind, time.time()))
             try:
                 for pk, body in rows:
-                    passed += len(pk) + len(body)
+                    passed += len(pk) + stored_bytes(body)
                     mine = segments == 1 or zlib.crc32(pk.encode()) % segments == segment
                     if mine:
                         items.append(decode(pk, body))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from dynamodbstore_table.conditions import Condition, holds
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.port import MAX_PAGE_BYTES, Index, Item, Page, SortRange, Start
-from dynamodbstore_table.sqlite_codec import decode_rows, pick
+from dynamodbstore_table.sqlite_codec import decode_rows, pick, stored_bytes
 
 _ALIVE: Final = "(ttl IS NULL OR ttl > ?)"
 
@@ -111,28 +111,29 @@ def page(
 ) -> Page:
     """Read rows until the page is full, then see whether there is one more.
 
-    A page is full with ``limit`` items that pass the filter, or with the item with which the
-    bytes read (keys and stored form of every item, filtered or not) reach 1 MB.
+    A page is full with ``limit`` items that pass the filter; without a limit, with the item with
+    which the bytes read (its key and ``stored_bytes`` for every item, filtered or not) reach 1 MB.
     """
     items: list[Item] = []
     last: Item = {}
     read = seen = 0
     full = False
     fetch = _FIRST_ROWS if limit is None else min(limit + 1, _FIRST_ROWS)
-    decoded = _keys_only if index == "GSI2" else decode_rows
+    decoded, size = (_keys_only, len) if index == "GSI2" else (decode_rows, stored_bytes)
     while found := rows.fetchmany(fetch):
         for row, item in zip(found, decoded(found), strict=True):
             if full:
                 return Page(_picked(items, attributes), next_start(last, index))
-            read += len(row[0]) + len(row[1])
+            read += len(row[0]) + size(row[1])
             last = item
             if filter is None or holds(filter, item):
                 items.append(item)
                 full = len(items) == limit
-            full = full or read >= MAX_PAGE_BYTES
+            if limit is None:
+                full = read >= MAX_PAGE_BYTES
         seen += len(found)
-        # As many as the page may still hold, going by those so far, so that few are read in vain.
-        fetch = min(_MOST_ROWS, max(1, (MAX_PAGE_BYTES - read) * seen // read + 1))
+        # A megabyte at a time, or what the page may still hold, going by the rows so far.
+        fetch = min(_MOST_ROWS, max(1, (MAX_PAGE_BYTES - read % MAX_PAGE_BYTES) * seen // read + 1))
     return Page(_picked(items, attributes), None)
 
 
