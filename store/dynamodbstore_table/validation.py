@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dynamodbstore_table.conditions import Both, Condition, Either, Not, OneOf
+from dynamodbstore_table.conditions import (
+    BeginsWith,
+    Both,
+    Compare,
+    Condition,
+    Contains,
+    Either,
+    Exists,
+    Length,
+    Missing,
+    Not,
+    OneOf,
+)
 from dynamodbstore_table.errors import InvalidOps, ItemTooLarge
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.op_rules import MAX_NUMBER, check_index_keys, check_op, check_ops
@@ -21,6 +33,7 @@ _SET_BYTES, _REMOVE_BYTES, _ADD_BYTES, _APPEND_BYTES = 10, 5, 10, 48
 _CLAUSES_BYTES = 16
 
 _PLAIN = frozenset({str, bytes, bool, type(None)})
+_ALWAYS_VALID = frozenset({Exists, Missing, Compare, BeginsWith, Contains, Length})
 
 
 def check_write(ops: Sequence[Op]) -> None:
@@ -62,14 +75,16 @@ def check_condition(condition: Condition, depth: int = 0) -> None:
     """Check that every engine can evaluate a condition; raises ``InvalidOps``."""
     if depth > MAX_DEPTH:
         raise InvalidOps(f"a condition is nested deeper than {MAX_DEPTH} levels")
-    match condition:
-        case OneOf(name, values) if len(values) > MAX_CHOICES:
-            raise InvalidOps(f"{name} can be one of {MAX_CHOICES} values, not of {len(values)}")
-        case Both(conditions) | Either(conditions):
-            for inner in conditions:
+    if isinstance(condition, (Both, Either)):
+        for inner in condition.conditions:
+            if depth == MAX_DEPTH or type(inner) not in _ALWAYS_VALID:
                 check_condition(inner, depth + 1)
-        case Not(inner):
-            check_condition(inner, depth + 1)
+    elif isinstance(condition, Not):
+        check_condition(condition.condition, depth + 1)
+    elif isinstance(condition, OneOf) and len(condition.values) > MAX_CHOICES:
+        raise InvalidOps(
+            f"{condition.name} can be one of {MAX_CHOICES} values, not of {len(condition.values)}"
+        )
 
 
 def check_update_length(op: Update) -> None:
