@@ -1,0 +1,1 @@
+"""What the operations cost on DynamoDB, held to the budgets."""
