@@ -121,8 +121,13 @@ def _quoted(text: str) -> str:
 
 texts = st.sampled_from(TEXTS).map(_quoted)
 patterns = st.sampled_from(["%", "_", "a%", "%b", "A_", "%é%", "a%b", ""]).map(_quoted)
-members = st.sampled_from([*map(_quoted, TEXTS), "1", "None", "1.0", "True"])
-lists = st.lists(members, max_size=3).map(lambda several: f"({', '.join(several)})")
+# Lists of one kind each: of a mixed list SQLAlchemy makes what the first member is.
+members = st.one_of(
+    st.lists(st.sampled_from([*map(_quoted, TEXTS), "None"]), max_size=3),
+    st.lists(st.sampled_from(["1", "2"]), max_size=3),
+    st.lists(st.sampled_from(["1.0", "0.5"]), max_size=3),
+)
+lists = members.map(lambda several: f"({', '.join(several)})")
 numbers = st.sampled_from(["0", "1", "-1", "0.5", "1e400", "-inf", "nan", "1.5e308", "0.50", "'1'"])
 times = st.integers(-1, 6).map(lambda after: str(TIME + after))
 text_columns = st.sampled_from(["name", "model_type", "source_run_id", "lifecycle_stage", "foo"])
@@ -136,19 +141,17 @@ text_clauses = st.one_of(
     st.tuples(text_columns | text_keys, st.sampled_from(["LIKE", "ILIKE"]), patterns),
     st.tuples(text_columns | text_keys, st.sampled_from(["IN", "NOT IN"]), lists),
 )
-status_clauses = st.sampled_from(["status", "experiment_id"]).flatmap(
-    lambda column: st.one_of(
-        st.tuples(
-            st.just(column),
-            st.sampled_from(["=", "!=", "LIKE", "ILIKE"]),
-            st.sampled_from(["'READY'", "'2'", "' 2.0'", "'2e0'", "'-2'", "'%'", "'_'"]),
-        ),
-        st.tuples(
-            st.just(column),
-            st.sampled_from(["IN", "NOT IN"]),
-            st.sampled_from(["('1', '2')", "(2, 'x')", "('2', None)", "()"]),
-        ),
-    )
+status_clauses = st.one_of(
+    st.tuples(
+        st.just("status"),
+        st.sampled_from(["=", "!=", "LIKE", "ILIKE"]),
+        st.sampled_from(["'READY'", "'2'", "' 2.0'", "'2e0'", "'-2'", "'%'", "'_'"]),
+    ),
+    st.tuples(
+        st.just("status"),
+        st.sampled_from(["IN", "NOT IN"]),
+        st.sampled_from(["('1', '2')", "(2, 'x')", "('2', None)", "()"]),
+    ),
 )
 number_clauses = st.tuples(
     st.sampled_from(["metrics.k", "metrics.K", "metrics.missing"]),
