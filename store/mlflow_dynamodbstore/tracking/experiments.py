@@ -199,7 +199,8 @@ class ExperimentsMixin(TrackingBase):
 
     def _change_stage(self, experiment_id: str, old: str, new: str) -> None:
         canonical, now = canonical_id(experiment_id), get_current_time_millis()
-        changed: dict[str, Any] = {"stage": new, "updated": now, "stage_changed": now}
+        change = secrets.token_hex(8)
+        changed: dict[str, Any] = {"stage": new, "updated": now, "change": change}
         try:
             self._table.write(
                 Update(
@@ -212,7 +213,7 @@ class ExperimentsMixin(TrackingBase):
             )
         except ConditionFailed as failed:
             # The SDK repeats a request whose answer was lost: then it is our own write we meet.
-            if failed.item is None or failed.item.get("stage_changed") != now:
+            if failed.item is None or failed.item.get("change") != change:
                 raise_experiment_missing(canonical)
         finally:
             self._experiments.forget(canonical)

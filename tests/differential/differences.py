@@ -1,0 +1,76 @@
+"""Where our store answers otherwise than MLflow's SQL store, on purpose, and why.
+
+Everything that is not in this table must be the same: answers wholly, errors by code and by the
+first sentence of what MLflow itself says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a store made of a question: an answer, or an error's code and message."""
+
+    kind: str
+    value: Any = None
+    message: str = ""
+    wrapped: bool = False
+    """Whether the message is that of an inner exception: nobody's contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A difference that is meant: ``applies`` to (what was asked, SQL's outcome, ours)."""
+
+    reason: str
+    applies: Callable[[str, Outcome, Outcome], bool]
+
+
+_OWN_WORDS = {
+    "Both start_step and end_step must be specified together": "give both or neither",
+    "Invalid page token, parsed value={'offset': 0}": "Invalid page token: its offset is 0",
+    "Invalid page token, could not base64-decode": "Invalid page token: it is not base64",
+}
+"""What MLflow says, and what we say in its place, naming the value."""
+
+DIFFERENCES = (
+    Difference(
+        "A tag key given twice for a new experiment: the SQL store says that its name is taken.",
+        lambda asked, theirs, ours: (
+            asked.startswith("create_experiment(")
+            and theirs.value == ours.value
+            and "UNIQUE constraint failed: experiment_tags" in theirs.message
+            and "given twice" in ours.message
+        ),
+    ),
+    Difference(
+        "A number over 64 bits is an internal error of SQLite; to us it is bad, or just not there.",
+        lambda asked, theirs, ours: (
+            "Python int too large to convert to SQLite INTEGER" in theirs.message
+            and ours.value in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+        ),
+    ),
+)
+
+
+def agree(asked: str, theirs: Outcome, ours: Outcome) -> bool:
+    """Whether our outcome is the SQL store's, or differs as it is meant to."""
+    return _same(theirs, ours) or any(d.applies(asked, theirs, ours) for d in DIFFERENCES)
+
+
+def _same(theirs: Outcome, ours: Outcome) -> bool:
+    if theirs.kind != ours.kind or theirs.value != ours.value:
+        return False
+    return theirs.kind == ANSWER or theirs.wrapped or _says_the_same(theirs.message, ours.message)
+
+
+def _says_the_same(theirs: str, ours: str) -> bool:
+    first = re.split(r"\.\s|\n", theirs, maxsplit=1)[0].rstrip(".")
+    return first in ours or any(t in theirs and o in ours for t, o in _OWN_WORDS.items())

@@ -1,0 +1,47 @@
+"""MLflow's entities as plain values that can be compared and read."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from mlflow.entities import RunData
+from mlflow.entities._mlflow_object import _MlflowObject
+from mlflow.store.entities.paged_list import PagedList
+
+
+def plain(value: Any) -> Any:
+    """An answer as a plain value. The order of a listing counts, that inside an entity doesn't.
+
+    Floats become text, so that NaN equals NaN and -0.0 differs from 0.0.
+    """
+    if value is None or isinstance(value, str | bool | int) and not isinstance(value, enum.Enum):
+        return value
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, PagedList):
+        return {"page": [plain(v) for v in value], "more": bool(value.token)}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _inside(v) for k, v in value.items()}
+    if isinstance(value, RunData):
+        return {
+            "metrics": _inside(value._metric_objs),
+            "params": plain(value.params),
+            "tags": plain(value.tags),
+        }
+    if isinstance(value, _MlflowObject):
+        return {name: _inside(v) for name, v in value}
+    if isinstance(value, enum.Enum):
+        return value.name
+    return {name: plain(v) for name, v in vars(value).items()}
+
+
+def unordered(values: Any) -> list[Any]:
+    """A listing whose order means nothing."""
+    return sorted((plain(v) for v in values), key=repr)
+
+
+def _inside(value: Any) -> Any:
+    return unordered(value) if isinstance(value, list) else plain(value)

@@ -1,0 +1,84 @@
+"""The two stores, each emptied before a sequence of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import sqlalchemy
+from dynamodbstore_table.sqlite import SqliteTable
+from mlflow.store.db.base_sql_model import Base
+from mlflow.store.tracking.dbmodels.models import SqlExperiment
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow_dynamodbstore.tracking import experiments
+from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+
+ARTIFACTS = "/tmp/artifacts"
+
+
+class SqlSide:
+    """MLflow's SQL store on one SQLite file that is wiped, as setting a new one up takes long."""
+
+    def __init__(self, path: Path, next_experiment_id: Callable[[], int]) -> None:
+        self.store = SqlAlchemyStore(f"sqlite:///{path}", ARTIFACTS)
+        engine = self.store.engine
+
+        @sqlalchemy.event.listens_for(engine, "connect")
+        def _be_quick(connection: Any, record: object) -> None:
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("PRAGMA journal_mode = MEMORY")
+
+        @sqlalchemy.event.listens_for(SqlExperiment, "before_insert")
+        def _choose_id(mapper: object, connection: object, row: Any) -> None:
+            row.experiment_id = next_experiment_id()
+
+        engine.dispose()
+
+    def empty(self) -> None:
+        """Remove everything but a new default experiment."""
+        with self.store.engine.begin() as connection:
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(table.delete())
+        self.store._initialize_store_state()
+
+
+class OurSide:
+    """Our store on an embedded file, a new one for each sequence."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files = 0
+        self._table: SqliteTable | None = None
+        self.store: DynamoTrackingStore
+
+    def empty(self) -> None:
+        """Go on with a new file."""
+        self.close()
+        self._files += 1
+        self._table = SqliteTable(self._folder / f"{self._files}.ddb", durability="process")
+        self._table.create()
+        self.store = DynamoTrackingStore(self._table, ARTIFACTS)
+        self.store.ensure_default_experiment()
+
+    def close(self) -> None:
+        """Let go of the file and remove it."""
+        if self._table is not None:
+            self._table.close()
+            self._table = None
+        for file in self._folder.glob(f"{self._files}.ddb*"):
+            file.unlink()
+
+
+@contextmanager
+def our_experiment_ids(next_experiment_id: Callable[[], int]) -> Iterator[None]:
+    """Let our store choose the ids that the SQL store is made to choose."""
+
+    def choose(now_ms: int) -> str:
+        return str(next_experiment_id())
+
+    with mock.patch.object(experiments, "new_experiment_id", choose):
+        yield
