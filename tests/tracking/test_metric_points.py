@@ -1,0 +1,155 @@
+"""How points of a metric's history are packed, and kept in one write unit."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import pytest
+from dynamodbstore_events.keys import history_pk, metric_sk, run_pk
+from dynamodbstore_table.apply import updated
+from dynamodbstore_table.item_size import item_size
+from dynamodbstore_table.port import Item, Put
+from hypothesis import given
+from hypothesis import strategies as st
+from mlflow_dynamodbstore.tracking.metric_points import (
+    LARGEST_INT,
+    SMALLEST_INT,
+    Point,
+    in_time,
+    later,
+    ordered_text,
+    pack,
+    pack_chunk,
+    point_text,
+    unpack,
+    unpack_chunk,
+)
+from mlflow_dynamodbstore.tracking.metric_values import decode, encode, stored
+from mlflow_dynamodbstore.tracking.metric_writes import (
+    OPEN_CHUNK_POINTS,
+    MetricPoints,
+    first_plan,
+    next_plan,
+)
+
+RUN_ID = "0123456789abcdef0123456789abcdef"
+NOW = 1_785_000_000_123
+
+numbers = st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0)
+integers = st.integers(SMALLEST_INT, LARGEST_INT)
+nans = st.builds(Point, integers, integers, st.just(0.0), st.just(True))
+plain_points = st.builds(Point, integers, integers, numbers, st.just(False))
+points = plain_points | nans
+
+
+class TestStoredValues:
+    def test_nan_is_kept_as_zero_with_a_mark(self) -> None:
+        assert stored(math.nan) == (0.0, True)
+
+    def test_infinities_are_the_largest_doubles(self) -> None:
+        assert stored(math.inf) == (1.7976931348623157e308, False)
+        assert stored(-math.inf) == (-1.7976931348623157e308, False)
+
+    def test_minus_zero_is_zero(self) -> None:
+        assert math.copysign(1.0, stored(-0.0)[0]) == 1.0
+
+    @given(numbers)
+    def test_a_number_comes_back_from_its_bytes(self, number: float) -> None:
+        assert struct.pack(">d", decode(encode(number))) == struct.pack(">d", number)
+
+    @given(numbers, numbers)
+    def test_bytes_are_in_the_order_of_the_numbers(self, a: float, b: float) -> None:
+        assert (encode(a) < encode(b)) == (a < b)
+
+
+class TestPoints:
+    @given(points)
+    def test_a_point_comes_back_from_its_text(self, point: Point) -> None:
+        assert unpack(pack(point)) == point
+
+    @given(points, points)
+    def test_equal_points_and_no_others_have_equal_texts(self, a: Point, b: Point) -> None:
+        assert (pack(a) == pack(b)) == (a == b)
+
+    @pytest.mark.parametrize(("step", "length"), [(100, 20), (1_000_000, 24), (2**40, 32)])
+    def test_the_text_of_usual_points_is_short(self, step: int, length: int) -> None:
+        assert len(pack(Point(step, NOW, 0.1, False))) == length
+
+    @pytest.mark.parametrize("text", ["", "AAAA", "?", "é", "A" * 21])
+    def test_what_is_not_a_point_is_refused(self, text: str) -> None:
+        with pytest.raises(ValueError):
+            unpack(text)
+
+    @given(st.lists(points, max_size=60))
+    def test_a_chunk_gives_its_points_back_in_their_order(self, some: list[Point]) -> None:
+        assert unpack_chunk(pack_chunk(some)) == some
+
+    def test_a_thousand_points_in_a_row_take_less_than_ten_thousand_bytes(self) -> None:
+        row = [Point(n, NOW + 17 * n, math.sin(n), False) for n in range(1000)]
+
+        assert len(pack_chunk(row)) < 10_000
+
+    @given(integers, integers)
+    def test_text_of_integers_is_in_number_order(self, a: int, b: int) -> None:
+        assert (ordered_text(a) < ordered_text(b)) == (a < b)
+
+    def test_nan_and_zero_at_one_place_have_keys_of_their_own(self) -> None:
+        assert point_text(Point(1, 2, 0.0, True)) != point_text(Point(1, 2, 0.0, False))
+
+    def test_a_nan_is_later_than_minus_one_and_not_later_than_zero(self) -> None:
+        nan = Point(1, 2, 0.0, True)
+
+        assert later(nan, Point(1, 2, -1.0, False))
+        assert not later(nan, Point(1, 2, 0.0, False))
+
+    def test_history_is_ordered_by_time_before_step(self) -> None:
+        early, late = Point(9, 1, 0.0, False), Point(1, 2, 0.0, False)
+
+        assert sorted([late, early], key=in_time) == [early, late]
+
+
+class TestWriteUnits:
+    """A write costs a unit for each 1,024 bytes of the item, begun ones counted."""
+
+    def test_a_full_open_chunk_takes_one_unit(self) -> None:
+        # given the second chunk of a metric with a key of 30 characters
+        item: Item = {"PK": run_pk(RUN_ID), "SK": metric_sk("k" * 30), "c": 10_000, "m": NOW}
+
+        # when it is filled
+        for n in range(OPEN_CHUNK_POINTS):
+            item = logged(item, Point(1_000_000 + n, NOW + n, math.pi * n, False))
+
+        # then
+        assert len(item["p"]) == OPEN_CHUNK_POINTS
+        assert item_size(item) <= 1024
+
+    def test_a_sealed_chunk_takes_one_unit(self) -> None:
+        item: Item = {"PK": run_pk(RUN_ID), "SK": metric_sk("k" * 30), "m": NOW}
+        for n in range(OPEN_CHUNK_POINTS):
+            item = logged(item, Point(1_000_000 + n, NOW + 977 * n, math.pi * n, False))
+
+        plan = next_plan(metric(Point(2_000_000, NOW, 0.5, False)), item)
+
+        (sealed,) = plan.history
+        assert sealed.item["PK"] == history_pk(RUN_ID)
+        assert item_size(sealed.item) <= 1024
+
+    def test_a_batch_of_a_thousand_points_of_a_key_fits_ten_units(self) -> None:
+        many = tuple(Point(n, NOW + n, math.sin(n), False) for n in range(1000))
+
+        plan = first_plan(MetricPoints(RUN_ID, "loss", many))
+
+        (batch,) = plan.history
+        assert isinstance(batch, Put)
+        assert item_size(batch.item) <= 10 * 1024
+
+
+def metric(point: Point) -> MetricPoints:
+    return MetricPoints(RUN_ID, "k" * 30, (point,))
+
+
+def logged(item: Item, point: Point) -> Item:
+    update = first_plan(metric(point)).latest
+    assert update is not None
+    return updated(update, item)
