@@ -73,7 +73,7 @@ def test_a_list_goes_with_in_alone(comparator: str, value: object) -> None:
     with pytest.raises(MlflowException, match="IN and NOT IN take a list") as refused:
         predicate(comparator, value)
 
-    assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
+    assert refused.value.error_code == "BAD_REQUEST"
 
 
 def test_an_unknown_comparator_is_refused() -> None:

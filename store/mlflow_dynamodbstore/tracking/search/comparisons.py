@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE
 
 from mlflow_dynamodbstore.tracking.metric_values import stored
 from mlflow_dynamodbstore.tracking.search.like import ilike_matcher, like_matcher
@@ -36,15 +36,15 @@ def predicate(comparator: str, value: Any) -> Predicate:
     """A test for a text or a number (None: NULL) against the ``value`` of a filter clause.
 
     ``comparator`` is in upper case, and not IS NULL or IS NOT NULL, which ask whether there is a
-    value at all. Raises ``INVALID_PARAMETER_VALUE`` if the comparator and the value do not fit,
-    such as ``=`` with a list.
+    value at all. Raises ``BAD_REQUEST``, as the SQL store does, if the comparator and the value do
+    not fit, such as ``=`` with a list, and ``INVALID_PARAMETER_VALUE`` for any other comparator.
     """
     listed = isinstance(value, tuple | list)
     if listed != (comparator in ("IN", "NOT IN")):
         raise MlflowException(
             f"The comparator '{comparator}' can't be used with the value {value!r}: IN and NOT IN "
             "take a list such as ('a', 'b'), every other comparator takes one value.",
-            INVALID_PARAMETER_VALUE,
+            BAD_REQUEST,
         )
     if listed:
         members, wanted = frozenset(value), comparator == "IN"

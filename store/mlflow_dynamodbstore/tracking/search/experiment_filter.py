@@ -21,7 +21,6 @@ from mlflow_dynamodbstore.tracking.search.comparisons import (
 from mlflow_dynamodbstore.tracking.search.listings import TimeOrder
 
 _TEXT = ("=", "!=", "LIKE", "ILIKE")
-_NUMBER = ("=", "!=", "<", "<=", ">", ">=")
 _ID = ("=", "!=", "IN", "NOT IN")
 
 
@@ -82,7 +81,7 @@ def _tag_clause(parsed: Mapping[str, Any]) -> TagClause:
     sk = tag_sk(parsed["key"])
     if comparator in (IS_NULL, IS_NOT_NULL):
         return TagClause(sk, comparator, None, None)
-    _check_comparator("a tag", comparator, _TEXT)
+    _check_comparator("tag", comparator, _TEXT)
     return TagClause(sk, comparator, parsed["value"], predicate(comparator, parsed["value"]))
 
 
@@ -95,15 +94,14 @@ def _attribute_clause(parsed: Mapping[str, Any]) -> AttributeClause:
             if isinstance(value, tuple)
             else _parse_experiment_id(value)
         )
-    elif name in SearchExperimentsUtils.NUMERIC_ATTRIBUTES:
-        _check_comparator(name, comparator, _NUMBER)
+    elif SearchExperimentsUtils.is_numeric_attribute("attribute", name, comparator):
         if not isinstance(value, int):
             raise MlflowException.invalid_parameter_value(
-                f"Invalid value for numeric attribute '{name}': {value!r}. "
+                f"Invalid value for numeric attribute '{name}': {str(value)!r}. "
                 "It must be a whole number of milliseconds."
             )
-    else:
-        _check_comparator(name, comparator, _TEXT)
+    elif SearchExperimentsUtils.is_string_attribute("attribute", name, comparator):
+        _check_comparator("string attribute", comparator, _TEXT)
     return AttributeClause(name, comparator, value, predicate(comparator, value))
 
 

@@ -78,7 +78,8 @@ def _order(kind: str, key: str, ascending: bool) -> RunOrder:
     if SearchUtils.is_param(kind, "="):
         return _item_order("PARAM", key, ascending)
     raise MlflowException(
-        f"Runs can't be ordered by {kind} '{key}': order by attributes, metrics, params or tags.",
+        f"Invalid identifier type '{kind}': runs are ordered by attributes, "
+        "metrics, params or tags.",
         INVALID_PARAMETER_VALUE,
     )
 
