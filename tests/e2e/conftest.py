@@ -1,0 +1,75 @@
+"""The training script's three homes: a server on a file, the file itself, a server on DynamoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Experiment
+
+from tests.conftest import new_table_name
+from tests.e2e.mlflow_server import MlflowServer
+from tests.e2e.training import Training, run_training_script
+from tests.e2e.training_script import EXPERIMENT
+
+HOMES = ("server on a file", "file", "server on DynamoDB")
+SERVED = ("server on a file", "server on DynamoDB")
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A store that the training script has logged to, and a client that reads it."""
+
+    tracking_uri: str
+    client: MlflowClient
+    training: Training
+    server: MlflowServer | None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the script said it had logged."""
+        return self.training.said
+
+    @property
+    def experiment(self) -> Experiment:
+        """The script's experiment."""
+        experiment = self.client.get_experiment_by_name(EXPERIMENT)
+        assert experiment is not None
+        return experiment
+
+
+@pytest.fixture(scope="module", params=HOMES)
+def logged(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Logged]:
+    """The script has run to its end against this home."""
+    folder = tmp_path_factory.mktemp("training")
+    file_uri = f"dynamodb:///{folder / 'mlflow.ddb'}"
+    with ExitStack() as stack:
+        if request.param == "file":
+            server, uri = None, file_uri
+        else:
+            backend = file_uri
+            if request.param == "server on DynamoDB":
+                endpoint: str = request.getfixturevalue("dynoxide_endpoint")
+                backend = f"dynamodb://{endpoint.removeprefix('http://')}/{new_table_name()}"
+            server = MlflowServer(backend, folder)
+            stack.callback(server.kill)
+            server.start()
+            uri = server.url
+        training = run_training_script(uri, folder)
+        yield Logged(uri, MlflowClient(uri), training, server)
+
+
+@pytest.fixture
+def tracking_uri(logged: Logged) -> Iterator[str]:
+    """The home as the process's own tracking URI, for calls that take none."""
+    before: str = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(logged.tracking_uri)
+    yield logged.tracking_uri
+    mlflow.set_tracking_uri(before)
