@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dynamodbstore_table.port import Op
 from mlflow.entities import LoggedModelParameter, LoggedModelStatus, LoggedModelTag, Metric
 from mlflow.models import Model
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
@@ -233,6 +234,23 @@ def test_models_recorded_at_once_are_all_kept(store: DynamoTrackingStore) -> Non
 
     history = json.loads(store.get_run(run_id).data.tags["mlflow.log-model.history"])
     assert sorted(entry["artifact_path"] for entry in history) == names
+
+
+def test_a_write_that_is_repeated_because_its_answer_was_lost_records_a_model_once(
+    store: DynamoTrackingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = new_run(store)
+    write = store._table.write
+
+    def answer_lost(*ops: Op) -> object:
+        write(*ops)
+        return write(*ops)
+
+    monkeypatch.setattr(store._table, "write", answer_lost)
+    store.record_logged_model(run_id, recorded("a"))
+
+    history = json.loads(store.get_run(run_id).data.tags["mlflow.log-model.history"])
+    assert history == [recorded("a").get_tags_dict()]
 
 
 def test_only_a_model_can_be_recorded(store: DynamoTrackingStore) -> None:

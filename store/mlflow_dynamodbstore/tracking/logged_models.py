@@ -98,7 +98,7 @@ class LoggedModelsMixin(TrackingBase):
             puts = []
         if before:
             self._table.bulk(before)
-        self._table.write(Put(meta, condition=ITEM_MISSING), *puts)
+        self._table.write(Put(meta), *puts)
 
     def get_logged_model(self, model_id: str, allow_deleted: bool = False) -> LoggedModel:
         """The model with its tags, params and metrics; a deleted one only if that is allowed.
@@ -240,10 +240,13 @@ class LoggedModelsMixin(TrackingBase):
                 self._table.bulk(text.parts)
             try:
                 self._table.write(Put(text.item, condition=_unchanged(found)))
-            except ConditionFailed:
+            except ConditionFailed as failed:
+                # The SDK repeats a request whose answer was lost: then it is our own write we meet.
+                if failed.item == text.item:
+                    return
                 self._table.bulk([Delete(part.key) for part in text.parts])
-                continue
-            return
+            else:
+                return
 
 
 def raise_model_missing(model_id: str) -> NoReturn:
