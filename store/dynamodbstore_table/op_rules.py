@@ -66,7 +66,7 @@ def check_key_part(name: str, value: Any, most: int) -> None:
         raise InvalidOps(f"{name} must be text, not {value!r}")
     if not value:
         raise InvalidOps(f"{name} must not be empty")
-    if len(value) * 4 > most:
+    if len(value) * 4 > most or not value.isascii():
         try:
             size = len(value.encode())
         except UnicodeEncodeError:

@@ -35,7 +35,7 @@ class ConnectionPool:
         self._live: set[Connection] = set()
         self._gate = threading.Lock()
         self._closed = False
-        self._inherited = False
+        self.inherited = False
         _pools.add(self)
 
     def acquire(self) -> Connection:
@@ -68,15 +68,19 @@ class ConnectionPool:
     def _open(self) -> Connection:
         if self._closed:
             raise TableUnavailable(f"the table {self._name} is closed")
-        if self._inherited:
-            raise TableUnavailable(
-                f"this process was forked while a transaction on {self._name} was open, which "
-                "SQLite does not survive: fork before or after, or start the child by spawn"
-            )
+        self.check_own()
         with self._gate:
             connection = self._connect()
             self._live.add(connection)
         return connection
+
+    def check_own(self) -> None:
+        """Raise ``TableUnavailable`` in a child that was forked in the middle of a transaction."""
+        if self.inherited:
+            raise TableUnavailable(
+                f"this process was forked while a transaction on {self._name} was open, which "
+                "SQLite does not survive: fork before or after, or start the child by spawn"
+            )
 
     def _close_idle(self) -> None:
         while self._idle:
@@ -110,7 +114,7 @@ class ConnectionPool:
             _kept_open.update(self._live)
             self._live = set()
             self._idle = []
-            self._inherited = True
+            self.inherited = True
 
 
 _pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()

@@ -26,7 +26,7 @@ class _Open(threading.local):
     """The transaction that this thread has open while the observer runs."""
 
     connection: sqlite3.Connection | None = None
-    broken: BaseException | None = None
+    broken: Exception | None = None
 
 
 class Transactions:
@@ -125,6 +125,7 @@ class Transactions:
         here.connection, here.broken = connection, None
         try:
             within(result)
+            self._pool.check_own()
             if here.broken is not None:
                 raise TableUnavailable(
                     f"a call within the transaction failed half-way: {here.broken}"
@@ -133,14 +134,18 @@ class Transactions:
             here.connection, here.broken = None, None
 
     def _join(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        connection = self._open.connection
-        assert connection is not None
+        here = self._open
+        assert here.connection is not None
+        self._pool.check_own()
+        if here.broken is not None:
+            # SQLite may have ended the transaction: a write would now be done for itself.
+            raise describe(here.broken, self._path) from here.broken
         try:
-            return work(connection)
+            return work(here.connection)
         except (sqlite3.Error, UnicodeEncodeError) as error:
             # Some statements of the call may have been done: the transaction must not commit,
             # even if the observer swallows the error.
-            self._open.broken = error
+            here.broken = error
             raise describe(error, self._path) from error
 
     def _begin(self) -> sqlite3.Connection:
@@ -156,6 +161,8 @@ class Transactions:
         return connection
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
+        if self._pool.inherited:
+            return  # it is the parent's transaction, in memory that both share
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
