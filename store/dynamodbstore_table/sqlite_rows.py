@@ -27,6 +27,7 @@ _INSERT: Final = (
     "INSERT INTO items (ttl, gsi1pk, gsi1sk, gsi2pk, gsi2sk, body, pk, sk) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_INSERT_BODY: Final = "INSERT INTO items (body, pk, sk) VALUES (?, ?, ?)"
 _UPDATE: Final = (
     "UPDATE items SET ttl = ?, gsi1pk = ?, gsi1sk = ?, gsi2pk = ?, gsi2sk = ?, body = ? "
     "WHERE pk = ? AND sk = ?"
@@ -47,6 +48,8 @@ class Row:
 
 
 Columns: TypeAlias = tuple[Any, ...]
+_COLUMN_NAMES: Final = frozenset({"ttl", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"})
+_NO_COLUMNS: Final[Columns] = (None,) * 5
 Change: TypeAlias = tuple[Key, Row, Item | None, bytes | None]
 """The key, its row, and the item to store with its stored form; None and None remove the row."""
 
@@ -65,7 +68,8 @@ def planned(op: Put | Update | Delete, row: Row) -> Change:
     if isinstance(op, Delete):
         return op.key, row, None, None
     item = applied(op, row.item)
-    check_index_keys(item)
+    if not _COLUMN_NAMES.isdisjoint(item):
+        check_index_keys(item)
     body = encode(item)
     if len(body) > _NEVER_TOO_LARGE and (size := item_size(item)) > MAX_ITEM_BYTES:
         raise ItemTooLarge(
@@ -85,7 +89,11 @@ def apply_change(connection: sqlite3.Connection, change: Change) -> ChangeEvent 
         return ChangeEvent(key[0], key[1], row.old, True)
     columns = _columns(item)
     if not row.present:
-        connection.execute(_INSERT, (*columns, body, *key))
+        if columns == _NO_COLUMNS:
+            # Most items: a third of the time of the full statement less.
+            connection.execute(_INSERT_BODY, (body, *key))
+        else:
+            connection.execute(_INSERT, (*columns, body, *key))
     elif row.old is not None and _columns(row.old) == columns:
         connection.execute(_UPDATE_BODY, (body, *key))
     else:
@@ -102,6 +110,8 @@ def expired_rows(
 
 def _columns(item: Item) -> Columns:
     """``ttl`` and the keys of the indexes that the item is in."""
+    if _COLUMN_NAMES.isdisjoint(item):
+        return _NO_COLUMNS
     get = item.get
     ttl = get("ttl")
     if ttl is not None and abs(ttl) >= _INT64:
