@@ -16,6 +16,7 @@ _FORMS = (
 )
 _SCHEME = "dynamodb://"
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d{1,2}")
+_CREDENTIALS = re.compile(r"//[^/@]*@")
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 
 Durability: TypeAlias = Literal["full", "process"]
@@ -102,6 +103,7 @@ def _table(uri: str, name: str) -> str:
 
 
 def _refuse(uri: str, reason: str) -> NoReturn:
+    shown = _CREDENTIALS.sub("//...@", uri)
     raise MlflowException.invalid_parameter_value(
-        f"Invalid DynamoDB store URI {uri!r}: {reason}. The forms are: {_FORMS}."
+        f"Invalid DynamoDB store URI {shown!r}: {reason}. The forms are: {_FORMS}."
     )

@@ -57,6 +57,13 @@ DIFFERENCES = (
             and ours.value in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
         ),
     ),
+    Difference(
+        "A page token that is not ASCII is an internal error of the SQL store; to us it is bad.",
+        lambda asked, theirs, ours: (
+            "string argument should contain only ASCII characters" in theirs.message
+            and ours.value == "INVALID_PARAMETER_VALUE"
+        ),
+    ),
 )
 
 

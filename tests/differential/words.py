@@ -15,7 +15,9 @@ BAD_KEYS = ("", "a//b", "../a", "/a", "a#b", "k%", "a\nb", "😀", "k" * 251, No
 ANY_KEYS = (*KEYS, "k#1", "k%25", "k%", "%~", "😀", "a\nb", "", "é" * 250, "#+", "TAG#a")
 VALUES = ("", "a", "A", "b", "é", "É", "100%", "a_b", "a\nb", "%", "_", "10", "9", "ab", "#", "😀")
 LONG_VALUES = ("x" * 6000, "x" * 6001, "y" * 8000, "y" * 8001, "é" * 20000, "z" * 20001)
-NUMBERS = (0.0, -0.0, 1.0, -1.0, 1, 2, 1.5, 0.1, 1e308, 5e-324, 2**53 + 1)
+NUMBERS = (0.0, -0.0, 1.0, -1.0, 1, 2, 1.5, 0.1, 1e308, 5e-324, 2**53)
+"""Each is a double: the SQL store refuses the repeat of an integer that is none, such as 2**53 + 1,
+as it looks for the integer among its doubles; ours takes a repeat for a repeat."""
 ODD_NUMBERS = (float("nan"), float("inf"), float("-inf"), 1.7976931348623157e308)
 NO_NUMBERS = (True, "1", None)
 STEPS = (-5, -1, 0, 1, 2, 3, 10, 2**40)

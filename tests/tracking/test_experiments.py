@@ -1,0 +1,275 @@
+"""Experiments: their names, places, stages and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow.entities import ExperimentTag, LifecycleStage, Metric, RunTag, ViewType
+from mlflow_dynamodbstore.tracking.experiments import new_experiment_id
+from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+
+from tests.tracking.stores import embedded_store, new_run, refused
+
+EXISTS, MISSING, BAD = "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST"
+INVALID, STATE = "INVALID_PARAMETER_VALUE", "INVALID_STATE"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DynamoTrackingStore]:
+    with embedded_store(tmp_path) as store:
+        yield store
+
+
+class TestCreate:
+    def test_it_can_be_read_by_id_and_by_name(self, store: DynamoTrackingStore) -> None:
+        created = store.create_experiment("trees", tags=[ExperimentTag("team", "red")])
+
+        experiment = store.get_experiment(created)
+
+        assert (experiment.name, experiment.tags) == ("trees", {"team": "red"})
+        assert experiment.lifecycle_stage == LifecycleStage.ACTIVE
+        assert experiment.creation_time == experiment.last_update_time
+        assert dict(store.get_experiment_by_name("trees")) == dict(experiment)
+
+    def test_ids_are_digits_and_grow_with_time(self, store: DynamoTrackingStore) -> None:
+        assert store.create_experiment("trees").isdigit()
+        assert int(new_experiment_id(1_700_000_000_000)) < int(new_experiment_id(1_700_000_000_001))
+
+    @pytest.mark.parametrize("name", ["#", "a#b", "%23", "😀", "ä" * 500, "line\nbreak", "~%~"])
+    def test_any_name_is_kept(self, store: DynamoTrackingStore, name: str) -> None:
+        created = store.create_experiment(name)
+
+        assert store.get_experiment_by_name(name).experiment_id == created
+        assert store.get_experiment(created).name == name
+
+    @pytest.mark.parametrize("name", ["", None, 7, "x" * 501])
+    def test_what_is_no_name_is_refused(self, store: DynamoTrackingStore, name: str) -> None:
+        with refused(INVALID):
+            store.create_experiment(name)
+
+        assert len(store.search_experiments(view_type=ViewType.ALL)) == 1
+
+    def test_a_name_that_is_taken_is_refused(self, store: DynamoTrackingStore) -> None:
+        store.create_experiment("trees")
+
+        with refused(EXISTS) as refusal:
+            store.create_experiment("trees")
+
+        assert "Experiment(name=trees) already exists" in refusal.value.message
+
+    def test_a_deleted_experiment_keeps_its_name(self, store: DynamoTrackingStore) -> None:
+        store.delete_experiment(store.create_experiment("trees"))
+
+        with refused(EXISTS):
+            store.create_experiment("trees")
+
+    def test_a_name_is_free_when_its_experiment_is_gone(self, store: DynamoTrackingStore) -> None:
+        gone = store.create_experiment("trees")
+        store.delete_experiment(gone)
+        store._hard_delete_experiment(gone)
+
+        created = store.create_experiment("trees")
+
+        assert store.get_experiment_by_name("trees").experiment_id == created
+
+    def test_names_differ_by_case(self, store: DynamoTrackingStore) -> None:
+        store.create_experiment("trees")
+        store.create_experiment("Trees")
+
+        assert store.get_experiment_by_name("TREES") is None
+
+    def test_more_tags_than_a_transaction_holds(self, store: DynamoTrackingStore) -> None:
+        tags = [ExperimentTag(f"t{n}", str(n)) for n in range(250)]
+
+        created = store.create_experiment("trees", tags=tags)
+
+        assert store.get_experiment(created).tags == {t.key: t.value for t in tags}
+
+    def test_a_tag_key_given_twice_is_refused(self, store: DynamoTrackingStore) -> None:
+        with refused(EXISTS):
+            store.create_experiment("trees", tags=[ExperimentTag("t", "1"), ExperimentTag("t", "2")])
+
+        assert store.get_experiment_by_name("trees") is None
+
+
+class TestArtifacts:
+    def test_without_a_location_they_lie_under_the_root(self, store: DynamoTrackingStore) -> None:
+        created = store.create_experiment("trees")
+
+        location = store.get_experiment(created).artifact_location
+
+        assert location == f"{store.artifact_root_uri}/{created}"
+
+    def test_a_location_is_kept(self, store: DynamoTrackingStore) -> None:
+        created = store.create_experiment("trees", "s3://bucket/trees")
+
+        run = store.create_run(created, "ada", 1, [], None)
+
+        assert store.get_experiment(created).artifact_location == "s3://bucket/trees"
+        assert run.info.artifact_uri == f"s3://bucket/trees/{run.info.run_id}/artifacts"
+
+    def test_a_location_that_is_too_long_is_refused(self, store: DynamoTrackingStore) -> None:
+        with refused(INVALID):
+            store.create_experiment("trees", "s3://bucket/" + "x" * 2048)
+
+
+class TestGet:
+    @pytest.mark.parametrize("experiment_id", [None, "", "0", 0, "00"])
+    def test_nothing_or_zero_is_the_default_experiment(
+        self, store: DynamoTrackingStore, experiment_id: str | None
+    ) -> None:
+        assert store.get_experiment(experiment_id).name == "Default"
+
+    @pytest.mark.parametrize("experiment_id", ["4711", "-1", str(2**80)])
+    def test_an_unknown_one(self, store: DynamoTrackingStore, experiment_id: str) -> None:
+        with refused(MISSING) as refusal:
+            store.get_experiment(experiment_id)
+
+        assert experiment_id in refusal.value.message
+
+    @pytest.mark.parametrize("experiment_id", ["trees", "1.5", "#", "0#META"])
+    def test_what_is_no_id(self, store: DynamoTrackingStore, experiment_id: str) -> None:
+        with refused(INVALID):
+            store.get_experiment(experiment_id)
+
+
+class TestRename:
+    def test_the_new_name_leads_to_it_and_the_old_is_free(self, store: DynamoTrackingStore) -> None:
+        renamed = store.create_experiment("trees")
+
+        store.rename_experiment(renamed, "forests")
+
+        assert store.get_experiment_by_name("forests").experiment_id == renamed
+        assert store.get_experiment_by_name("trees") is None
+        assert store.create_experiment("trees") != renamed
+
+    def test_to_the_name_it_has(self, store: DynamoTrackingStore) -> None:
+        renamed = store.create_experiment("trees")
+
+        store.rename_experiment(renamed, "trees")
+
+        assert store.get_experiment_by_name("trees").experiment_id == renamed
+
+    def test_to_a_name_that_is_taken(self, store: DynamoTrackingStore) -> None:
+        renamed, other = store.create_experiment("trees"), store.create_experiment("forests")
+
+        with refused(BAD):
+            store.rename_experiment(renamed, "forests")
+
+        assert store.get_experiment(renamed).name == "trees"
+        assert store.get_experiment_by_name("forests").experiment_id == other
+
+    def test_a_deleted_one_keeps_its_name(self, store: DynamoTrackingStore) -> None:
+        deleted = store.create_experiment("trees")
+        store.delete_experiment(deleted)
+
+        with refused(STATE):
+            store.rename_experiment(deleted, "forests")
+
+
+class TestDeleteAndRestore:
+    def test_its_runs_go_and_come_back_with_it(self, store: DynamoTrackingStore) -> None:
+        experiment = store.create_experiment("trees")
+        runs = {new_run(store, experiment) for _ in range(3)}
+
+        store.delete_experiment(experiment)
+        deleted = store.search_runs([experiment], None, ViewType.DELETED_ONLY)
+        store.restore_experiment(experiment)
+        active = store.search_runs([experiment], None, ViewType.ACTIVE_ONLY)
+
+        assert {run.info.run_id for run in deleted} == runs
+        assert {run.info.run_id for run in active} == runs
+
+    def test_a_run_deleted_before_comes_back_too(self, store: DynamoTrackingStore) -> None:
+        experiment = store.create_experiment("trees")
+        run_id = new_run(store, experiment)
+        store.delete_run(run_id)
+
+        store.delete_experiment(experiment)
+        store.restore_experiment(experiment)
+
+        assert store.get_run(run_id).info.lifecycle_stage == LifecycleStage.ACTIVE
+
+    def test_a_run_restored_in_a_deleted_one_takes_data(self, store: DynamoTrackingStore) -> None:
+        experiment = store.create_experiment("trees")
+        run_id = new_run(store, experiment)
+        store.delete_experiment(experiment)
+
+        store.restore_run(run_id)
+        store.log_metric(run_id, Metric("loss", 1.0, 1, 1))
+
+        assert store.get_run(run_id).data.metrics == {"loss": 1.0}
+        assert store.get_experiment(experiment).lifecycle_stage == LifecycleStage.DELETED
+
+    def test_its_runs_refuse_data(self, store: DynamoTrackingStore) -> None:
+        experiment = store.create_experiment("trees")
+        run_id = new_run(store, experiment)
+        store.delete_experiment(experiment)
+
+        with refused(INVALID) as refusal:
+            store.set_tag(run_id, RunTag("team", "red"))
+
+        assert "Current state is deleted" in refusal.value.message
+
+    def test_it_takes_no_new_run(self, store: DynamoTrackingStore) -> None:
+        experiment = store.create_experiment("trees")
+        store.delete_experiment(experiment)
+
+        with refused(INVALID):
+            new_run(store, experiment)
+
+    def test_twice_is_refused(self, store: DynamoTrackingStore) -> None:
+        experiment = store.create_experiment("trees")
+
+        with refused(MISSING):
+            store.restore_experiment(experiment)
+        store.delete_experiment(experiment)
+        with refused(MISSING):
+            store.delete_experiment(experiment)
+
+
+class TestTags:
+    def test_the_last_value_stays(self, store: DynamoTrackingStore) -> None:
+        store.set_experiment_tag("0", ExperimentTag("team", "red"))
+        store.set_experiment_tag("0", ExperimentTag("team", "blue"))
+
+        assert store.get_experiment("0").tags == {"team": "blue"}
+
+    def test_the_longest_value_is_whole(self, store: DynamoTrackingStore) -> None:
+        longest = "ä" * 20_000
+
+        store.set_experiment_tag("0", ExperimentTag("team", longest))
+
+        assert store.get_experiment("0").tags == {"team": longest}
+
+    def test_what_is_too_long_is_refused(self, store: DynamoTrackingStore) -> None:
+        with refused(INVALID):
+            store.set_experiment_tag("0", ExperimentTag("team", "x" * 20_001))
+        with refused(INVALID):
+            store.set_experiment_tag("0", ExperimentTag("k" * 251, "red"))
+
+        assert store.get_experiment("0").tags == {}
+
+    def test_a_deleted_tag_is_gone(self, store: DynamoTrackingStore) -> None:
+        store.set_experiment_tag("0", ExperimentTag("team", "red"))
+
+        store.delete_experiment_tag("0", "team")
+
+        assert store.get_experiment("0").tags == {}
+        with refused(MISSING):
+            store.delete_experiment_tag("0", "team")
+
+    def test_those_of_a_deleted_experiment_stay_as_they_are(
+        self, store: DynamoTrackingStore
+    ) -> None:
+        store.set_experiment_tag("0", ExperimentTag("team", "red"))
+        store.delete_experiment("0")
+
+        with refused(INVALID):
+            store.set_experiment_tag("0", ExperimentTag("team", "blue"))
+        with refused(INVALID):
+            store.delete_experiment_tag("0", "team")
+
+        assert store.get_experiment("0").tags == {"team": "red"}

@@ -1,0 +1,80 @@
+"""The four forms of a store URI, and what is none of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow_dynamodbstore.location import (
+    EndpointLocation,
+    FileLocation,
+    Location,
+    RegionLocation,
+    parse_location,
+)
+
+
+@pytest.mark.parametrize(
+    ("uri", "location"),
+    [
+        ("dynamodb://us-east-1/my-table", RegionLocation("us-east-1", "my-table")),
+        ("dynamodb://us-gov-west-1/my.table_2", RegionLocation("us-gov-west-1", "my.table_2")),
+        ("dynamodb://localhost:8000/dev", EndpointLocation("http://localhost:8000", "dev")),
+        ("dynamodb://[::1]:8000/dev", EndpointLocation("http://[::1]:8000", "dev")),
+        (
+            "dynamodb://http://dynamodb.local:8000/dev",
+            EndpointLocation("http://dynamodb.local:8000", "dev"),
+        ),
+        ("dynamodb://https://db.example/dev", EndpointLocation("https://db.example", "dev")),
+        ("dynamodb:///mlflow.ddb", FileLocation(Path("mlflow.ddb"))),
+        ("dynamodb:///data/a%20b.ddb", FileLocation(Path("data/a b.ddb"))),
+        ("dynamodb:////srv/mlflow.ddb", FileLocation(Path("/srv/mlflow.ddb"))),
+        ("dynamodb:///m.ddb?durability=process", FileLocation(Path("m.ddb"), "process")),
+        ("dynamodb:///m.ddb?durability=full", FileLocation(Path("m.ddb"), "full")),
+    ],
+)
+def test_a_uri_says_where_the_store_is(uri: str, location: Location) -> None:
+    assert parse_location(uri) == location
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("sqlite:///mlflow.db", "does not begin with"),
+        ("dynamodb:", "does not begin with"),
+        ("dynamodb://", "neither an AWS region nor"),
+        ("dynamodb:///", "names no file"),
+        ("dynamodb:////", "names no file"),
+        ("dynamodb:///folder/", "names no file"),
+        ("dynamodb://us-east-1", "no table name"),
+        ("dynamodb://us-east-1/", "no table name"),
+        ("dynamodb://us-east-1/ab", "no table name"),
+        ("dynamodb://us-east-1/a/table", "no table name"),
+        ("dynamodb://us-east-1/a table", "no table name"),
+        ("dynamodb://somewhere/table", "'somewhere' is neither an AWS region nor"),
+        ("dynamodb://localhost/table", "'localhost' is neither an AWS region nor"),
+        ("dynamodb://localhost:port/table", "Port could not be cast"),
+        ("dynamodb://localhost:99999/table", "Port out of range"),
+        ("dynamodb://http:///table", "names no host"),
+        ("dynamodb://http://key:secret@host:1/table", "credentials do not belong"),
+        ("dynamodb:///m.ddb?durability=none", "'durability=none' is not"),
+        ("dynamodb:///m.ddb?durability=", "'durability=' is not"),
+        ("dynamodb:///m.ddb?speed=1", "'speed=1' is not"),
+    ],
+)
+def test_what_is_no_store_uri_is_refused_with_the_forms(uri: str, reason: str) -> None:
+    with pytest.raises(MlflowException) as refusal:
+        parse_location(uri)
+
+    assert refusal.value.error_code == "INVALID_PARAMETER_VALUE"
+    assert reason in refusal.value.message
+    for form in ("<region>/<table>", "<host>:<port>/<table>", "http://<host>", "<path of a file>"):
+        assert form in refusal.value.message
+
+
+def test_a_secret_in_a_uri_is_not_repeated() -> None:
+    with pytest.raises(MlflowException) as refusal:
+        parse_location("dynamodb://http://key:topsecret@host:1/table")
+
+    assert "topsecret" not in refusal.value.message
