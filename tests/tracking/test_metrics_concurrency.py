@@ -16,7 +16,7 @@ from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run
 
-THREADS = 6
+THREADS = 4
 EACH = 60
 
 
@@ -58,14 +58,14 @@ class TestThreads:
         run_id = new_run(store)
 
         def work(thread: int) -> None:
-            steps = list(range(3 * OPEN_CHUNK_POINTS))
+            steps = list(range(2 * OPEN_CHUNK_POINTS))
             random.Random(thread).shuffle(steps)
             for step in steps:
                 store.log_metric(run_id, Metric("loss", float(step), step, step))
 
         in_threads(work)
 
-        assert steps_of(store, run_id) == list(range(3 * OPEN_CHUNK_POINTS))
+        assert steps_of(store, run_id) == list(range(2 * OPEN_CHUNK_POINTS))
 
     def test_single_points_batches_and_reads_together(self, store: DynamoTrackingStore) -> None:
         run_id = new_run(store)
