@@ -133,7 +133,10 @@ def page(
                 full = read >= MAX_PAGE_BYTES
         seen += len(found)
         # A megabyte at a time, or what the page may still hold, going by the rows so far.
-        fetch = min(_MOST_ROWS, max(1, (MAX_PAGE_BYTES - read % MAX_PAGE_BYTES) * seen // read + 1))
+        fetch = (MAX_PAGE_BYTES - read % MAX_PAGE_BYTES) * seen // read + 1
+        if limit is not None:
+            fetch = min(fetch, (limit - len(items)) * seen // max(1, len(items)) + 1)
+        fetch = min(_MOST_ROWS, max(1, fetch))
     return Page(_picked(items, attributes), None)
 
 
