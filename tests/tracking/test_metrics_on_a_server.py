@@ -17,8 +17,14 @@ from tests.tracking.test_metrics_concurrency import TestDeath, TestThreads
 from tests.tracking.test_metrics_of_models import TestAlone, TestInBatches
 
 __all__ = [
-    *("TestAlone", "TestDeath", "TestHistory", "TestInBatches"),
-    *("TestLatest", "TestParams", "TestThreads", "TestWhatIsLogged"),
+    "TestAlone",
+    "TestDeath",
+    "TestHistory",
+    "TestInBatches",
+    "TestLatest",
+    "TestParams",
+    "TestThreads",
+    "TestWhatIsLogged",
 ]
 
 
