@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from hypothesis.stateful import RuleBasedStateMachine
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, ErrorCode
@@ -72,5 +71,3 @@ class Operations(RuleBasedStateMachine):
                 ask("get_metric_history", run_id, key)
         for model_id in self.models:
             ask("get_logged_model", model_id, allow_deleted=True)
-
-

@@ -64,6 +64,22 @@ DIFFERENCES = (
             and ours.value == "INVALID_PARAMETER_VALUE"
         ),
     ),
+    Difference(
+        "A logged model that isn't there and a param key given twice: we see the bad data first.",
+        lambda asked, theirs, ours: (
+            asked.startswith("log_logged_model_params(")
+            and theirs.value == "RESOURCE_DOES_NOT_EXIST"
+            and "given twice" in ours.message
+        ),
+    ),
+    Difference(
+        "At most -1 logged models: none, and the SQL store's page token for more leads nowhere.",
+        lambda asked, theirs, ours: (
+            asked.startswith("search_logged_models(")
+            and theirs.value == {"page": [], "more": True}
+            and ours.value == {"page": [], "more": False}
+        ),
+    ),
 )
 
 

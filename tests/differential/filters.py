@@ -18,7 +18,9 @@ _NULLS = ("IS NULL", "IS NOT NULL", "is null", "is not null")
 _LISTS = ("IN", "NOT IN", "in", "not in")
 
 
-def _clause(left: st.SearchStrategy[str], *rights: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+def _clause(
+    left: st.SearchStrategy[str], *rights: st.SearchStrategy[str]
+) -> st.SearchStrategy[str]:
     return st.tuples(left, st.one_of(*rights)).map(" ".join)
 
 
@@ -33,9 +35,9 @@ def _number(comparators: tuple[str, ...] = _ORDERS) -> st.SearchStrategy[str]:
 
 def _listed(values: tuple[str, ...]) -> st.SearchStrategy[str]:
     quoted = st.lists(st.sampled_from(values).map("'{}'".format), min_size=1, max_size=3)
-    return st.tuples(
-        st.sampled_from(_LISTS), quoted.map(lambda q: f"({', '.join(q)})")
-    ).map(" ".join)
+    return st.tuples(st.sampled_from(_LISTS), quoted.map(lambda q: f"({', '.join(q)})")).map(
+        " ".join
+    )
 
 
 def _key(*prefixes: str) -> st.SearchStrategy[str]:
@@ -49,7 +51,12 @@ _nonsense = st.sampled_from(
         *("a", "metrics.a", "metrics.a > 'x'", "params.a = 1", "params.a > 'a'", "tags.a IN ('a')"),
         *("metrics.a = 1 OR metrics.a = 2", "metrics.a = 1 metrics.b = 2", "nothing.a = 'x'"),
         *("metrics.a IS NULL", "status IS NULL", "attributes.nothing = 'x'", "params.a = 'x", ";"),
-        *("metrics.a = 1; metrics.a = 2", "run_id > 'a'", "start_time LIKE 'a'", "start_time = 'a'"),
+        *(
+            "metrics.a = 1; metrics.a = 2",
+            "run_id > 'a'",
+            "start_time LIKE 'a'",
+            "start_time = 'a'",
+        ),
         *("datasets.nothing = 'a'", "datasets.name > 'a'", "datasets.name IS NULL", "AND", "()"),
         *("params.a IN ('a')", "status IN ('RUNNING')", "metrics.a LIKE 'a'", "tags.a = a"),
         *("run_id IN ()", "run_id IN (1, 2)", "metrics.a = nan", "metrics.a > inf", "a = 'a' AND"),
@@ -63,11 +70,18 @@ _nonsense = st.sampled_from(
 
 def _all_of(clauses: st.SearchStrategy[str]) -> st.SearchStrategy[str | None]:
     """None, one clause, or some that must all hold; one time in ten nonsense."""
-    several = st.lists(clauses, min_size=1, max_size=3).map(" AND ".join)
+    several = clauses | st.lists(clauses, min_size=1, max_size=3).map(" AND ".join)
     mixed = st.tuples(clauses, _nonsense).map(" and ".join)
     return st.integers(0, 19).flatmap(
-        lambda n: st.sampled_from((None, "")) if n < 2 else _nonsense if n == 2
-        else mixed if n == 3 else several
+        lambda n: (
+            st.sampled_from((None, ""))
+            if n < 2
+            else _nonsense
+            if n == 2
+            else mixed
+            if n == 3
+            else several
+        )
     )
 
 
@@ -80,21 +94,29 @@ def run_filters(run_ids: list[str]) -> st.SearchStrategy[str | None]:
             _clause(_key("tags", "tag"), _text, _null),
             _clause(_key("metrics", "metric"), _number()),
             _clause(
-                st.sampled_from(("run_name", "attributes.run_name", "attr.`run name`", "tags.`mlflow.runName`")),
+                st.sampled_from(
+                    ("run_name", "attributes.run_name", "attr.`run name`", "tags.`mlflow.runName`")
+                ),
                 _compared(_EQUALS + _LIKES, _RUN_NAMES),
             ),
-            _clause(st.sampled_from(("run_id", "attribute.run_id")), _compared(_EQUALS + _LIKES, ids)),
+            _clause(
+                st.sampled_from(("run_id", "attribute.run_id")), _compared(_EQUALS + _LIKES, ids)
+            ),
             _clause(st.just("run_id"), _listed(ids)),
             _clause(
                 st.sampled_from(("status", "attributes.status")),
                 _compared(_EQUALS + _LIKES, ("RUNNING", "running", "FINISHED", "F%", "KILLED")),
             ),
-            _clause(st.just("user_id"), _compared(_EQUALS + _LIKES, ("user", "USER", "", "é", "u%"))),
+            _clause(
+                st.just("user_id"), _compared(_EQUALS + _LIKES, ("user", "USER", "", "é", "u%"))
+            ),
             _clause(
                 st.just("artifact_uri"),
                 _compared(_EQUALS + _LIKES, ("%artifacts", "/tmp%", "s3%", "%ARTIFACTS")),
             ),
-            _clause(st.sampled_from(("start_time", "end_time", "created", "attr.Created")), _number()),
+            _clause(
+                st.sampled_from(("start_time", "end_time", "created", "attr.Created")), _number()
+            ),
             _clause(
                 st.sampled_from(("dataset.name", "datasets.name")),
                 _compared(_EQUALS + _LIKES, ("d", "D", "d%", "é", "_")),
@@ -127,8 +149,22 @@ run_orders = _ordered(
         _key("metrics"),
         st.sampled_from(
             (
-                *("start_time", "end_time", "status", "run_id", "run_name", "attributes.start_time"),
-                *("user_id", "artifact_uri", "Created", "attr.`run name`", "nothing", "datasets.name"),
+                *(
+                    "start_time",
+                    "end_time",
+                    "status",
+                    "run_id",
+                    "run_name",
+                    "attributes.start_time",
+                ),
+                *(
+                    "user_id",
+                    "artifact_uri",
+                    "Created",
+                    "attr.`run name`",
+                    "nothing",
+                    "datasets.name",
+                ),
                 *("metrics", "experiment_id", "lifecycle_stage", "metrics.a ASC DESC"),
             )
         ),
@@ -173,9 +209,21 @@ def model_filters(model_ids: list[str], run_ids: list[str]) -> st.SearchStrategy
     models, runs = (*model_ids[:3], "m-0", "m-%"), (*run_ids[:3], "0" * 32)
     return _all_of(
         st.one_of(
-            _clause(st.just("name"), _compared(_EQUALS + _LIKES, ("model", "Model", "m%", "m_x", "é")), _listed(("model", "é"))),
-            _clause(st.sampled_from(("model_id", "attributes.model_id")), _compared(_EQUALS + _LIKES, models), _listed(models)),
-            _clause(st.just("model_type"), _compared(_EQUALS + _LIKES, ("agent", "AGENT", "", "a%")), _listed(("agent", ""))),
+            _clause(
+                st.just("name"),
+                _compared(_EQUALS + _LIKES, ("model", "Model", "m%", "m_x", "é")),
+                _listed(("model", "é")),
+            ),
+            _clause(
+                st.sampled_from(("model_id", "attributes.model_id")),
+                _compared(_EQUALS + _LIKES, models),
+                _listed(models),
+            ),
+            _clause(
+                st.just("model_type"),
+                _compared(_EQUALS + _LIKES, ("agent", "AGENT", "", "a%")),
+                _listed(("agent", "")),
+            ),
             _clause(st.just("source_run_id"), _compared(_EQUALS, runs), _listed(runs)),
             _clause(st.just("status"), _compared(_EQUALS, ("READY", "PENDING", "1"))),
             _clause(

@@ -113,12 +113,8 @@ class MetricOperations(Operations):
         steps=st.lists(st.sampled_from(STEPS) | st.integers(0, 40), max_size=8),
         limit=_limits,
     )
-    def get_metric_history_from_steps(
-        self, i: int, key: str, steps: list[int], limit: int
-    ) -> None:
-        self.pair.ask(
-            "get_metric_history_bulk_interval_from_steps", self.run(i), key, steps, limit
-        )
+    def get_metric_history_from_steps(self, i: int, key: str, steps: list[int], limit: int) -> None:
+        self.pair.ask("get_metric_history_bulk_interval_from_steps", self.run(i), key, steps, limit)
 
     @rule(i=INDEX, key=few_keys)
     def get_max_step_for_metric(self, i: int, key: str) -> None:

@@ -15,7 +15,9 @@ def plain(value: Any) -> Any:
 
     Floats become text, so that NaN equals NaN and -0.0 differs from 0.0.
     """
-    if value is None or isinstance(value, str | bool | int) and not isinstance(value, enum.Enum):
+    if isinstance(value, enum.Enum):
+        return value.name
+    if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
         return repr(value)
@@ -33,8 +35,6 @@ def plain(value: Any) -> Any:
         }
     if isinstance(value, _MlflowObject):
         return {name: _inside(v) for name, v in value}
-    if isinstance(value, enum.Enum):
-        return value.name
     return {name: plain(v) for name, v in vars(value).items()}
 
 

@@ -32,7 +32,11 @@ class SearchOperations(Operations):
     """Search with filters, orders, views, limits and pages."""
 
     def _experiments_of(self, those: list[int], everywhere: bool) -> list[str]:
-        return list(self.experiments) if everywhere else [self.experiment(i) for i in those]
+        return (
+            list(self.experiments)
+            if everywhere or not those
+            else [self.experiment(i) for i in those]
+        )
 
     @rule(those=_those, everywhere=st.booleans(), view=_views, order=run_orders, data=st.data())
     def search_runs(

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -106,4 +107,5 @@ def _profile(examples: int) -> settings:
 def test_answers_and_errors_are_the_sql_stores(
     pair: Pair, machine: type[Operations], examples: int
 ) -> None:
-    run_state_machine_as_test(lambda: machine(pair), settings=_profile(examples))
+    new = cast("type[Operations]", lambda: machine(pair))
+    run_state_machine_as_test(new, settings=_profile(examples))

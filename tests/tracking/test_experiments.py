@@ -16,6 +16,12 @@ EXISTS, MISSING, BAD = "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST", "BA
 INVALID, STATE = "INVALID_PARAMETER_VALUE", "INVALID_STATE"
 
 
+def id_of(store: DynamoTrackingStore, name: str) -> str | None:
+    """The id of the experiment that has the name."""
+    found = store.get_experiment_by_name(name)
+    return None if found is None else str(found.experiment_id)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[DynamoTrackingStore]:
     with embedded_store(tmp_path) as store:
@@ -31,7 +37,7 @@ class TestCreate:
         assert (experiment.name, experiment.tags) == ("trees", {"team": "red"})
         assert experiment.lifecycle_stage == LifecycleStage.ACTIVE
         assert experiment.creation_time == experiment.last_update_time
-        assert dict(store.get_experiment_by_name("trees")) == dict(experiment)
+        assert id_of(store, "trees") == created
 
     def test_ids_are_digits_and_grow_with_time(self, store: DynamoTrackingStore) -> None:
         assert store.create_experiment("trees").isdigit()
@@ -41,7 +47,7 @@ class TestCreate:
     def test_any_name_is_kept(self, store: DynamoTrackingStore, name: str) -> None:
         created = store.create_experiment(name)
 
-        assert store.get_experiment_by_name(name).experiment_id == created
+        assert id_of(store, name) == created
         assert store.get_experiment(created).name == name
 
     @pytest.mark.parametrize("name", ["", None, 7, "x" * 501])
@@ -72,13 +78,13 @@ class TestCreate:
 
         created = store.create_experiment("trees")
 
-        assert store.get_experiment_by_name("trees").experiment_id == created
+        assert id_of(store, "trees") == created
 
     def test_names_differ_by_case(self, store: DynamoTrackingStore) -> None:
         store.create_experiment("trees")
         store.create_experiment("Trees")
 
-        assert store.get_experiment_by_name("TREES") is None
+        assert id_of(store, "TREES") is None
 
     def test_more_tags_than_a_transaction_holds(self, store: DynamoTrackingStore) -> None:
         tags = [ExperimentTag(f"t{n}", str(n)) for n in range(250)]
@@ -88,10 +94,12 @@ class TestCreate:
         assert store.get_experiment(created).tags == {t.key: t.value for t in tags}
 
     def test_a_tag_key_given_twice_is_refused(self, store: DynamoTrackingStore) -> None:
-        with refused(EXISTS):
-            store.create_experiment("trees", tags=[ExperimentTag("t", "1"), ExperimentTag("t", "2")])
+        twice = [ExperimentTag("team", "red"), ExperimentTag("team", "blue")]
 
-        assert store.get_experiment_by_name("trees") is None
+        with refused(EXISTS):
+            store.create_experiment("trees", tags=twice)
+
+        assert id_of(store, "trees") is None
 
 
 class TestArtifacts:
@@ -134,6 +142,10 @@ class TestGet:
         with refused(INVALID):
             store.get_experiment(experiment_id)
 
+    def test_no_name_is_nobody_s(self, store: DynamoTrackingStore) -> None:
+        assert store.get_experiment_by_name(None) is None
+        assert store.get_experiment_by_name("") is None
+
 
 class TestRename:
     def test_the_new_name_leads_to_it_and_the_old_is_free(self, store: DynamoTrackingStore) -> None:
@@ -141,8 +153,8 @@ class TestRename:
 
         store.rename_experiment(renamed, "forests")
 
-        assert store.get_experiment_by_name("forests").experiment_id == renamed
-        assert store.get_experiment_by_name("trees") is None
+        assert id_of(store, "forests") == renamed
+        assert id_of(store, "trees") is None
         assert store.create_experiment("trees") != renamed
 
     def test_to_the_name_it_has(self, store: DynamoTrackingStore) -> None:
@@ -150,7 +162,7 @@ class TestRename:
 
         store.rename_experiment(renamed, "trees")
 
-        assert store.get_experiment_by_name("trees").experiment_id == renamed
+        assert id_of(store, "trees") == renamed
 
     def test_to_a_name_that_is_taken(self, store: DynamoTrackingStore) -> None:
         renamed, other = store.create_experiment("trees"), store.create_experiment("forests")
@@ -159,7 +171,7 @@ class TestRename:
             store.rename_experiment(renamed, "forests")
 
         assert store.get_experiment(renamed).name == "trees"
-        assert store.get_experiment_by_name("forests").experiment_id == other
+        assert id_of(store, "forests") == other
 
     def test_a_deleted_one_keeps_its_name(self, store: DynamoTrackingStore) -> None:
         deleted = store.create_experiment("trees")

@@ -178,8 +178,10 @@ class ExperimentsMixin(TrackingBase):
             raise_experiment_missing(canonical)
         return found
 
-    def get_experiment_by_name(self, experiment_name: str) -> Experiment | None:
+    def get_experiment_by_name(self, experiment_name: str | None) -> Experiment | None:
         """The experiment of that name, in any stage, or None."""
+        if not experiment_name:
+            return None
         found = holder(self._table, self._workspace(), EXPERIMENT_KIND, experiment_name)
         return None if found is None else self._read_experiment(found)
 
