@@ -68,14 +68,24 @@ def matching(table: Table, plan: RunPlan, wanted: int) -> Iterator[Candidate]:
     ``wanted`` is how many the caller will probably take: it sizes the first requests.
     """
     chunk = min(_LARGEST_CHUNK, max(1, wanted))
-    if plan.items or plan.datasets:
+    sifts = bool(plan.items or plan.datasets)
+    if sifts:
         chunk = max(chunk, _SMALLEST_CHUNK)
     metas = _metas(table, plan, chunk)
+    seen = matched = 0
     while metas_read := list(islice(metas, chunk)):
         found = [Candidate(meta) for meta in metas_read]
-        yield from _with_datasets(table, plan, _with_items(table, plan, found))
-        if plan.items or plan.datasets:
-            chunk = min(_LARGEST_CHUNK, 2 * chunk)
+        kept = _with_datasets(table, plan, _with_items(table, plan, found))
+        yield from kept
+        if sifts:
+            seen, matched = seen + len(found), matched + len(kept)
+            chunk = _next_chunk(chunk, wanted - matched, seen, matched)
+
+
+def _next_chunk(chunk: int, missing: int, seen: int, matched: int) -> int:
+    """How many candidates to read for ``missing`` matches, if they are as frequent as so far."""
+    expected = missing * seen // matched if matched else _LARGEST_CHUNK
+    return min(_LARGEST_CHUNK, 2 * chunk, max(_SMALLEST_CHUNK, expected))
 
 
 def _metas(table: Table, plan: RunPlan, chunk: int) -> Iterator[Item]:
