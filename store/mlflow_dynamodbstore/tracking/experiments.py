@@ -16,7 +16,7 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Delete, Item, Op, Put, SortRange, Update
+from dynamodbstore_table.port import Item, Op, Put, SortRange, Update
 from mlflow.entities import Experiment, ExperimentTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
@@ -44,6 +44,7 @@ from mlflow_dynamodbstore.tracking.claims import (
     stale_holder,
 )
 from mlflow_dynamodbstore.tracking.lifecycle import ACTIVE, DELETED, ExperimentState
+from mlflow_dynamodbstore.tracking.tag_removal import remove_tag
 from mlflow_dynamodbstore.tracking.text_items import text_items, texts
 
 DEFAULT_EXPERIMENT_ID = "0"
@@ -273,15 +274,11 @@ class ExperimentsMixin(TrackingBase):
         """Delete a tag of an active experiment; raises ``RESOURCE_DOES_NOT_EXIST`` for none."""
         canonical = canonical_id(experiment_id)
         self._experiments.require_active(canonical)
-        try:
-            self._table.write(
-                Delete((experiment_pk(canonical), tag_sk(key)), condition=ITEM_EXISTS)
-            )
-        except ConditionFailed:
+        if not remove_tag(self._table, experiment_pk(canonical), key):
             raise MlflowException(
                 f"No tag with name: {key} in experiment with id {canonical}",
                 RESOURCE_DOES_NOT_EXIST,
-            ) from None
+            )
 
 
 def raise_experiment_missing(experiment_id: str) -> NoReturn:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dynamodbstore_events.keys import run_pk, tag_sk
-from dynamodbstore_table.conditions import ITEM_EXISTS
-from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Delete, Put
+from dynamodbstore_table.port import Put
 from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
@@ -13,6 +11,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.validation import _validate_tag
 
 from mlflow_dynamodbstore.tracking.runs import RunsMixin
+from mlflow_dynamodbstore.tracking.tag_removal import remove_tag
 from mlflow_dynamodbstore.tracking.text_items import text_items
 
 
@@ -31,9 +30,7 @@ class TagsMixin(RunsMixin):
     def delete_tag(self, run_id: str, key: str) -> None:
         """Delete a tag of an active run; raises ``RESOURCE_DOES_NOT_EXIST`` if it has none."""
         self._runs.require_active(run_id)
-        try:
-            self._table.write(Delete((run_pk(run_id), tag_sk(key)), condition=ITEM_EXISTS))
-        except ConditionFailed:
+        if not remove_tag(self._table, run_pk(run_id), key):
             raise MlflowException(
                 f"No tag with name: {key} in run with id {run_id}", RESOURCE_DOES_NOT_EXIST
-            ) from None
+            )
