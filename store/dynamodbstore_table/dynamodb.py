@@ -67,7 +67,7 @@ class DynamoDBTable(Table):
     ) -> None:
         self.name = name
         self.observer = observer
-        self._client = Client(
+        self.client = Client(
             name,
             region=region,
             endpoint_url=endpoint_url,
@@ -81,7 +81,7 @@ class DynamoDBTable(Table):
     def get(
         self, key: Key, *, consistent: bool = True, attributes: Sequence[str] | None = None
     ) -> Item | None:
-        return get_item(self._client, key, consistent, attributes)
+        return get_item(self.client, key, consistent, attributes)
 
     def batch_get(
         self,
@@ -94,7 +94,7 @@ class DynamoDBTable(Table):
         batches = [wanted[i : i + KEYS_A_BATCH] for i in range(0, len(wanted), KEYS_A_BATCH)]
         found: dict[Key, Item] = {}
         for part in self._workers.map(
-            lambda batch: get_batch(self._client, batch, consistent, attributes), batches
+            lambda batch: get_batch(self.client, batch, consistent, attributes), batches
         ):
             found.update(part)
         return found
@@ -113,7 +113,7 @@ class DynamoDBTable(Table):
         attributes: Sequence[str] | None = None,
     ) -> Page:
         listing = Listing(pk, index, sk, filter, reverse, consistent, attributes)
-        return query_page(self._client, listing, limit, start)
+        return query_page(self.client, listing, limit, start)
 
     def partitions(
         self,
@@ -127,17 +127,17 @@ class DynamoDBTable(Table):
         listings = [
             Listing(pk, sk=sk, consistent=consistent, attributes=attributes) for pk in wanted
         ]
-        found = self._workers.map(lambda listing: query_partition(self._client, listing), listings)
+        found = self._workers.map(lambda listing: query_partition(self.client, listing), listings)
         return dict(zip(wanted, found, strict=True))
 
     def write(self, *ops: Op) -> list[ChangeEvent]:
         check_write(ops)
-        events = write_one(self._client, ops[0]) if len(ops) == 1 else write_all(self._client, ops)
+        events = write_one(self.client, ops[0]) if len(ops) == 1 else write_all(self.client, ops)
         self._observe(events)
         return events
 
     def bulk(self, ops: Iterable[Put | Update | Delete]) -> list[ChangeEvent]:
-        bulk = Bulk(self._client, self._workers)
+        bulk = Bulk(self.client, self._workers)
         try:
             bulk.do(ops)
         finally:
@@ -146,20 +146,20 @@ class DynamoDBTable(Table):
         return bulk.events
 
     def scan(self, segment: int = 0, segments: int = 1, start: Start | None = None) -> Page:
-        return scan_page(self._client, segment, segments, start)
+        return scan_page(self.client, segment, segments, start)
 
     def sweep_expired(self, limit: int = 1000) -> list[ChangeEvent]:
         return []
 
     def create(self) -> None:
-        create_table(self._client)
+        create_table(self.client)
 
     def exists(self) -> bool:
-        return table_exists(self._client)
+        return table_exists(self.client)
 
     def close(self) -> None:
         self._workers.close()
-        self._client.close()
+        self.client.close()
 
     def _observe(self, events: Sequence[ChangeEvent]) -> None:
         if self.observer is None or not events or getattr(self._observing, "now", False):

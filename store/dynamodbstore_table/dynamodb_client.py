@@ -94,7 +94,7 @@ class Client:
         if self._on_request is not None and operation in _WITH_CAPACITY:
             parameters["ReturnConsumedCapacity"] = "TOTAL"
         try:
-            answer: dict[str, Any] = getattr(self._client(), operation)(**parameters)
+            answer: dict[str, Any] = getattr(self.sdk(), operation)(**parameters)
         except (BotoCoreError, ClientError) as error:
             raise translate(error, self.table, self.where) from error
         return answer
@@ -106,7 +106,8 @@ class Client:
         if made is not None and made[0] == os.getpid():
             made[1].close()
 
-    def _client(self) -> Any:
+    def sdk(self) -> Any:
+        """The SDK's client of this process, made when it is first asked for."""
         made = self._made
         # Sockets must not be shared with the process that this one was forked from.
         if made is not None and made[0] == os.getpid():
