@@ -209,7 +209,7 @@ def test_only_the_items_that_a_filter_names_are_read() -> None:
         [{"field_name": "metrics.c"}, {"field_name": "metrics.d"}],
     )
 
-    assert found.text_keys("m-1") == [("LM#m-1", "TAG#a"), ("LM#m-1", "PARAM#b")]
+    assert [sk for sk, _ in found.texts] == ["TAG#a", "TAG#a", "PARAM#b"]
     assert found.filter_metrics == ("METRIC#c#",)
     assert found.order_metrics == ("METRIC#d#",)
 

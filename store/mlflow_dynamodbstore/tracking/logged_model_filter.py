@@ -56,6 +56,11 @@ class ModelFilter:
     metrics: tuple[Clause, ...] = ()
     datasets: tuple[DatasetClause, ...] = ()
 
+    @property
+    def asks(self) -> bool:
+        """Whether it has any clause."""
+        return self != _NOTHING
+
     def meta_passes(self, meta: Mapping[str, Any]) -> bool:
         """Whether a META item is that of a model in use with the attributes asked for."""
         return not is_deleted(meta) and all(
@@ -89,6 +94,9 @@ class ModelFilter:
             and self.texts_pass(model.tags, model.params)
             and self.metrics_pass(model.metrics)
         )
+
+
+_NOTHING = ModelFilter()
 
 
 def parse_filter(

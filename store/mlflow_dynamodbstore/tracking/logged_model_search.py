@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from dynamodbstore_events.keys import models_listing, parse_newest_first
+from dynamodbstore_events.keys import Key, models_listing, parse_newest_first
 from dynamodbstore_table.conditions import Not, equals
 from dynamodbstore_table.port import Item, begins_with
 from mlflow.entities import LoggedModel, Metric
@@ -20,7 +20,6 @@ from mlflow_dynamodbstore.tracking.lifecycle import DELETED
 from mlflow_dynamodbstore.tracking.logged_model_filter import ModelFilter, parse_filter
 from mlflow_dynamodbstore.tracking.logged_model_items import (
     logged_model,
-    model_id_of,
     model_items,
     model_metric,
 )
@@ -35,10 +34,11 @@ from mlflow_dynamodbstore.tracking.search.listings import (
     entries,
 )
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
-from mlflow_dynamodbstore.tracking.text_items import texts
+from mlflow_dynamodbstore.tracking.text_items import is_part, text_of
 
 _SMALLEST_CHUNK = 100
 _LARGEST_CHUNK = 1000
+_FILTERED_PAGE = 300
 _IN_USE = Not(equals("stage", DELETED))
 _LISTED = (
     *("PK", "SK", "gsi1sk", "experiment_id", "name", "artifact_location", "created", "updated"),
@@ -85,14 +85,15 @@ class LoggedModelSearchMixin(TrackingBase):
     def _newest_models(self, plan: ModelPlan, start: PageStart, count: int) -> list[Item]:
         """The META items of the first ``count`` models of the page, in the listings' order."""
         skip = start.offset if start.cursor is None else 0
-        chunk_size = min(max(count + skip, _SMALLEST_CHUNK), _LARGEST_CHUNK)
-        listing = self._listing(plan, start.cursor, chunk_size)
+        size = page_size = min(count + skip, _LARGEST_CHUNK)
+        if plan.filter.asks:
+            # How many pass is not known: begin small, then take more at a time.
+            size, page_size = max(size, _SMALLEST_CHUNK), _FILTERED_PAGE
+        listing = self._listing(plan, start.cursor, page_size)
         found: list[Item] = []
-        while len(found) < skip + count:
-            chunk = list(islice(listing, chunk_size))
-            if not chunk:
-                break
+        while len(found) < skip + count and (chunk := list(islice(listing, size))):
             found += [meta for meta, _ in self._passing(plan, chunk)]
+            size = min(2 * size, _LARGEST_CHUNK)
         return found[skip : skip + count]
 
     def _sorted_models(self, plan: ModelPlan) -> list[Item]:
@@ -129,8 +130,8 @@ class LoggedModelSearchMixin(TrackingBase):
         return rows
 
     def _with_texts(self, plan: ModelPlan, metas: Sequence[Item]) -> list[Item]:
-        wanted = [key for meta in metas for key in plan.text_keys(model_id_of(meta))]
-        found = self._table.batch_get(wanted)
+        sks = dict.fromkeys(sk for sk, _ in plan.texts)
+        found = self._table.batch_get([(meta["PK"], sk) for meta in metas for sk in sks])
         long = [item for item in found.values() if "generation" in item]
         if long:
             found |= self._table.batch_get(
@@ -138,10 +139,8 @@ class LoggedModelSearchMixin(TrackingBase):
                 for item in long
                 for n in range(item["parts"])
             )
-        by_model: dict[str, list[Item]] = {}
-        for item in found.values():
-            by_model.setdefault(item["PK"], []).append(item)
-        return [meta for meta in metas if _texts_pass(plan.filter, by_model.get(meta["PK"], []))]
+        parts = {key: item["z"] for key, item in found.items() if is_part(key[1])}
+        return [meta for meta in metas if _texts_pass(plan, meta["PK"], found, parts)]
 
     def _add_metrics(self, rows: Sequence[tuple[Item, list[Metric]]], prefix: str) -> None:
         found = self._table.partitions([meta["PK"] for meta, _ in rows], sk=begins_with(prefix))
@@ -155,11 +154,20 @@ class LoggedModelSearchMixin(TrackingBase):
         return [logged_model(m) for m in models if m is not None and model_filter.passes(m)]
 
 
-def _texts_pass(model_filter: ModelFilter, items: Sequence[Item]) -> bool:
-    def of_kind(kind: str) -> dict[str, str | None]:
-        return texts(item for item in items if item["SK"].startswith(kind))
-
-    return model_filter.texts_pass(of_kind("TAG#"), of_kind("PARAM#"))
+def _texts_pass(
+    plan: ModelPlan, pk: str, found: Mapping[Key, Item], parts: Mapping[Key, bytes]
+) -> bool:
+    for sk, test in plan.texts:
+        item = found.get((pk, sk))
+        if item is None:
+            return False
+        if "v" in item:
+            text = item["v"]
+        else:
+            text = text_of(item, {part: data for (of, part), data in parts.items() if of == pk})
+        if not test(text):
+            return False
+    return True
 
 
 def _check_datasets(datasets: Sequence[Mapping[str, Any]] | None) -> None:
