@@ -1,0 +1,34 @@
+"""Which entity a change belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+EXPERIMENT: Final = "EXP"
+RUN: Final = "RUN"
+MODEL: Final = "LM"
+REGISTERED_MODEL: Final = "RM"
+TRACE: Final = "TRACE"
+EXPIRED: Final = "EXPIRED"
+
+KINDS: Final = frozenset({EXPERIMENT, RUN, MODEL, REGISTERED_MODEL, TRACE, EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """An entity by its kind and the rest of its partition key (escaped as ``keys.part`` does)."""
+
+    kind: str
+    id: str
+
+    @property
+    def pk(self) -> str:
+        """The entity's partition key."""
+        return f"{self.kind}#{self.id}"
+
+
+def entity_of(pk: str) -> Entity | None:
+    """The entity whose partition this is; None for history, postings, claims, configuration."""
+    kind, _, entity_id = pk.partition("#")
+    return Entity(kind, entity_id) if kind in KINDS and entity_id else None

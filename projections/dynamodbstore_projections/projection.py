@@ -1,0 +1,34 @@
+"""What a projection is: from the canonical state of one entity to the writes it still lacks."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_events.entities import Entity
+from dynamodbstore_table.port import Op
+
+from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.view import View
+
+Writes: TypeAlias = list[tuple[Op, ...]]
+"""Transactions to do in this order; each is all or nothing, at most 100 ops."""
+
+
+class Projection(Protocol):
+    """One projection. It keeps no state: everything it knows is in its arguments.
+
+    ``writes`` compares what the canonical items say now with what the projection's own items
+    say, and returns what is missing between them: nothing once they agree. So an event may come
+    late, twice or out of order, and a pass may be cut short: the next one does the rest.
+    """
+
+    name: str
+
+    def concerns(self, event: ChangeEvent, config: Config) -> bool:
+        """Whether a change may change what this projection keeps; told by its key alone."""
+        ...
+
+    def writes(self, entity: Entity, view: View, config: Config) -> Writes:
+        """What to write so that the projection agrees with the entity as it is now."""
+        ...

@@ -1,0 +1,52 @@
+"""What one pass of the projector reads: consistent, each item once, however many ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dynamodbstore_events.keys import META, Key
+from dynamodbstore_table.port import EVERY, Item, SortRange, Table
+
+
+class View:
+    """The table as one pass sees it. A pass that repeats takes a new view."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._items: dict[Key, Item | None] = {}
+        self._ranges: dict[tuple[str, SortRange], list[Item]] = {}
+
+    def prefetch(self, keys: Iterable[Key]) -> None:
+        """Read many items in few requests before they are asked for one by one."""
+        wanted = [key for key in dict.fromkeys(keys) if key not in self._items]
+        if len(wanted) == 1:
+            self._items[wanted[0]] = self.table.get(wanted[0])
+        elif wanted:
+            found = self.table.batch_get(wanted)
+            self._items.update({key: found.get(key) for key in wanted})
+
+    def get(self, key: Key) -> Item | None:
+        """The item, or None."""
+        if key not in self._items:
+            self._items[key] = self.table.get(key)
+        return self._items[key]
+
+    def meta(self, pk: str) -> Item | None:
+        """The META item of a partition, or None."""
+        return self.get((pk, META))
+
+    def items(self, pk: str, sk: SortRange = EVERY) -> list[Item]:
+        """The items of a partition, or of a part of it, in sort key order."""
+        known = self._ranges.get((pk, sk))
+        if known is None:
+            known = self.table.partitions([pk], sk=sk)[pk]
+            self._ranges[pk, sk] = known
+        return known
+
+    def prefetch_items(self, pks: Iterable[str], sk: SortRange = EVERY) -> None:
+        """Read the same part of many partitions side by side."""
+        wanted = [pk for pk in dict.fromkeys(pks) if (pk, sk) not in self._ranges]
+        if wanted:
+            found: Mapping[str, Any] = self.table.partitions(wanted, sk=sk)
+            self._ranges.update({(pk, sk): items for pk, items in found.items()})
