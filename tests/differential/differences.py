@@ -46,7 +46,6 @@ DIFFERENCES = (
         lambda asked, theirs, ours: (
             asked.startswith("create_experiment(")
             and theirs.value == ours.value
-            and "UNIQUE constraint failed: experiment_tags" in theirs.message
             and "given twice" in ours.message
         ),
     ),
@@ -55,6 +54,13 @@ DIFFERENCES = (
         lambda asked, theirs, ours: (
             "Python int too large to convert to SQLite INTEGER" in theirs.message
             and ours.value in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+        ),
+    ),
+    Difference(
+        "A limit that is no whole number: the SQL store takes it or breaks; to us it is bad.",
+        lambda asked, theirs, ours: (
+            ("max_results=1.5" in asked or "max_results='1'" in asked)
+            and "parameter 'max_results' supplied. It must be a positive integer" in ours.message
         ),
     ),
     Difference(

@@ -92,7 +92,14 @@ class SearchOperations(Operations):
         data: st.DataObject,
     ) -> None:
         text = data.draw(experiment_filters(self.experiments))
-        self.pair.ask("search_experiments", view, limit, text, order, token)
+        self.pair.ask(
+            "search_experiments",
+            view_type=view,
+            max_results=limit,
+            filter_string=text,
+            order_by=order,
+            page_token=token,
+        )
 
     @rule(view=_views, limit=_few, order=experiment_orders, data=st.data())
     def search_pages_of_experiments(

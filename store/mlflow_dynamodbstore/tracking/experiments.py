@@ -181,9 +181,9 @@ class ExperimentsMixin(TrackingBase):
 
     def get_experiment_by_name(self, experiment_name: str | None) -> Experiment | None:
         """The experiment of that name, in any stage, or None."""
-        if not experiment_name:
+        if experiment_name is None:
             return None
-        found = holder(self._table, self._workspace(), EXPERIMENT_KIND, experiment_name)
+        found = holder(self._table, self._workspace(), EXPERIMENT_KIND, str(experiment_name))
         return None if found is None else self._read_experiment(found)
 
     def _read_experiment(self, experiment_id: str) -> Experiment | None:

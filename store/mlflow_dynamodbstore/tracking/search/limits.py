@@ -14,7 +14,7 @@ def check_max_results(max_results: int | None, *, none_is_all: bool = False) -> 
     """
     if max_results is None and none_is_all:
         return
-    if max_results is None or max_results < 1:
+    if not isinstance(max_results, int) or max_results < 1:
         rule = "a positive integer"
     elif max_results > SEARCH_MAX_RESULTS_THRESHOLD:
         rule = f"at most {SEARCH_MAX_RESULTS_THRESHOLD}"
