@@ -19,6 +19,7 @@ from tests.e2e.training_script import EXPERIMENT
 
 HOMES = ("server on a file", "file", "server on DynamoDB")
 SERVED = ("server on a file", "server on DynamoDB")
+KILLED = ("server on a file",)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import requests
 
 from tests.engines import free_port
 
-_START_SECONDS = 90.0
+_START_SECONDS = 120.0
 _WORKERS = 2
 
 

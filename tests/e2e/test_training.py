@@ -10,7 +10,7 @@ import pytest
 from mlflow.entities import LoggedModelStatus, Run
 
 from tests.e2e.acknowledged import AcknowledgedPoints
-from tests.e2e.conftest import SERVED, Logged
+from tests.e2e.conftest import KILLED, SERVED, Logged
 from tests.e2e.snapshot import everything, files, history
 from tests.e2e.training import lines_of_ours
 from tests.e2e.training_script import ASYNC_STEPS, FLUENT_STEPS, STEPS, loss
@@ -173,7 +173,7 @@ def test_the_models_of_the_experiment_are_found(logged: Logged) -> None:
     assert [model.model_id for model in models] == [logged.said["training"]["model_id"]]
 
 
-@pytest.mark.parametrize("logged", SERVED, indirect=True, scope="module")
+@pytest.mark.parametrize("logged", KILLED, indirect=True, scope="module")
 def test_a_killed_server_loses_nothing(logged: Logged) -> None:
     assert logged.server is not None
     client = logged.client

@@ -13,7 +13,7 @@ from typing import Any
 
 SCRIPT = Path(__file__).with_name("training_script.py")
 _SECONDS = 150
-_OURS = re.compile(r"dynamodbstore|Traceback|\bERROR\b")
+_OURS = re.compile(r"dynamodbstore|Traceback|\bERROR\b|[Ff]ailed to|\" 5\d\d ")
 
 
 @dataclass(frozen=True)
@@ -50,5 +50,5 @@ def run_training_script(tracking_uri: str, folder: Path) -> Training:
 
 
 def lines_of_ours(output: str) -> list[str]:
-    """The lines of a program's output that come of our store: warnings, errors, tracebacks."""
+    """The lines of a program's output that our store is behind: warnings, errors, answers 5xx."""
     return [line for line in output.splitlines() if _OURS.search(line)]
