@@ -8,12 +8,14 @@ bytes, or columns (differences of steps, differences of times, values) compresse
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
-from typing import Final, NamedTuple
+from itertools import accumulate, repeat
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from mlflow_dynamodbstore.tracking.metric_values import encode
 
@@ -28,6 +30,7 @@ _ROWS: Final = b"\x00"
 _COLUMNS: Final = b"\x01"
 _SIGN: Final = 1 << 63
 _NAN: Final = float("nan")
+_make_tuple: Final[Any] = tuple.__new__
 
 
 class Point(NamedTuple):
@@ -48,9 +51,8 @@ def later(point: Point, other: Point) -> bool:
     return point[:3] > other[:3]
 
 
-def in_time(point: Point) -> tuple[int, int, float, bool]:
-    """The sort key of a history: time, step, value, and NaN behind 0."""
-    return point.time, point.step, point.value, point.nan
+in_time: Final = itemgetter(1, 0, 2, 3)
+"""The sort key of a history: time, step, value, and NaN behind 0."""
 
 
 def pack(point: Point) -> str:
@@ -104,10 +106,13 @@ def unpack_chunk(chunk: bytes) -> list[Point]:
     count = len(columns) // _ANY.size
     numbers = struct.unpack(f">{2 * count}q{count}d", columns)
     steps, times = accumulate(numbers[:count]), accumulate(numbers[count : 2 * count])
-    return [
-        Point(step, time, value, False) if value == value else Point(step, time, 0.0, True)
-        for step, time, value in zip(steps, times, numbers[2 * count :], strict=True)
-    ]
+    values = numbers[2 * count :]
+    if math.isnan(sum(values)):
+        # A NaN is among them (or the sum is beyond doubles, which costs time only).
+        return [_point(*row) for row in zip(values, times, steps, strict=True)]
+    rows = zip(steps, times, values, repeat(False, count), strict=True)
+    # What Point._make does, without a Python frame for each of many points.
+    return list(map(_make_tuple, repeat(Point), rows))
 
 
 def ordered_text(number: int) -> str:
