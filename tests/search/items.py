@@ -15,10 +15,10 @@ from dynamodbstore_events.keys import (
     runs_listing,
     tag_sk,
 )
+from dynamodbstore_events.metric_values import encode
 from dynamodbstore_table.port import Item, Put, Table
+from dynamodbstore_table.text_items import text_items
 from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState
-from mlflow_dynamodbstore.tracking.metric_values import encode
-from mlflow_dynamodbstore.tracking.text_items import text_items
 
 
 def experiment(experiment_id: str = "1", **changed: Any) -> ExperimentState:

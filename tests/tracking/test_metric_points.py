@@ -7,6 +7,7 @@ import struct
 
 import pytest
 from dynamodbstore_events.keys import history_pk, metric_sk, run_pk
+from dynamodbstore_events.metric_values import decode, encode, stored
 from dynamodbstore_table.apply import updated
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import Item, Put
@@ -25,7 +26,6 @@ from mlflow_dynamodbstore.tracking.metric_points import (
     unpack,
     unpack_chunk,
 )
-from mlflow_dynamodbstore.tracking.metric_values import decode, encode, stored
 from mlflow_dynamodbstore.tracking.metric_writes import (
     OPEN_CHUNK_POINTS,
     MetricPoints,

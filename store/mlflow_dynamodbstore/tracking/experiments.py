@@ -17,6 +17,7 @@ from dynamodbstore_events.keys import (
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Item, Op, Put, SortRange, Update
+from dynamodbstore_table.text_items import text_items, texts
 from mlflow.entities import Experiment, ExperimentTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
@@ -45,7 +46,6 @@ from mlflow_dynamodbstore.tracking.claims import (
 )
 from mlflow_dynamodbstore.tracking.lifecycle import ACTIVE, DELETED, ExperimentState
 from mlflow_dynamodbstore.tracking.tag_removal import remove_tag
-from mlflow_dynamodbstore.tracking.text_items import text_items, texts
 
 DEFAULT_EXPERIMENT_ID = "0"
 _META_AND_TAGS = SortRange(META, "TAG#\U0010ffff")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dynamodbstore_events.keys import META, run_pk, tag_sk
 from dynamodbstore_table.conditions import ITEM_EXISTS
 from dynamodbstore_table.port import Put, Update
+from dynamodbstore_table.text_items import text_items
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.validation import (
@@ -21,7 +22,6 @@ from mlflow_dynamodbstore.tracking.metric_checks import checked_point, metric_po
 from mlflow_dynamodbstore.tracking.metrics import MetricsMixin
 from mlflow_dynamodbstore.tracking.model_metrics import model_metric_ops
 from mlflow_dynamodbstore.tracking.params import param_put
-from mlflow_dynamodbstore.tracking.text_items import text_items
 
 
 class LogBatchMixin(MetricsMixin):

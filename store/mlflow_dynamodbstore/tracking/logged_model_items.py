@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynamodbstore_events.keys import META, model_pk, models_listing, newest_first
+from dynamodbstore_events.metric_values import decode
 from dynamodbstore_table.port import Item
+from dynamodbstore_table.text_items import texts
 from mlflow.entities import LoggedModel, LoggedModelStatus, Metric
 
 from mlflow_dynamodbstore.tracking.lifecycle import ACTIVE, DELETED
-from mlflow_dynamodbstore.tracking.metric_values import decode
-from mlflow_dynamodbstore.tracking.text_items import texts
 
 _OPTIONAL = ("model_type", "source_run_id", "status_message")
 

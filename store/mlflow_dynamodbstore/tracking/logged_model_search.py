@@ -9,6 +9,7 @@ from typing import Any
 from dynamodbstore_events.keys import Key, models_listing, parse_newest_first
 from dynamodbstore_table.conditions import Not, equals
 from dynamodbstore_table.port import Item, begins_with
+from dynamodbstore_table.text_items import is_part, text_of
 from mlflow.entities import LoggedModel, Metric
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities import PagedList
@@ -34,7 +35,6 @@ from mlflow_dynamodbstore.tracking.search.listings import (
     entries,
 )
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
-from mlflow_dynamodbstore.tracking.text_items import is_part, text_of
 
 _SMALLEST_CHUNK = 100
 _LARGEST_CHUNK = 1000

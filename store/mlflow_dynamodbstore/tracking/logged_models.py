@@ -19,6 +19,7 @@ from dynamodbstore_events.keys import (
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, Condition, both, equals
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Put, Update, begins_with
+from dynamodbstore_table.text_items import TextItems, is_part, text_items, text_of
 from mlflow.entities import LoggedModel, LoggedModelParameter, LoggedModelStatus, LoggedModelTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR, RESOURCE_DOES_NOT_EXIST
@@ -39,7 +40,6 @@ from mlflow_dynamodbstore.tracking.logged_model_items import (
     model_items,
     model_meta,
 )
-from mlflow_dynamodbstore.tracking.text_items import TextItems, is_part, text_items, text_of
 
 MODELS_FOLDER = "models"
 ARTIFACTS_FOLDER = "artifacts"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from dynamodbstore_events.metric_values import stored
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import append_to_json_path
 
 from mlflow_dynamodbstore.tracking.metric_points import LARGEST_INT, SMALLEST_INT, Point
-from mlflow_dynamodbstore.tracking.metric_values import stored
 from mlflow_dynamodbstore.tracking.metric_writes import MetricPoints
 
 

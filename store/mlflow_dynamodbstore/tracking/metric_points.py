@@ -17,7 +17,7 @@ from itertools import accumulate, repeat
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from mlflow_dynamodbstore.tracking.metric_values import encode
+from dynamodbstore_events.metric_values import encode
 
 LARGEST_INT: Final = 2**63 - 1
 SMALLEST_INT: Final = -(2**63)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dynamodbstore_events.keys import Key, history_pk, is_hashed, metric_sk, part, run_pk
+from dynamodbstore_events.metric_values import decode, encode
 from dynamodbstore_table.conditions import (
     Both,
     Compare,
@@ -35,7 +36,6 @@ from mlflow_dynamodbstore.tracking.metric_points import (
     point_text,
     unpack,
 )
-from mlflow_dynamodbstore.tracking.metric_values import decode, encode
 
 OPEN_CHUNK_POINTS: Final = 35
 """With a short key the item stays within 1,024 bytes, one write unit."""

@@ -20,6 +20,7 @@ from dynamodbstore_events.keys import (
     part,
     run_pk,
 )
+from dynamodbstore_events.metric_values import decode, encode
 from dynamodbstore_table.conditions import ITEM_MISSING, Both, Condition, Either, Missing, equals
 from dynamodbstore_table.port import Put, Table, Update
 from mlflow.entities import Metric
@@ -28,7 +29,6 @@ from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
 from mlflow_dynamodbstore.tracking.lifecycle import REMEMBERED_SECONDS, Memory
 from mlflow_dynamodbstore.tracking.metric_points import Point, ordered_text
-from mlflow_dynamodbstore.tracking.metric_values import decode, encode
 
 _DATASET = ("dataset_name", "dataset_digest")
 _MARKER_SECONDS = 3600.0

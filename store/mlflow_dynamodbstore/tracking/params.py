@@ -9,13 +9,13 @@ from dynamodbstore_events.keys import param_sk, run_pk
 from dynamodbstore_table.conditions import ITEM_MISSING, Either, equals
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Put
+from dynamodbstore_table.text_items import text_items, text_name
 from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE
 from mlflow.utils.validation import _validate_param
 
 from mlflow_dynamodbstore.tracking.base import TrackingBase
-from mlflow_dynamodbstore.tracking.text_items import text_items, text_name
 
 
 class ParamsMixin(TrackingBase):

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dynamodbstore_events.metric_values import decode
+from dynamodbstore_table.text_items import is_part, text_name, text_of
 from mlflow.entities import Metric, RunData, RunInfo
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState, run_stage
-from mlflow_dynamodbstore.tracking.metric_values import decode
-from mlflow_dynamodbstore.tracking.text_items import is_part, text_name, text_of
 
 RUN_ATTRIBUTES = (
     *("PK", "SK", "k", "v", "z", "generation", "parts", "nan", "s", "t"),

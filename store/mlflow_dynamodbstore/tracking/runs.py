@@ -19,6 +19,7 @@ from dynamodbstore_events.keys import (
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Item, Op, Put, Update
+from dynamodbstore_table.text_items import TextItems, text_items
 from mlflow.entities import (
     LoggedModelInput,
     LoggedModelOutput,
@@ -48,7 +49,6 @@ from mlflow_dynamodbstore.tracking.lifecycle import (
 )
 from mlflow_dynamodbstore.tracking.run_items import run_data, run_info
 from mlflow_dynamodbstore.tracking.search.read_runs import run_partitions
-from mlflow_dynamodbstore.tracking.text_items import TextItems, text_items
 
 ARTIFACTS_FOLDER = "artifacts"
 _LARGEST_TIME = 2**63 - 1

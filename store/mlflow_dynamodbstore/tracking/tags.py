@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dynamodbstore_events.keys import run_pk, tag_sk
 from dynamodbstore_table.port import Put
+from dynamodbstore_table.text_items import text_items
 from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
@@ -12,7 +13,6 @@ from mlflow.utils.validation import _validate_tag
 
 from mlflow_dynamodbstore.tracking.runs import RunsMixin
 from mlflow_dynamodbstore.tracking.tag_removal import remove_tag
-from mlflow_dynamodbstore.tracking.text_items import text_items
 
 
 class TagsMixin(RunsMixin):

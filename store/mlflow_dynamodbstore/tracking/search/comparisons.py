@@ -11,10 +11,10 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
+from dynamodbstore_events.metric_values import stored
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE
 
-from mlflow_dynamodbstore.tracking.metric_values import stored
 from mlflow_dynamodbstore.tracking.search.like import ilike_matcher, like_matcher
 
 Predicate: TypeAlias = Callable[[Any], bool]

@@ -16,6 +16,7 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.port import SortRange, Table
+from dynamodbstore_table.text_items import texts
 from mlflow.entities import Experiment, LifecycleStage, ViewType
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT
@@ -38,7 +39,6 @@ from mlflow_dynamodbstore.tracking.search.limits import check_max_results
 from mlflow_dynamodbstore.tracking.search.listings import Listing, TimeOrder, TimeRange, entries
 from mlflow_dynamodbstore.tracking.search.run_order import sort_by
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
-from mlflow_dynamodbstore.tracking.text_items import texts
 
 _META_AND_TAGS = SortRange(META, "TAG#\U0010ffff")
 _READ_AT_ONCE = 1000

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dynamodbstore_events.keys import Key
+from dynamodbstore_events.metric_values import decode
 from dynamodbstore_table.port import Item, Table
-
-from mlflow_dynamodbstore.tracking.metric_values import decode
-from mlflow_dynamodbstore.tracking.text_items import text_of
+from dynamodbstore_table.text_items import text_of
 
 _VALUE_ATTRIBUTES = ("v", "z", "generation", "parts", "nan")
 _READS_OF_A_MOVING_TEXT = 5

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
+from dynamodbstore_events.metric_values import stored
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.utils.search_utils import SearchUtils
 
-from mlflow_dynamodbstore.tracking.metric_values import stored
 from mlflow_dynamodbstore.tracking.search.listings import TimeOrder
 from mlflow_dynamodbstore.tracking.search.run_filter import ItemKind, item_sk
 
