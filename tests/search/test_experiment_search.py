@@ -20,11 +20,11 @@ from dynamodbstore_events.keys import (
 from dynamodbstore_table.counting import CountingTable, Meter
 from dynamodbstore_table.port import Delete, Put, Table, Update
 from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.text_items import text_items
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
 from mlflow_dynamodbstore.tracking.search.experiment_search import SearchExperimentsMixin
-from mlflow_dynamodbstore.tracking.text_items import text_items
 
 CREATED = 1_700_000_000_000
 

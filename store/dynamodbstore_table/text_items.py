@@ -1,0 +1,86 @@
+"""A named text (a tag, a param) as items; nothing is cut, however long it is.
+
+Short text is the attribute ``v``. Long text is compressed into ``z``; what does not fit one item
+goes on under ``<SK>#+<generation>#<n>``, and the item itself, written last, names the generation,
+so that a reader sees the old text or the new one and never a mixture.
+"""
+
+from __future__ import annotations
+
+import uuid
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodbstore_events.keys import is_hashed, unpart
+
+from dynamodbstore_table.port import Item, Put
+
+_PLAIN_BYTES = 64 * 1024
+_PART_BYTES = 300 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TextItems:
+    """The item of a text, and the parts that must be written before it (seldom any)."""
+
+    item: Item
+    parts: tuple[Put, ...] = ()
+
+
+def text_items(pk: str, sk: str, name: str, text: str | None) -> TextItems:
+    """The items that keep ``text`` under ``(pk, sk)``; ``name`` is what the sort key stands for."""
+    item: Item = {"PK": pk, "SK": sk}
+    if is_hashed(sk.partition("#")[2]):
+        item["k"] = name
+    if text is None or len(text) * 4 <= _PLAIN_BYTES or len(text.encode()) <= _PLAIN_BYTES:
+        item["v"] = text
+        return TextItems(item)
+    data = zlib.compress(text.encode())
+    if len(data) <= _PART_BYTES:
+        item["z"] = data
+        return TextItems(item)
+    generation = uuid.uuid4().hex
+    chunks = [data[i : i + _PART_BYTES] for i in range(0, len(data), _PART_BYTES)]
+    item["generation"] = generation
+    item["parts"] = len(chunks)
+    return TextItems(
+        item,
+        tuple(
+            Put({"PK": pk, "SK": f"{sk}#+{generation}#{n:04d}", "z": chunk})
+            for n, chunk in enumerate(chunks)
+        ),
+    )
+
+
+def text_name(item: Mapping[str, Any]) -> str:
+    """The name of a text: its tag or param key."""
+    if "k" in item:
+        name: str = item["k"]
+        return name
+    return unpart(item["SK"].partition("#")[2])
+
+
+def is_part(sk: str) -> bool:
+    """Whether a sort key is that of a long text's part."""
+    return "#+" in sk
+
+
+def text_of(item: Mapping[str, Any], parts: Mapping[str, bytes]) -> str | None:
+    """The text that an item keeps; ``parts`` are the partition's parts by sort key."""
+    if "v" in item:
+        text: str | None = item["v"]
+        return text
+    if "z" in item:
+        return zlib.decompress(item["z"]).decode()
+    prefix = f"{item['SK']}#+{item['generation']}#"
+    data = b"".join(parts[f"{prefix}{n:04d}"] for n in range(item["parts"]))
+    return zlib.decompress(data).decode()
+
+
+def texts(items: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
+    """Every text among a partition's items of one kind, by name."""
+    items = list(items)
+    parts = {item["SK"]: item["z"] for item in items if is_part(item["SK"])}
+    return {text_name(item): text_of(item, parts) for item in items if not is_part(item["SK"])}
