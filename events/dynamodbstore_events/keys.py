@@ -37,6 +37,7 @@ from typing import Final
 META: Final = "META"
 CONFIG: Final = "CONFIG"
 NAME: Final = "NAME"
+SUMMARY: Final = "SUMMARY"
 
 GSI1: Final = "GSI1"
 GSI2: Final = "GSI2"
@@ -107,6 +108,11 @@ def name_pk(workspace: str, kind: str, name: str) -> str:
 def _claimed(name: str) -> str:
     # Names have up to 500 characters of 4 bytes, which fits a partition key beside its prefix.
     return part(name)
+
+
+def summary_pk(run_id_part: str) -> str:
+    """The summary of an ended run (a projection); takes the id as a key part."""
+    return f"SUMMARY#{run_id_part}"
 
 
 # Sort keys

@@ -1,0 +1,119 @@
+"""The summary projection: the whole read model of an ended run in one item.
+
+``SUMMARY#<run id>``/``SUMMARY`` holds the run's ``status`` and ``end_time`` as they were, which
+tell a reader whether the summary speaks of the run as it is listed, and the rest as JSON: in
+``json`` while it is short, else compressed in ``z``. Running runs have no summary to rely on, and
+a run too large for one item has none at all: both are read from their canonical items.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_events.entities import RUN, Entity, entity_of
+from dynamodbstore_events.keys import META, SUMMARY, Key, summary_pk
+from dynamodbstore_events.metric_values import decode
+from dynamodbstore_table.port import Delete, Item, Put
+from dynamodbstore_table.text_items import is_part, text_name, text_of
+
+from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.projection import Writes
+from dynamodbstore_projections.view import View
+
+ENDED: Final = frozenset({"FINISHED", "FAILED", "KILLED"})
+_PLAIN_BYTES: Final = 3 * 1024
+_LARGEST_BYTES: Final = 360 * 1024
+_INPUT_ATTRIBUTES: Final = frozenset({"PK", "ttl"})
+
+
+def summary_key(run_id: str) -> Key:
+    """Where the summary of a run (its escaped id) is kept."""
+    return summary_pk(run_id), SUMMARY
+
+
+class SummaryProjection:
+    """Keeps the summaries of ended runs."""
+
+    name = "summary"
+
+    def concerns(self, event: ChangeEvent, config: Config) -> bool:
+        entity = entity_of(event.pk)
+        return entity is not None and entity.kind == RUN
+
+    def writes(self, entity: Entity, view: View, config: Config) -> Writes:
+        if entity.kind != RUN:
+            return []
+        key = summary_key(entity.id)
+        meta = view.meta(entity.pk)
+        if meta is not None and meta["status"] not in ENDED:
+            return []
+        known = view.get(key)
+        wanted = None if meta is None else summary_item(key, view.items(entity.pk))
+        if wanted is None:
+            return [] if known is None else [(Delete(key),)]
+        return [] if known == wanted else [(Put(wanted),)]
+
+
+def summary_item(key: Key, items: Iterable[Mapping[str, Any]]) -> Item | None:
+    """The summary of a run from its partition; None if it is too large for one item."""
+    parts: dict[str, bytes] = {}
+    texts: list[Mapping[str, Any]] = []
+    model: dict[str, Any] = {"params": {}, "tags": {}, "metrics": [], "edges": []}
+    meta: Mapping[str, Any] = {}
+    for item in items:
+        sk: str = item["SK"]
+        kind = sk.partition("#")[0]
+        if kind == META:
+            meta = item
+        elif kind == "METRIC":
+            value = None if "nan" in item else decode(item["v"])
+            model["metrics"].append([text_name(item), value, item["t"], item["s"]])
+        elif kind in ("PARAM", "TAG"):
+            if is_part(sk):
+                parts[sk] = item["z"]
+            else:
+                texts.append(item)
+        elif kind in ("INPUT", "OUTPUT"):
+            model["edges"].append({k: v for k, v in item.items() if k not in _INPUT_ATTRIBUTES})
+    for item in texts:
+        into = model["params" if item["SK"].startswith("PARAM#") else "tags"]
+        into[text_name(item)] = text_of(item, parts)
+    return _packed(key, meta, model)
+
+
+def _packed(key: Key, meta: Mapping[str, Any], model: Mapping[str, Any]) -> Item | None:
+    text = json.dumps(model, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    item: Item = {"PK": key[0], "SK": key[1], "status": meta["status"]}
+    if "end_time" in meta:
+        item["end_time"] = meta["end_time"]
+    data = text.encode("utf-8")
+    if len(data) <= _PLAIN_BYTES:
+        item["json"] = text
+        return item
+    data = zlib.compress(data)
+    if len(data) > _LARGEST_BYTES:
+        return None
+    item["z"] = data
+    return item
+
+
+def unpacked(item: Mapping[str, Any]) -> bytes | str:
+    """The JSON of a summary: ``params`` and ``tags`` by key, ``metrics`` as [key, value (null is
+    NaN), time in ms, step], ``edges`` the items of inputs and outputs."""
+    if "json" in item:
+        text: str = item["json"]
+        return text
+    return zlib.decompress(item["z"])
+
+
+def speaks_of(item: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
+    """Whether a summary was made when the run had ended as ``meta`` says that it has."""
+    return bool(
+        meta["status"] in ENDED
+        and item["status"] == meta["status"]
+        and item.get("end_time") == meta.get("end_time")
+    )
