@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
+from dynamodbstore_table.port import Op
 from mlflow.entities import Metric, RunTag
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run, refused
+
+
+class Died(Exception):
+    """The process ended here."""
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +157,32 @@ class TestInBatches:
 
         assert len(of_model(store, model_id)) == 200
         assert len(store.get_run(run_id).data.metrics) == 200
+
+    def test_those_of_a_writer_that_died_half_way_go_with_the_run(
+        self,
+        store: DynamoTrackingStore,
+        run_id: str,
+        model_id: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        # given a large batch that ends after the model's metrics
+        bulk = store._table.bulk
+
+        def dying(ops: Iterable[Op]) -> Any:
+            ops = list(ops)
+            bulk(ops)
+            if any(op.key[0] == f"LM#{model_id}" for op in ops):
+                raise Died
+
+        monkeypatch.setattr(store._table, "bulk", dying)
+        with pytest.raises(Died):
+            store.log_batch(run_id, [auc(model_id, 1.0, f"m{n}") for n in range(150)], [], [])
+        monkeypatch.undo()
+        assert len(of_model(store, model_id)) == 150
+
+        # when
+        store.delete_run(run_id)
+        store._hard_delete_run(run_id)
+
+        # then
+        assert of_model(store, model_id) == []

@@ -33,11 +33,12 @@ _LONGEST_PAUSE = 0.1
 @dataclass(slots=True)
 class Batch:
     """What one call logs: params, the run's new name, items of model metrics (these may conflict
-    with what is there); tags and markers (these never do); metrics."""
+    with what is there); markers of models and tags (these never do); metrics."""
 
     run_id: str
     params: Sequence[Put] = ()
     rename: Update | None = None
+    markers: Sequence[Put] = ()
     model_metrics: Sequence[Update] = ()
     tags: Sequence[Put] = ()
     metrics: Sequence[MetricPoints] = field(default_factory=tuple)
@@ -66,7 +67,7 @@ def write_batch(table: Table, batch: Batch) -> None:
     """
     plans = [first_plan(metric) for metric in batch.metrics]
     for _ in attempts():
-        ops: list[Op] = [*batch.params, *batch.model_metrics, *batch.tags]
+        ops: list[Op] = [*batch.params, *batch.model_metrics, *batch.markers, *batch.tags]
         if batch.rename is not None:
             ops.append(batch.rename)
         guarded = len(ops)
@@ -97,6 +98,9 @@ def _write_in_steps(table: Table, batch: Batch, plans: list[MetricPlan]) -> None
     # Params first and together, so that one that conflicts leaves nothing of the batch.
     if batch.params:
         _guarded(batch.run_id, batch.params, lambda: table.write(*batch.params))
+    if batch.markers:
+        # Before what they mark, so that whatever removes the run finds it.
+        table.bulk(batch.markers)
     guarded = [*batch.model_metrics, *([batch.rename] if batch.rename else [])]
     if guarded:
         _guarded(batch.run_id, guarded, lambda: table.bulk(guarded))
