@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 
 from fixtures import START_MS, Fixtures
 from mlflow.entities import (
@@ -17,7 +16,7 @@ from mlflow.entities import (
     RunStatus,
     RunTag,
 )
-from operation import Budget, Operation, Step, Store
+from operation import Budget, Operation, Prepare, Step, Store
 
 _TAGS_A_BATCH = 100
 _SEALED_EVERY = 37
@@ -64,47 +63,36 @@ def _delete_tag(store: Store, fixtures: Fixtures, count: int) -> Step:
     return lambda i: store.delete_tag(run_id, f"tag {i}")
 
 
-def _log_step(keys: int) -> Callable[[Store, Fixtures, int], Step]:
+def _log_step(keys: int) -> Prepare:
     """Log one point of each of so many metrics, the next step each time."""
 
     def prepare(store: Store, fixtures: Fixtures, count: int) -> Step:
         run_id = fixtures.new_run()
-
-        def step(i: int) -> None:
-            time = START_MS + 1000 * i
-            store.log_batch(
-                run_id, [Metric(f"metric {k}", k / (1 + i), time, i) for k in range(keys)], [], []
-            )
-
-        return step
+        # Made before, as here and below: the time of MLflow's entities is not the store's.
+        batches = [
+            [Metric(f"metric {k}", k / (1 + i), START_MS + 1000 * i, i) for k in range(keys)]
+            for i in range(count)
+        ]
+        return lambda i: store.log_batch(run_id, batches[i], [], [])
 
     return prepare
 
 
 def _log_mixed_batch(store: Store, fixtures: Fixtures, count: int) -> Step:
     runs = [fixtures.new_run() for _ in range(count)]
-
-    def step(i: int) -> None:
-        store.log_batch(
-            runs[i],
-            [Metric(f"metric {k}", k / 10, START_MS, 0) for k in range(10)],
-            [Param(f"param {k}", f"value {k}") for k in range(10)],
-            [RunTag(f"tag {k}", f"value {k}") for k in range(10)],
-        )
-
-    return step
+    metrics = [Metric(f"metric {k}", k / 10, START_MS, 0) for k in range(10)]
+    params = [Param(f"param {k}", f"value {k}") for k in range(10)]
+    tags = [RunTag(f"tag {k}", f"value {k}") for k in range(10)]
+    return lambda i: store.log_batch(runs[i], metrics, params, tags)
 
 
 def _log_points(store: Store, fixtures: Fixtures, count: int) -> Step:
     run_id = fixtures.new_run()
-
-    def step(i: int) -> None:
-        steps = range(1000 * i, 1000 * (i + 1))
-        store.log_batch(
-            run_id, [Metric("loss", 1 / (1 + s), START_MS + s, s) for s in steps], [], []
-        )
-
-    return step
+    batches = [
+        [Metric("loss", 1 / (1 + s), START_MS + s, s) for s in range(1000 * i, 1000 * (i + 1))]
+        for i in range(count)
+    ]
+    return lambda i: store.log_batch(run_id, batches[i], [], [])
 
 
 def _log_inputs(store: Store, fixtures: Fixtures, count: int) -> Step:
@@ -132,7 +120,7 @@ def _create_logged_model(store: Store, fixtures: Fixtures, count: int) -> Step:
     )
 
 
-def _flip_experiment(runs: int) -> Callable[[Store, Fixtures, int], Step]:
+def _flip_experiment(runs: int) -> Prepare:
     def prepare(store: Store, fixtures: Fixtures, count: int) -> Step:
         experiment_id = fixtures.searched(runs)
 

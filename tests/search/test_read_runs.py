@@ -12,8 +12,8 @@ from dynamodbstore_events.keys import model_output_sk
 from dynamodbstore_table.errors import TransactionConflict
 from dynamodbstore_table.port import Delete, Item, Put
 from dynamodbstore_table.sqlite import SqliteTable
+from mlflow_dynamodbstore.tracking.collector import collector_paused
 from mlflow_dynamodbstore.tracking.search.read_runs import (
-    collector_paused,
     read_runs,
     run_partitions,
 )

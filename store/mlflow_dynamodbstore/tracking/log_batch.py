@@ -18,10 +18,13 @@ from mlflow.utils.validation import (
 )
 
 from mlflow_dynamodbstore.tracking.batch_writes import Batch, write_batch
+from mlflow_dynamodbstore.tracking.collector import collector_paused
 from mlflow_dynamodbstore.tracking.metric_checks import checked_point, metric_points
 from mlflow_dynamodbstore.tracking.metrics import MetricsMixin
 from mlflow_dynamodbstore.tracking.model_metrics import model_metric_ops
 from mlflow_dynamodbstore.tracking.params import param_put
+
+_OBJECTS_A_METRIC = 8
 
 
 class LogBatchMixin(MetricsMixin):
@@ -43,6 +46,16 @@ class LogBatchMixin(MetricsMixin):
         Raises ``INVALID_PARAMETER_VALUE`` for bad data, a deleted run, or a param that has another
         value; ``BAD_REQUEST`` for a metric of an unknown model, or one that differs at its place.
         """
+        with collector_paused(_OBJECTS_A_METRIC * len(metrics or ())):
+            self._log_batch(run_id, metrics, params, tags)
+
+    def _log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric],
+        params: Sequence[Param],
+        tags: Sequence[RunTag],
+    ) -> None:
         _validate_run_id(run_id)
         metrics, params, tags = _validate_batch_log_data(metrics, params, tags)
         _validate_batch_log_limits(metrics, params, tags)
@@ -62,9 +75,10 @@ class LogBatchMixin(MetricsMixin):
             return
         self._model_metrics.require(models)
         batch.model_metrics = model_metric_ops(run_id, logged)
-        batch.markers = self._model_metrics.markers(run_id, models)
+        markers = self._model_metrics.markers(run_id, models)
+        batch.tags = [*batch.tags, *markers]
         write_batch(self._table, batch)
-        self._model_metrics.marked(run_id, batch.markers)
+        self._model_metrics.marked(run_id, markers)
 
 
 def _tag_puts(run_id: str, tags: Iterable[RunTag]) -> list[Put]:

@@ -13,6 +13,7 @@ from mlflow.utils.validation import _validate_metric
 
 from mlflow_dynamodbstore.tracking.base import TrackingBase
 from mlflow_dynamodbstore.tracking.batch_writes import Batch, write_batch, write_metric
+from mlflow_dynamodbstore.tracking.collector import collector_paused
 from mlflow_dynamodbstore.tracking.metric_checks import checked_point
 from mlflow_dynamodbstore.tracking.metric_history import MetricHistory, sample
 from mlflow_dynamodbstore.tracking.metric_pages import history_page
@@ -20,6 +21,8 @@ from mlflow_dynamodbstore.tracking.metric_points import Point, in_time
 from mlflow_dynamodbstore.tracking.metric_writes import MetricPoints
 from mlflow_dynamodbstore.tracking.model_metrics import ModelMetrics, model_metric_ops
 from mlflow_dynamodbstore.tracking.search import tokens
+
+_WHOLE_HISTORY = 10_000
 
 
 class MetricsMixin(TrackingBase):
@@ -50,9 +53,7 @@ class MetricsMixin(TrackingBase):
         self._model_metrics.require([metric.model_id])
         markers = self._model_metrics.markers(run_id, [metric.model_id])
         ops = model_metric_ops(run_id, [(metric, point)])
-        write_batch(
-            self._table, Batch(run_id, markers=markers, model_metrics=ops, metrics=[points])
-        )
+        write_batch(self._table, Batch(run_id, model_metrics=ops, tags=markers, metrics=[points]))
         self._model_metrics.marked(run_id, markers)
 
     def get_metric_history(
@@ -69,8 +70,9 @@ class MetricsMixin(TrackingBase):
         query = tokens.fingerprint("metric history", run_id, metric_key)
         start = tokens.decode(query, page_token)
         if max_results is None:
-            points = sorted(self._history.of_run(run_id, metric_key), key=in_time)
-            return PagedList(_metrics(metric_key, points[start.offset :]), None)
+            with collector_paused(_WHOLE_HISTORY):
+                points = sorted(self._history.of_run(run_id, metric_key), key=in_time)
+                return PagedList(_metrics(metric_key, points[start.offset :]), None)
         if max_results < 1:
             raise MlflowException.invalid_parameter_value(
                 f"Invalid value {max_results} for parameter 'max_results' supplied. It must be a "

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from dynamodbstore_table.errors import TransactionConflict
 from dynamodbstore_table.port import Table
 from mlflow.entities import LoggedModelOutput, Run, RunInputs, RunOutputs
 
+from mlflow_dynamodbstore.tracking.collector import collector_paused
 from mlflow_dynamodbstore.tracking.dataset_inputs import load_dataset_inputs
 from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState
 from mlflow_dynamodbstore.tracking.run_items import (
@@ -22,7 +22,7 @@ from mlflow_dynamodbstore.tracking.run_items import (
 )
 
 _READS_OF_A_MOVING_RUN = 5
-_MANY = 16
+_OBJECTS_A_RUN = 32
 
 
 def run_partitions(table: Table, pks: Iterable[str]) -> dict[str, RunItems]:
@@ -42,23 +42,6 @@ def run_partitions(table: Table, pks: Iterable[str]) -> dict[str, RunItems]:
     raise TransactionConflict(f"{waiting[0]} is written faster than it can be read")
 
 
-@contextmanager
-def collector_paused(runs: int) -> Iterator[None]:
-    """Let the garbage collector wait while many objects are made that all live on.
-
-    Each batch of new objects would make it look through everything that the process holds: half
-    of the time it takes to read a thousand runs.
-    """
-    if runs < _MANY or not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def read_runs(
     table: Table,
     pks: Sequence[str],
@@ -70,7 +53,7 @@ def read_runs(
     Left out are those that have gone and those whose META item, read afresh, ``keep`` refuses.
     ``experiments`` must hold the experiments of what ``keep`` accepts.
     """
-    with collector_paused(len(pks)):
+    with collector_paused(_OBJECTS_A_RUN * len(pks)):
         return _runs(table, run_partitions(table, pks), experiments, keep)
 
 
