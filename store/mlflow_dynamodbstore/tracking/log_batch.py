@@ -75,10 +75,9 @@ class LogBatchMixin(MetricsMixin):
             return
         self._model_metrics.require(models)
         batch.model_metrics = model_metric_ops(run_id, logged)
-        markers = self._model_metrics.markers(run_id, models)
-        batch.tags = [*batch.tags, *markers]
+        batch.markers = self._model_metrics.markers(run_id, models)
         write_batch(self._table, batch)
-        self._model_metrics.marked(run_id, markers)
+        self._model_metrics.marked(run_id, batch.markers)
 
 
 def _tag_puts(run_id: str, tags: Iterable[RunTag]) -> list[Put]:

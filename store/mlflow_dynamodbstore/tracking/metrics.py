@@ -53,7 +53,9 @@ class MetricsMixin(TrackingBase):
         self._model_metrics.require([metric.model_id])
         markers = self._model_metrics.markers(run_id, [metric.model_id])
         ops = model_metric_ops(run_id, [(metric, point)])
-        write_batch(self._table, Batch(run_id, model_metrics=ops, tags=markers, metrics=[points]))
+        write_batch(
+            self._table, Batch(run_id, markers=markers, model_metrics=ops, metrics=[points])
+        )
         self._model_metrics.marked(run_id, markers)
 
     def get_metric_history(
