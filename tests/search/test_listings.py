@@ -146,3 +146,13 @@ def test_a_page_is_read_only_when_it_is_needed(table: Table) -> None:
     list(islice(one_shard, 6))
 
     assert meter.take().requests == {"Query": 2}
+
+
+def test_pages_grow_for_who_reads_on(table: Table) -> None:
+    meter = Meter()
+    one_shard = read(CountingTable(table, meter), TimeOrder(), listings=LISTINGS[:1], page_size=2)
+
+    assert len(list(one_shard)) == 14
+
+    # Pages of 2, 4 and 8.
+    assert meter.take().requests == {"Query": 3}

@@ -80,7 +80,7 @@ def in_view(view_type: int, experiment: ExperimentState) -> Condition | None:
     wanted = ACTIVE if view_type == ViewType.ACTIVE_ONLY else DELETED
     same_epoch = equals("epoch", experiment.epoch)
     if experiment.stage == wanted:
-        return Either((Not(same_epoch), equals("stage", wanted)))
+        return Either((equals("stage", wanted), Not(same_epoch)))
     return Both((same_epoch, equals("stage", wanted)))
 
 

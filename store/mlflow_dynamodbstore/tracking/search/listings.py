@@ -19,6 +19,7 @@ _TIME_DIGITS = 20
 _LAST = "\U0010ffff"
 _LARGEST_TIME = 2**63 - 1
 _AT_ONCE = 8
+_LONGEST_PAGE = 1000
 _sort_key: Callable[[Item], str] = itemgetter("gsi1sk")
 
 
@@ -97,29 +98,32 @@ def entries(
     """The entries of all the listings in one order, those after ``cursor``.
 
     Pages are read as they are needed, the first ones of several listings at once where requests
-    cross a network. ``attributes`` must name ``gsi1sk``.
+    cross a network. Who reads on past the first page probably looks for something rare, so each
+    next page is twice as long. ``attributes`` must name ``gsi1sk``.
     """
     keys = sort_range(order, times, cursor)
     if keys is None or not listings:
         return iter(())
 
-    def read(listing: Listing, start: Start | None = None) -> Page:
+    def read(listing: Listing, start: Start | None = None, size: int = page_size) -> Page:
         return table.query(
             listing.pk,
             index=GSI1,
             sk=keys,
             filter=listing.filter,
             reverse=not order.newest_first,
-            limit=page_size,
+            limit=size,
             start=start,
             attributes=attributes,
         )
 
     def stream(listing: Listing, page: Page | None) -> Iterator[Item]:
         page = page or read(listing)
+        size = page_size
         yield from page.items
         while page.next is not None:
-            page = read(listing, page.next)
+            size = min(2 * size, max(size, _LONGEST_PAGE))
+            page = read(listing, page.next, size)
             yield from page.items
 
     first_pages: list[Page | None] = [None] * len(listings)
