@@ -14,3 +14,12 @@ def tracking_store(store_uri: str, artifact_uri: str | None = None) -> Any:
     from mlflow_dynamodbstore.build import build_tracking_store
 
     return build_tracking_store(store_uri, artifact_uri)
+
+
+def registry_store(store_uri: str, tracking_uri: str | None = None) -> Any:
+    """Build the registry of a ``dynamodb:`` URI (entry point ``mlflow.model_registry_store``)."""
+    from mlflow_dynamodbstore.location import parse_location
+    from mlflow_dynamodbstore.registry.store import EmptyRegistryStore
+
+    parse_location(store_uri)
+    return EmptyRegistryStore(store_uri, tracking_uri)
