@@ -1,0 +1,41 @@
+"""The benchmark command runs, beside MLflow's SQL store, and prints what machines can read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+_PROGRAM = Path(__file__).parents[2] / "benchmarks" / "operations.py"
+
+
+def run_benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, _PROGRAM, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_it_prints_costs_times_and_ratios(tmp_path: Path) -> None:
+    """Given a file and a database that don't exist yet, when some operations are measured, then
+    each has its requests, its units, and the times of both stores."""
+    done = run_benchmark(
+        tmp_path,
+        *("dynamodb:///table.ddb", "--sql", "sqlite:///mlflow.db"),
+        *("--quick", "--json", "--runs", "60", "--readback", "5"),
+        *("--only", "log_metric", "--only", "delete or restore", "--only", "read back"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    rows = {row["operation"].split()[0].rstrip(","): row for row in json.loads(done.stdout)}
+    assert rows.keys() == {"log_metric", "delete", "read"}
+    assert rows["log_metric"]["requests_by_kind"] == {"UpdateItem": 1.0}
+    assert rows["log_metric"]["verdict"] == "ok"
+    assert rows["read"]["read_units"] > 0
+    for row in rows.values():
+        assert row["ratio"] == row["sql_ms"] / row["ms"]
