@@ -144,6 +144,11 @@ class TestHistory:
         assert history(store, "unknown") == []
         assert store.get_max_step_for_metric("unknown", "loss") == 0
 
+    def test_no_key_has_no_history(self, store: DynamoTrackingStore, run_id: str) -> None:
+        assert store.get_metric_history(run_id, None) == []
+        assert store.get_metric_history(run_id, None, 5) == []
+        assert store.get_metric_history_bulk([run_id, "unknown"], None, 5) == []
+
 
 class TestRefused:
     @pytest.mark.parametrize(

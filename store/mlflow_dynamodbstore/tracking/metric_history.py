@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from dynamodbstore_events.keys import history_pk, metric_sk, run_pk
+from dynamodbstore_events.keys import Key, history_pk, metric_sk, run_pk
 from dynamodbstore_table.port import Table, begins_with
 
 from mlflow_dynamodbstore.tracking.metric_points import (
@@ -27,6 +27,11 @@ from mlflow_dynamodbstore.tracking.metric_writes import (
 Steps: TypeAlias = tuple[int, int]
 
 _RUNS_AT_ONCE = 25
+
+
+def metric_item_key(run_id: str | None, key: str | None) -> Key:
+    """The key of a ``METRIC#`` item; for None, which nothing is logged under, one that no item has."""
+    return run_pk(run_id or ""), metric_sk(key or "")
 
 
 def open_points(item: Mapping[str, Any]) -> list[Point]:
@@ -82,7 +87,7 @@ class MetricHistory:
 
     def of_run(self, run_id: str, key: str, steps: Steps | None = None) -> list[Point]:
         """Every point of one metric (of those steps), as ``merged`` orders them."""
-        item = self._table.get((run_pk(run_id), metric_sk(key)))
+        item = self._table.get(metric_item_key(run_id, key))
         if item is None:
             return []
         pk = history_pk(run_id)
@@ -96,14 +101,16 @@ class MetricHistory:
         asked = list(dict.fromkeys(run_ids))
         if len(asked) == 1:
             return {asked[0]: self.of_run(asked[0], key, steps)}
-        sk = metric_sk(key)
-        items = self._table.batch_get([(run_pk(r), sk) for r in asked])
-        having = [r for r in asked if (run_pk(r), sk) in items]
+        items = self._table.batch_get([metric_item_key(r, key) for r in asked])
+        having = [r for r in asked if metric_item_key(r, key) in items]
+        found: dict[str, list[Point]] = {run_id: [] for run_id in asked}
+        if not having:
+            return found
         prefix = begins_with(history_prefix(key))
         history = self._table.partitions([history_pk(r) for r in having], sk=prefix)
-        found: dict[str, list[Point]] = {run_id: [] for run_id in asked}
         for run_id in having:
-            found[run_id] = merged(items[run_pk(run_id), sk], history[history_pk(run_id)], steps)
+            item = items[metric_item_key(run_id, key)]
+            found[run_id] = merged(item, history[history_pk(run_id)], steps)
         return found
 
     def first_of_runs(
@@ -122,5 +129,5 @@ class MetricHistory:
 
     def max_step(self, run_id: str, key: str) -> int | None:
         """The largest step of a metric; None without it."""
-        item = self._table.get((run_pk(run_id), metric_sk(key)), attributes=("s",))
+        item = self._table.get(metric_item_key(run_id, key), attributes=("s",))
         return None if item is None else item["s"]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from dynamodbstore_events.keys import history_pk, metric_sk, run_pk
+from dynamodbstore_events.keys import history_pk
 from dynamodbstore_table.port import SortRange, Table, begins_with
 from mlflow.exceptions import MlflowException
 
-from mlflow_dynamodbstore.tracking.metric_history import open_points, points_of
+from mlflow_dynamodbstore.tracking.metric_history import metric_item_key, open_points, points_of
 from mlflow_dynamodbstore.tracking.metric_points import (
     Point,
     in_time,
@@ -44,7 +44,7 @@ def history_page(
     """
     first_chunk, after = _cursor(start)
     # The item first, and the history after it: see metric_history.
-    item = table.get((run_pk(run_id), metric_sk(key)))
+    item = table.get(metric_item_key(run_id, key))
     if item is None:
         return [], None
     skipped = 0 if after else start.offset
