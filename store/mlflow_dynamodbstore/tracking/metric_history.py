@@ -30,7 +30,7 @@ _RUNS_AT_ONCE = 25
 
 
 def metric_item_key(run_id: str | None, key: str | None) -> Key:
-    """The key of a ``METRIC#`` item; for None, which nothing is logged under, one that no item has."""
+    """The key of a ``METRIC#`` item; for None, as nothing is logged under it, one of no item."""
     return run_pk(run_id or ""), metric_sk(key or "")
 
 
