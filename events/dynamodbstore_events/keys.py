@@ -22,6 +22,8 @@ model tag, param           ``LM#<id>``                   ``TAG#<key>``, ``PARAM#
 model metric               ``LM#<id>``                   ``METRIC#<key>#<time>#<step>#<run>``
 name claim                 ``NAME#<ws>#<kind>#<name>``   ``NAME``
 configuration              ``CONFIG``                    ``<name>``
+posting (projection)       ``FTS#…#<trigram>``          ``<entity id>``
+which postings there are   ``FTSMARK#<kind>#<id>``       ``<field>``
 =========================  ============================  =====================================
 
 A key part holds no ``#``: it is percent-escaped, and hashed where it is too long for DynamoDB
@@ -37,6 +39,7 @@ from typing import Final
 META: Final = "META"
 CONFIG: Final = "CONFIG"
 NAME: Final = "NAME"
+POSTING_MARK: Final = "FTSMARK#"
 SUMMARY: Final = "SUMMARY"
 
 GSI1: Final = "GSI1"
@@ -108,6 +111,21 @@ def name_pk(workspace: str, kind: str, name: str) -> str:
 def _claimed(name: str) -> str:
     # Names have up to 500 characters of 4 bytes, which fits a partition key beside its prefix.
     return part(name)
+
+
+def posting_pk(scope: str, kind: str, field: str, trigram: str) -> str:
+    """The partition of the entities of one kind whose text in a field has this trigram.
+
+    The scope is an experiment id for runs, a workspace for what belongs to none. The sort keys
+    are entity ids, as they stand in the entities' own partition keys. Under the trigram ``""`` are
+    the entities whose text is too long for trigrams: it may match any pattern.
+    """
+    return f"FTS#{part(scope)}#{kind}#{field}#{part(trigram)}"
+
+
+def posting_mark_pk(kind: str, entity_id_part: str) -> str:
+    """Where an entity's marks are: by field, which postings it has; takes the id as a key part."""
+    return f"{POSTING_MARK}{kind}#{entity_id_part}"
 
 
 def summary_pk(run_id_part: str) -> str:
