@@ -1,0 +1,172 @@
+"""Tags on META: what lets the table itself filter by a tag, without reading the tag's item.
+
+For each tag whose key matches a pattern of the experiment's, META has the attribute
+``tag.<key>``: the tag's value, or True (no text) for "present, read the item" where the value is
+over 256 bytes, is NULL, or does not fit into META's room for tags. With ``tagged`` META says that
+every such tag is there in one of these forms, so that an attribute that is missing is a tag that is
+missing; a META without it may lack some: it was not looked at yet, or has too many tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity, entity_of
+from dynamodbstore_events.keys import META, is_hashed
+from dynamodbstore_table.conditions import (
+    ITEM_EXISTS,
+    Both,
+    Condition,
+    Either,
+    Missing,
+    equals,
+)
+from dynamodbstore_table.item_size import value_size
+from dynamodbstore_table.port import Update, begins_with
+from dynamodbstore_table.text_items import is_part, text_name
+
+from dynamodbstore_projections.config import Config, matches
+from dynamodbstore_projections.projection import Writes
+from dynamodbstore_projections.view import View
+
+ON_META: Final = "tag."
+TAGGED: Final = "tagged"
+PRESENT: Final = True
+"""In the place of a value: the tag is there, its item tells the value."""
+
+MOST_VALUE_BYTES: Final = 256
+MOST_BYTES: Final = 600
+"""For names and values together, so that META stays about 1 KB, which is one write unit."""
+MOST_TAGS: Final = 40
+
+_TAG = "TAG#"
+_KINDS = frozenset({EXPERIMENT, RUN})
+
+
+def built_mark(pattern: str, experiment_id: str | None = None) -> str:
+    """What ``Config.built`` says when every tag that matches a pattern is on META.
+
+    A pattern of one experiment's has a mark of its own: it says nothing of another that comes to
+    have the same pattern.
+    """
+    return f"tags:{pattern}" if experiment_id is None else f"tags#{experiment_id}:{pattern}"
+
+
+def denormalized_tag(config: Config, experiment_id: str, key: str) -> str | None:
+    """The attribute of META that tells this tag of the experiment or of its runs.
+
+    None where searches can't rely on it: no pattern matches, or none that does is built.
+    """
+    own = config.experiment_patterns.get(experiment_id, ())
+    built = [p for p in config.patterns if built_mark(p) in config.built]
+    built += [p for p in own if built_mark(p, experiment_id) in config.built]
+    return f"{ON_META}{key}" if matches(key, built) else None
+
+
+def may_hold(attribute: str, condition: Condition) -> Condition:
+    """A condition on META that is true wherever ``condition``, on the tag's value, may hold.
+
+    ``condition`` looks at ``attribute`` and is one that is false where the tag is missing. (Where
+    a tag is missing its attribute is too: ``Missing`` is what "IS NULL" pushes down.)
+    """
+    return Either(
+        (condition, equals(attribute, PRESENT), Both((Missing(attribute), Missing(TAGGED))))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A tag as META tells it: its text, or None for a tag that is missing."""
+
+    text: str | None
+
+
+def known_tag(meta: Mapping[str, Any], attribute: str) -> Known | None:
+    """What a META item tells of a tag; None where only the tag's item can tell."""
+    value = meta.get(attribute)
+    if isinstance(value, str):
+        return Known(value)
+    return Known(None) if value is None and TAGGED in meta else None
+
+
+Attributes: TypeAlias = dict[str, str | bool]
+
+
+def tag_attributes(items: Iterable[Mapping[str, Any]], patterns: Iterable[str]) -> Attributes:
+    """The attributes of META for these items of tags (those of long texts' parts among them).
+
+    The smallest come first while there is room.
+    """
+    patterns = tuple(patterns)
+    found = [
+        (f"{ON_META}{key}", _short(item))
+        for item in items
+        if not is_part(item["SK"]) and matches(key := text_name(item), patterns)
+    ]
+    found.sort(key=lambda entry: (_size(*entry), entry[0]))
+    attributes: Attributes = {}
+    room = MOST_BYTES
+    for name, value in found[:MOST_TAGS]:
+        held = value if _size(name, value) <= room else PRESENT
+        if _size(name, held) <= room:
+            attributes[name] = held
+            room -= _size(name, held)
+    if len(attributes) == len(found):
+        attributes[TAGGED] = True
+    return attributes
+
+
+def _short(item: Mapping[str, Any]) -> str | bool:
+    value = item.get("v")
+    return value if isinstance(value, str) and value_size(value) <= MOST_VALUE_BYTES else PRESENT
+
+
+def _size(name: str, value: str | bool) -> int:
+    return value_size(name) + value_size(value)
+
+
+class TagsProjection:
+    """Keeps the tags on the META items of experiments and runs."""
+
+    name = "tags"
+
+    def concerns(self, event: ChangeEvent, config: Config) -> bool:
+        """META, and the tags that may match a pattern."""
+        entity = entity_of(event.pk)
+        if entity is None or entity.kind not in _KINDS:
+            return False
+        if event.sk == META:
+            return not event.removed
+        if not event.sk.startswith(_TAG) or is_part(event.sk):
+            return False
+        # A hashed key may match whatever a pattern says; only its item tells.
+        return is_hashed(event.sk[len(_TAG) :]) or config.matches_any(text_name({"SK": event.sk}))
+
+    def writes(self, entity: Entity, view: View, config: Config) -> Writes:
+        """One update of META, or nothing if it says everything already."""
+        meta = view.meta(entity.pk) if entity.kind in _KINDS else None
+        if meta is None:
+            return []
+        experiment_id = entity.id if entity.kind == EXPERIMENT else meta["experiment_id"]
+        wanted = tag_attributes(
+            view.items(entity.pk, begins_with(_TAG)), config.patterns_of(experiment_id)
+        )
+        there = {n: v for n, v in meta.items() if n == TAGGED or n.startswith(ON_META)}
+        changed = {name: value for name, value in wanted.items() if there.get(name) != value}
+        removed = tuple(name for name in there if name not in wanted)
+        if not changed and not removed:
+            return []
+        as_read = (
+            equals(name, there[name]) if name in there else Missing(name)
+            for name in (*changed, *removed)
+        )
+        update = Update(
+            (entity.pk, META),
+            set=changed,
+            remove=removed,
+            condition=Both((ITEM_EXISTS, *as_read)),
+        )
+        return [(update,)]
