@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity
-from dynamodbstore_table.port import Op
+from dynamodbstore_table.port import Delete, Op, Put, Update
 
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.view import View
 
-Writes: TypeAlias = list[tuple[Op, ...]]
-"""Transactions to do in this order; each is all or nothing, at most 100 ops."""
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """Any number of ops, each for itself and in no order: cheaper than transactions of them."""
+
+    ops: tuple[Put | Update | Delete, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PassOn:
+    """A transaction after which the entity is not looked at again in the same call, though more is
+    left to do: the change that it makes brings the projection back."""
+
+    ops: tuple[Op, ...]
+
+
+Writes: TypeAlias = list[tuple[Op, ...] | Bulk | PassOn]
+"""What to write, in this order. Ops in a tuple are one transaction: all or nothing, at most 100."""
 
 
 class Projection(Protocol):

@@ -9,10 +9,10 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import META, Key
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
-from dynamodbstore_table.port import Table
+from dynamodbstore_table.port import Item, Table
 
 from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.projection import Projection
+from dynamodbstore_projections.projection import Bulk, PassOn, Projection
 from dynamodbstore_projections.view import View
 
 _MOST_PASSES = 25
@@ -55,29 +55,35 @@ class Projector:
         """Project the entities of these events: each once, however many events it has."""
         config = self._config()
         concerned: dict[Entity, dict[str, Projection]] = {}
+        removed: dict[Entity, Item] = {}
         for event in events:
             entity = entity_of(event.pk)
             if entity is None:
                 continue
+            if event.expired and event.sk == META:
+                removed[entity] = dict(event.old or {})
             for projection in self._projections:
                 if projection.concerns(event, config):
                     concerned.setdefault(entity, {})[projection.name] = projection
-        return self._bring_up_to_date(concerned, config)
+        return self._bring_up_to_date(concerned, config, removed)
 
     def project_entities(self, entities: Iterable[Entity]) -> Report:
         """Project these entities wholly, as if everything about them had changed."""
         every = {projection.name: projection for projection in self._projections}
-        return self._bring_up_to_date(dict.fromkeys(entities, every), self._config())
+        return self._bring_up_to_date(dict.fromkeys(entities, every), self._config(), {})
 
     def _bring_up_to_date(
-        self, concerned: Mapping[Entity, Mapping[str, Projection]], config: Config
+        self,
+        concerned: Mapping[Entity, Mapping[str, Projection]],
+        config: Config,
+        removed: Mapping[Entity, Item],
     ) -> Report:
         report = Report(entities=len(concerned))
         waiting = {entity: list(found.values()) for entity, found in concerned.items()}
         errors: dict[Entity, Exception] = {}
         while waiting and report.passes < _MOST_PASSES:
             report.passes += 1
-            view = View(self._table)
+            view = View(self._table, removed)
             view.prefetch(_metas(waiting))
             again: dict[Entity, list[Projection]] = {}
             for entity, projections in waiting.items():
@@ -111,11 +117,15 @@ class Projector:
         report: Report,
     ) -> bool:
         writes = projection.writes(entity, view, config)
-        for ops in writes:
-            self._table.write(*ops)
+        for write in writes:
+            ops = write if isinstance(write, tuple) else write.ops
+            if isinstance(write, Bulk):
+                self._table.bulk(write.ops)
+            else:
+                self._table.write(*ops)
             report.writes += 1
             report.ops += len(ops)
-        return bool(writes)
+        return bool(writes) and not isinstance(writes[-1], PassOn)
 
 
 def _metas(entities: Iterable[Entity]) -> list[Key]:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dynamodbstore_events.entities import Entity
 from dynamodbstore_events.keys import META, Key
 from dynamodbstore_table.port import EVERY, Item, SortRange, Table
 
 
 class View:
-    """The table as one pass sees it. A pass that repeats takes a new view."""
+    """The table as one pass sees it. A pass that repeats takes a new view.
 
-    def __init__(self, table: Table) -> None:
+    ``removed`` has the entities whose META item has just expired, with that item as it was, or
+    empty where nobody told. It is a hint: the item may be back.
+    """
+
+    def __init__(self, table: Table, removed: Mapping[Entity, Item] | None = None) -> None:
         self.table = table
+        self.removed: Mapping[Entity, Item] = removed or {}
         self._items: dict[Key, Item | None] = {}
         self._ranges: dict[tuple[str, SortRange], list[Item]] = {}
 
