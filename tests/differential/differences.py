@@ -36,6 +36,7 @@ class Difference:
 _OWN_WORDS = {
     "Both start_step and end_step must be specified together": "give both or neither",
     "Invalid page token, parsed value={'offset': 0}": "Invalid page token: its offset is 0",
+    "Invalid page token, parsed value={}": "Invalid page token: its offset is None",
     "Invalid page token, could not base64-decode": "Invalid page token: it is not base64",
 }
 """What MLflow says, and what we say in its place, naming the value."""
@@ -54,6 +55,13 @@ DIFFERENCES = (
         lambda asked, theirs, ours: (
             "Python int too large to convert to SQLite INTEGER" in theirs.message
             and ours.value in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+        ),
+    ),
+    Difference(
+        "Text that is no Unicode is an internal error of the SQL store; to us it is bad.",
+        lambda asked, theirs, ours: (
+            "surrogates not allowed" in theirs.message
+            and ours.value in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
         ),
     ),
     Difference(
@@ -76,6 +84,14 @@ DIFFERENCES = (
             asked.startswith("log_logged_model_params(")
             and theirs.value == "RESOURCE_DOES_NOT_EXIST"
             and "given twice" in ours.message
+        ),
+    ),
+    Difference(
+        "A batch with an unknown model and a param that changes: we see the model first.",
+        lambda asked, theirs, ours: (
+            asked.startswith("log_batch(")
+            and "Changing param values is not allowed" in theirs.message
+            and "There is no logged model with ID" in ours.message
         ),
     ),
     Difference(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from .words import KEYS
+from .words import KEYS, rarely
 
 _TEXTS = ("a", "A", "b", "é", "É", "%", "_", "a%", "%a%", "a_b", "a__", "%\n%", "100%", "10", "")
 _RUN_NAMES = ("run", "Run", "r%", "r_n", "%n", "random-name-_", "é")
@@ -46,7 +46,7 @@ def _key(*prefixes: str) -> st.SearchStrategy[str]:
 
 _null = st.sampled_from(_NULLS)
 _text = _compared(_EQUALS + _LIKES, _TEXTS)
-_nonsense = st.sampled_from(
+nonsense = st.sampled_from(
     (
         *("a", "metrics.a", "metrics.a > 'x'", "params.a = 1", "params.a > 'a'", "tags.a IN ('a')"),
         *("metrics.a = 1 OR metrics.a = 2", "metrics.a = 1 metrics.b = 2", "nothing.a = 'x'"),
@@ -69,20 +69,9 @@ _nonsense = st.sampled_from(
 
 
 def _all_of(clauses: st.SearchStrategy[str]) -> st.SearchStrategy[str | None]:
-    """None, one clause, or some that must all hold; one time in ten nonsense."""
+    """Mostly one clause, or some that must all hold; now and then none."""
     several = clauses | st.lists(clauses, min_size=1, max_size=3).map(" AND ".join)
-    mixed = st.tuples(clauses, _nonsense).map(" and ".join)
-    return st.integers(0, 19).flatmap(
-        lambda n: (
-            st.sampled_from((None, ""))
-            if n < 2
-            else _nonsense
-            if n == 2
-            else mixed
-            if n == 3
-            else several
-        )
-    )
+    return rarely(several, None, "")
 
 
 def run_filters(run_ids: list[str]) -> st.SearchStrategy[str | None]:

@@ -7,6 +7,8 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 from mlflow.utils import name_utils
@@ -61,12 +63,13 @@ class World:
 @contextmanager
 def frozen(world: World) -> Iterator[None]:
     """Let both stores take time, ids and names from ``world``."""
-    replaced = {
+    replaced: dict[str, tuple[Any, Any]] = {
         "get_current_time_millis": (mlflow_time.get_current_time_millis, world.time_ms),
         "_generate_random_name": (name_utils._generate_random_name, world.name),
+        # Only as MLflow and our store see it: an SDK between them and the table draws ids too.
+        "uuid": (uuid, SimpleNamespace(**{**vars(uuid), "uuid4": world.uuid4})),
     }
     with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(uuid, "uuid4", world.uuid4))
         for module in list(sys.modules.values()):
             if not getattr(module, "__name__", "").startswith(("mlflow", "mlflow_dynamodbstore")):
                 continue

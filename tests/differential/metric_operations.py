@@ -10,12 +10,12 @@ from mlflow.utils.search_utils import SearchUtils
 from .base import Operations
 from .words import (
     INDEX,
+    KEYS,
     STEPS,
     few_keys,
     good_metrics,
     good_params,
     good_tags,
-    keys,
     metrics,
     params,
     rarely,
@@ -46,6 +46,11 @@ class MetricOperations(Operations):
         for step, value in enumerate(values):
             self.pair.ask("log_metric", self.run(i), Metric(key, float(value), 10 * step, step))
 
+    @rule(i=INDEX, key=few_keys, points=st.sampled_from((30, 80, 130)))
+    def log_a_long_series(self, i: int, key: str, points: int) -> None:
+        for step in range(points):
+            self.pair.ask("log_metric", self.run(i), Metric(key, step / 3, 10 * step, step))
+
     @rule(i=INDEX, metrics=some(good_metrics, 6), params=some(good_params, 3), tags=some(tags, 3))
     def log_batch(
         self, i: int, metrics: list[Metric], params: list[Param], tags: list[RunTag]
@@ -72,7 +77,7 @@ class MetricOperations(Operations):
             [RunTag(f"t{n}", "v") for n in range(size[2])],
         )
 
-    @rule(i=INDEX, key=few_keys | keys, limit=st.none() | _limits)
+    @rule(i=INDEX, key=few_keys | st.sampled_from(KEYS), limit=st.none() | _limits)
     def get_metric_history(self, i: int, key: str, limit: int | None) -> None:
         self.pair.ask("get_metric_history", self.run(i), key, limit)
 
@@ -97,13 +102,18 @@ class MetricOperations(Operations):
         those=st.lists(INDEX, max_size=3),
         key=few_keys,
         limit=st.sampled_from((-1, 0, 1, 2, 3, 5, 10, 320)),
-        start=st.none() | st.integers(-5, 20),
-        length=st.none() | st.integers(-2, 50),
+        span=rarely(
+            st.none() | st.tuples(st.integers(-5, 20), st.integers(-5, 60)), (None, 5), (5, None)
+        ),
     )
     def get_metric_history_bulk_interval(
-        self, those: list[int], key: str, limit: int, start: int | None, length: int | None
+        self,
+        those: list[int],
+        key: str,
+        limit: int,
+        span: tuple[int | None, int | None] | None,
     ) -> None:
-        end = None if length is None else (start or 0) + length
+        start, end = span or (None, None)
         run_ids = [self.run(i) for i in those]
         self.pair.ask("get_metric_history_bulk_interval", run_ids, key, limit, start, end)
 

@@ -29,7 +29,7 @@ _FEW = KEYS[:4]
 class Populated(Operations):
     """Starts with some experiments, runs and logged models that have a bit of everything."""
 
-    @initialize(seed=st.integers(0, 2**32 - 1), size=st.sampled_from((6, 10, 3, 0)))
+    @initialize(seed=st.integers(0, 2**32 - 1), size=st.sampled_from((6, 12, 3, 0)))
     def populate(self, seed: int, size: int) -> None:
         chance = Random(seed)
         for number in range(size // 3):
@@ -46,7 +46,7 @@ class Populated(Operations):
 
     def _add_experiment(self, chance: Random, number: int) -> None:
         tags = [ExperimentTag(k, chance.choice(VALUES)) for k in chance.sample(_FEW, 2)]
-        name = ("exp", "Exp", "e_1", "E%")[number]
+        name = ("exp", "Exp", "e_1", "E%", "é")[number]
         self.experiments.append(self.pair.ask("create_experiment", name, None, tags))
 
     def _add_run(self, chance: Random) -> None:

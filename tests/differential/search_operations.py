@@ -13,6 +13,7 @@ from .filters import (
     model_datasets,
     model_filters,
     model_orders,
+    nonsense,
     run_filters,
     run_orders,
 )
@@ -81,6 +82,13 @@ class SearchOperations(Operations):
             max_results=limit,
             order_by=order,
         )
+
+    @rule(text=nonsense, everywhere=st.booleans())
+    def search_by_nonsense(self, text: str, everywhere: bool) -> None:
+        ids = self._experiments_of([0], everywhere)
+        self.pair.ask("search_runs", ids, text, VIEWS[0])
+        self.pair.ask("search_experiments", filter_string=text)
+        self.pair.ask("search_logged_models", ids, text)
 
     @rule(view=_views, limit=_limits, token=_tokens, order=experiment_orders, data=st.data())
     def search_experiments(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 import sqlalchemy
+from dynamodbstore_table.port import Table
 from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.store.db.base_sql_model import Base
 from mlflow.store.tracking.dbmodels.models import SqlExperiment
@@ -49,30 +51,38 @@ class SqlSide:
 
 
 class OurSide:
-    """Our store on an embedded file, a new one for each sequence."""
+    """Our store, on a new table for each sequence; ``new_table`` makes it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._files = 0
-        self._table: SqliteTable | None = None
+    def __init__(self, new_table: Callable[[], Table]) -> None:
+        self._new_table = new_table
+        self._table: Table | None = None
         self.store: DynamoTrackingStore
 
     def empty(self) -> None:
-        """Go on with a new file."""
+        """Go on with a new table."""
         self.close()
-        self._files += 1
-        self._table = SqliteTable(self._folder / f"{self._files}.ddb", durability="process")
+        self._table = self._new_table()
         self._table.create()
         self.store = DynamoTrackingStore(self._table, ARTIFACTS)
         self.store.ensure_default_experiment()
 
     def close(self) -> None:
-        """Let go of the file and remove it."""
+        """Let go of the table."""
         if self._table is not None:
             self._table.close()
             self._table = None
-        for file in self._folder.glob(f"{self._files}.ddb*"):
+
+
+def new_files(folder: Path) -> Callable[[], Table]:
+    """Makes embedded tables in a folder, one file at a time."""
+    numbers = itertools.count()
+
+    def new_file() -> Table:
+        for file in folder.glob("*.ddb*"):
             file.unlink()
+        return SqliteTable(folder / f"{next(numbers)}.ddb", durability="process")
+
+    return new_file
 
 
 @contextmanager

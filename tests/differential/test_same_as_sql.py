@@ -14,8 +14,13 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.port import Table
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from mlflow_dynamodbstore.settings import RUN_SHARDS
+
+from tests.conftest import new_table_name
 
 from .base import Operations
 from .experiment_operations import ExperimentOperations, GarbageOperations
@@ -26,7 +31,7 @@ from .pair import Pair
 from .population import Populated
 from .run_operations import RunOperations
 from .search_operations import ModelSearchOperations, SearchOperations
-from .sides import OurSide, SqlSide, our_experiment_ids
+from .sides import OurSide, SqlSide, new_files, our_experiment_ids
 
 _MORE = os.environ.get("DIFFERENTIAL_EXAMPLES")
 _SHRINK = "DIFFERENTIAL_SHRINK" in os.environ
@@ -59,35 +64,26 @@ class Everything(
     """All operations together."""
 
 
-class Searches(
-    Populated,
-    SearchOperations,
-    InputOperations,
-    MetricOperations,
-    RunOperations,
-    ExperimentOperations,
-):
-    """Searches of what the others write."""
+class Searches(Populated, SearchOperations, ModelSearchOperations):
+    """Searches only, of what is there from the start."""
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def world() -> Iterator[World]:
     world = World()
-    folder = _quick_folder(tmp_path_factory)
     logging.disable(logging.ERROR)
     with frozen(world), our_experiment_ids(world.experiment_id):
-        ours = OurSide(folder)
-        yield Pair(SqlSide(folder / "mlflow.db", world.experiment_id), ours, world)
-        ours.close()
+        yield world
     logging.disable(logging.NOTSET)
 
 
-def _quick_folder(factory: pytest.TempPathFactory) -> Path:
-    return factory.mktemp("differential")
+@pytest.fixture(scope="module")
+def theirs(world: World, tmp_path_factory: pytest.TempPathFactory) -> SqlSide:
+    return SqlSide(tmp_path_factory.mktemp("sql") / "mlflow.db", world.experiment_id)
 
 
-def _profile(examples: int) -> settings:
-    return settings(
+def _compare(machine: type[Operations], pair: Pair, examples: int) -> None:
+    profile = settings(
         max_examples=int(_MORE) if _MORE else examples,
         stateful_step_count=_STEPS,
         derandomize=_MORE is None,
@@ -96,16 +92,45 @@ def _profile(examples: int) -> settings:
         phases=(Phase.generate, Phase.shrink) if _SHRINK else (Phase.generate,),
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
-        print_blob=False,
     )
+    new = cast("type[Operations]", lambda: machine(pair))
+    run_state_machine_as_test(new, settings=profile)
 
 
 @pytest.mark.parametrize(
-    ("machine", "examples"),
-    [(Lifecycles, 12), (Logging, 12), (Models, 12), (Searches, 16), (Everything, 12)],
+    ("machine", "examples", "shards"),
+    [
+        (Lifecycles, 12, "1"),
+        (Logging, 12, "1"),
+        (Models, 12, "1"),
+        (Searches, 12, "1"),
+        (Searches, 8, "3"),
+        (Everything, 12, "2"),
+    ],
 )
 def test_answers_and_errors_are_the_sql_stores(
-    pair: Pair, machine: type[Operations], examples: int
+    world: World,
+    theirs: SqlSide,
+    machine: type[Operations],
+    examples: int,
+    shards: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    new = cast("type[Operations]", lambda: machine(pair))
-    run_state_machine_as_test(new, settings=_profile(examples))
+    monkeypatch.setenv(RUN_SHARDS, shards)
+    ours = OurSide(new_files(tmp_path))
+
+    _compare(machine, Pair(theirs, ours, world), examples)
+
+    ours.close()
+
+
+def test_on_a_server_they_are_too(world: World, theirs: SqlSide, dynoxide_endpoint: str) -> None:
+    def new_table() -> Table:
+        return DynamoDBTable(new_table_name(), endpoint_url=dynoxide_endpoint)
+
+    ours = OurSide(new_table)
+
+    _compare(Everything, Pair(theirs, ours, world), 3)
+
+    ours.close()

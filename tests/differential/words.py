@@ -12,7 +12,21 @@ INDEX = st.integers(0, 11)
 
 KEYS = ("a", "A", "b", "a/b", "a_b", "a b", "é", "日本", "x.y", "k-1:2", "k" * 250)
 BAD_KEYS = ("", "a//b", "../a", "/a", "a#b", "k%", "a\nb", "😀", "k" * 251, None)
-ANY_KEYS = (*KEYS, "k#1", "k%25", "k%", "%~", "😀", "a\nb", "", "é" * 250, "#+", "TAG#a")
+ODD_VALUES = ("a\0b", "\0", "\r\n", "\u2028", "e\u0301", "\ufeff", "ß", "ẞ", "İ", "ı")
+ANY_KEYS = (
+    *KEYS,
+    *ODD_VALUES,
+    "k#1",
+    "k%25",
+    "k%",
+    "%~",
+    "😀",
+    "a\nb",
+    "",
+    "é" * 250,
+    "#+",
+    "TAG#a",
+)
 VALUES = ("", "a", "A", "b", "é", "É", "100%", "a_b", "a\nb", "%", "_", "10", "9", "ab", "#", "😀")
 LONG_VALUES = ("x" * 6000, "x" * 6001, "y" * 8000, "y" * 8001, "é" * 20000, "z" * 20001)
 NUMBERS = (0.0, -0.0, 1.0, -1.0, 1, 2, 1.5, 0.1, 1e308, 5e-324, 2**53)
@@ -31,7 +45,7 @@ def rarely(common: st.SearchStrategy[Any], *rare: Any) -> st.SearchStrategy[Any]
 
 keys = rarely(st.sampled_from(KEYS), *BAD_KEYS)
 few_keys = st.sampled_from(KEYS[:4])
-values = rarely(st.sampled_from(VALUES), *LONG_VALUES)
+values = rarely(st.sampled_from(VALUES), *LONG_VALUES, *ODD_VALUES)
 numbers = rarely(st.sampled_from(NUMBERS + ODD_NUMBERS), *NO_NUMBERS)
 good_numbers = st.sampled_from(NUMBERS + ODD_NUMBERS)
 steps = st.sampled_from(STEPS)
@@ -58,7 +72,7 @@ metrics = st.builds(
 good_metrics = st.builds(Metric, few_keys, good_numbers, times, steps)
 params = st.builds(Param, keys, values)
 good_params = st.builds(Param, few_keys, st.sampled_from(VALUES))
-tags = st.builds(RunTag, rarely(keys, "mlflow.runName", "mlflow.user"), values)
+tags = st.builds(RunTag, few_keys | rarely(keys, "mlflow.runName", "mlflow.user"), values)
 good_tags = st.builds(RunTag, few_keys, st.sampled_from(VALUES))
 free_tags = st.builds(RunTag, rarely(st.sampled_from(ANY_KEYS), "mlflow.runName"), values)
 """The tags of a new run, which MLflow checks not at all."""
