@@ -68,6 +68,7 @@ def search_by_hand() -> dict[str, Any]:
         best = max(scores, key=lambda run_id: scores[run_id])
         mlflow.set_tag("best", best)
         mlflow.log_metric("best_accuracy", scores[best])
+        mlflow.log_metrics({"nan": math.nan, "inf": math.inf, "-inf": -math.inf})
     return {"run_id": parent.info.run_id, "scores": scores, "best": best}
 
 
@@ -110,7 +111,6 @@ def train() -> dict[str, Any]:
         )
         for step in range(FLUENT_STEPS):
             mlflow.log_metric("learning_rate", 0.1 / (step + 1), step=step)
-        mlflow.log_metrics({"nan": math.nan, "inf": math.inf, "-inf": -math.inf})
 
         for step in range(ASYNC_STEPS):
             mlflow.log_metric("async_loss", loss(step), step=step, synchronous=False)
