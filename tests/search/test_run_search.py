@@ -20,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore.tracking.search.run_search import SearchRunsMixin
 
 from tests.search.items import experiment, put_run, run_meta
+from tests.search.projected import mark_built
 
 LONG = "x" * 70_000
 MOST = "".join(Random(1).choices([chr(code) for code in range(0x4E00, 0x9000)], k=200_000))
@@ -51,6 +52,16 @@ class Searching:
         counting = CountingTable(table, self.meter) if metered else table
         self._store = SearchRunsMixin(counting, "s3://bucket")
         self.add_experiment("1")
+        self.read_config()
+
+    def read_config(self) -> None:
+        """Let searches know the configuration as it is now; they remember it for a while."""
+        self._store._config.read()
+
+    def built(self, *marks: str) -> None:
+        """Let searches rely on these projections."""
+        mark_built(self.table, *marks)
+        self.read_config()
 
     def add_experiment(self, experiment_id: str, **changed: Any) -> None:
         state = experiment(experiment_id, **changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.port import Table
 from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
@@ -19,6 +20,7 @@ class TrackingBase(AbstractStore):
         super().__init__()
         self.artifact_root_uri = artifact_root_uri
         self._table = table
+        self._config = ConfigSource(table)
         self._experiments = Experiments(table)
         self._runs = Runs(table, self._experiments)
 

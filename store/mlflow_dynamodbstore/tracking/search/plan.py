@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from dynamodbstore_events.keys import runs_listing
+from dynamodbstore_projections.config import Config
 from dynamodbstore_table.conditions import Condition, both
 from mlflow.utils.validation import _parse_experiment_ids
 
@@ -28,10 +29,13 @@ from mlflow_dynamodbstore.tracking.search.run_filter import (
     run_clauses,
 )
 from mlflow_dynamodbstore.tracking.search.run_order import RunOrder, listing_order, run_orders
+from mlflow_dynamodbstore.tracking.search.summaries import INFO_ATTRIBUTES
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
 
 # An expression of DynamoDB has at most 300 operators and 4 KB.
 _MOST_PUSHED = 20
+NOTHING_BUILT: Final = Config()
+SUMMARIES_BUILT: Final = "summary"
 _LISTED = ("PK", "gsi1sk", "experiment_id", "stage", "epoch")
 
 
@@ -104,12 +108,15 @@ class RunPlan:
     """The order of the answer where candidates come in it; None: collect, then sort."""
     limit: int | None
     start: PageStart
+    summaries: bool
+    """Whether runs that have ended are read from their summaries, with META as it is listed."""
 
     @property
     def attributes(self) -> tuple[str, ...]:
         """What must be read of a candidate's META item."""
         asked = [clause.name for clause in (*self.pushed, *self.decided)]
         asked += [order.name for order in self.orders if hasattr(order, "name")]
+        asked += INFO_ATTRIBUTES if self.summaries else ()
         return tuple(dict.fromkeys((*_LISTED, *(name for name in asked if name != "run_id"))))
 
     def lines(self) -> Iterator[str]:
@@ -135,11 +142,21 @@ class RunPlan:
         limit = "no limit" if self.limit is None else f"{self.limit} runs"
         after = f" after {self.start.offset}" if self.start.offset else ""
         where = " (from a cursor)" if self.start.cursor is not None else ""
-        yield f"page: {limit}{after}{where}; each run is then read whole"
+        read = (
+            "ended runs are then read from their summaries, others whole"
+            if self.summaries
+            else "each run is then read whole"
+        )
+        yield f"page: {limit}{after}{where}; {read}"
 
 
-def plan_runs(query: RunQuery, experiments: Mapping[str, ExperimentState]) -> RunPlan:
-    """The plan of a query; ``experiments`` are those of its experiments that exist."""
+def plan_runs(
+    query: RunQuery, experiments: Mapping[str, ExperimentState], config: Config = NOTHING_BUILT
+) -> RunPlan:
+    """The plan of a query; ``experiments`` are those of its experiments that exist.
+
+    ``config`` tells which projections are built: a plan uses no other.
+    """
     searched = [experiments[e] for e in query.experiment_ids if e in experiments]
     views = {e.experiment_id: in_view(query.view_type, e) for e in searched}
     attributes = [c for c in query.clauses if isinstance(c, AttributeClause)]
@@ -177,6 +194,7 @@ def plan_runs(query: RunQuery, experiments: Mapping[str, ExperimentState]) -> Ru
         time_order=order if isinstance(candidates, Listed) else None,
         limit=query.limit,
         start=query.start,
+        summaries=SUMMARIES_BUILT in config.built,
     )
 
 

@@ -1,8 +1,9 @@
-"""Whole runs, many at once: each run's partition in one read, then MLflow's entities."""
+"""Whole runs, many at once: summaries of those that ended, else partitions; then entities."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +21,7 @@ from mlflow_dynamodbstore.tracking.run_items import (
     run_info,
     run_items,
 )
+from mlflow_dynamodbstore.tracking.search.summaries import summarized_runs
 
 _READS_OF_A_MOVING_RUN = 5
 _OBJECTS_A_RUN = 32
@@ -47,14 +49,36 @@ def read_runs(
     pks: Sequence[str],
     experiments: Mapping[str, ExperimentState],
     keep: Callable[[Mapping[str, Any]], bool],
+    ended: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Run]:
     """The runs of these partitions in their order, as a search returns them.
 
     Left out are those that have gone and those whose META item, read afresh, ``keep`` refuses.
-    ``experiments`` must hold the experiments of what ``keep`` accepts.
+    ``experiments`` must hold the experiments of what ``keep`` accepts. ``ended`` has the META items
+    of runs, by partition key, for which a summary will do: these are not read afresh.
     """
     with collector_paused(_OBJECTS_A_RUN * len(pks)):
-        return _runs(table, run_partitions(table, pks), experiments, keep)
+        return _runs(table, _read(table, pks, ended or {}), experiments, keep)
+
+
+def _read(
+    table: Table, pks: Sequence[str], ended: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, RunItems]:
+    if not ended:
+        return run_partitions(table, pks)
+    others = [pk for pk in pks if pk not in ended]
+    if others and table.remote:
+        with ThreadPoolExecutor(1) as beside:
+            reading = beside.submit(run_partitions, table, others)
+            found = summarized_runs(table, ended)
+            found |= reading.result()
+    else:
+        found = summarized_runs(table, ended)
+        found |= run_partitions(table, others)
+    missing = [pk for pk in ended if pk not in found]
+    if missing:
+        found |= run_partitions(table, missing)
+    return {pk: found[pk] for pk in pks}
 
 
 def _runs(

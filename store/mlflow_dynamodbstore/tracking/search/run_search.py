@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from dynamodbstore_projections.summary import ENDED
 from dynamodbstore_table.port import Table
 from mlflow.entities import Run
 
@@ -57,7 +58,7 @@ class SearchRunsMixin(TrackingBase):
             experiment_ids, filter_string, run_view_type, max_results, order_by, page_token
         )
         experiments = self._experiments_of(query)
-        plan = plan_runs(query, experiments)
+        plan = plan_runs(query, experiments, self._config.current())
         runs, following = search_runs(self._table, plan, experiments)
         return runs, None if following is None else tokens.encode(query.fingerprint, following)
 
@@ -84,7 +85,11 @@ def search_runs(
         # A listing may show what has just gone or changed: what is read of the run decides, and
         # the next candidates fill the page.
         runs += read_runs(
-            table, [c.pk for c in batch], experiments, lambda meta: meta_matches(plan, meta)
+            table,
+            [c.pk for c in batch],
+            experiments,
+            lambda meta: meta_matches(plan, meta),
+            {c.pk: c.meta for c in batch if c.meta["status"] in ENDED} if plan.summaries else None,
         )
     if last is None or next(matches, None) is None:
         return runs, None

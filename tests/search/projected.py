@@ -1,0 +1,43 @@
+"""Tables whose projections are kept in step with each write, and the marks that searches heed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dynamodbstore_events.entities import Entity
+from dynamodbstore_events.keys import CONFIG
+from dynamodbstore_projections.config import BUILT, DENORMALIZE_TAGS
+from dynamodbstore_projections.inline import InlineObserver
+from dynamodbstore_projections.registry import search_projections
+from dynamodbstore_table.port import Observer, Put, Table
+from dynamodbstore_table.sqlite import SqliteTable
+
+SUMMARY = "summary"
+NAMES = "fts:name"
+DESCRIPTIONS = "fts:description"
+SYSTEM_TAGS = "tags:mlflow.*"
+TEAM_TAGS = "tags:team*"
+EVERYTHING = (SUMMARY, NAMES, DESCRIPTIONS, SYSTEM_TAGS, TEAM_TAGS)
+
+
+def inline() -> Observer:
+    """An observer that keeps every projection that a search may use."""
+    return InlineObserver(search_projections(), _no_failure)
+
+
+def _no_failure(failed: Mapping[Entity, Exception]) -> None:
+    raise AssertionError(f"projections failed: {dict(failed)}")
+
+
+def projected_table(path: Path) -> SqliteTable:
+    """A new embedded table with projections; tags of teams are denormalized too."""
+    table = SqliteTable(path, durability="process", observer=inline())
+    table.create()
+    table.write(Put({"PK": CONFIG, "SK": DENORMALIZE_TAGS, "patterns": ["team*"]}))
+    return table
+
+
+def mark_built(table: Table, *marks: str) -> None:
+    """Let searches rely on these projections, and on no others."""
+    table.write(Put({"PK": CONFIG, "SK": BUILT, "marks": list(marks)}))
