@@ -24,6 +24,7 @@ name claim                 ``NAME#<ws>#<kind>#<name>``   ``NAME``
 configuration              ``CONFIG``                    ``<name>``
 posting (projection)       ``FTS#…#<trigram>``          ``<entity id>``
 which postings there are   ``FTSMARK#<kind>#<id>``       ``<field>``
+what expires, or has       ``EXPIRED#<kind>#<id>``       ``META``
 =========================  ============================  =====================================
 
 A key part holds no ``#``: it is percent-escaped, and hashed where it is too long for DynamoDB
@@ -47,6 +48,9 @@ GSI2: Final = "GSI2"
 
 DELETED_RUNS: Final = "DELETED#RUNS"
 DELETED_MODELS: Final = "DELETED#MODELS"
+EXPIRING: Final = "EXPIRING"
+EXPIRED_RUNS: Final = "EXPIRED#RUNS"
+EXPIRED_MODELS: Final = "EXPIRED#MODELS"
 
 _MAX_PART_BYTES: Final = 900
 _HASH_MARK: Final = "%~"
@@ -133,6 +137,11 @@ def summary_pk(run_id_part: str) -> str:
     return f"SUMMARY#{run_id_part}"
 
 
+def expiry_pk(entity_pk: str) -> str:
+    """The record of an entity's expiry, and then its tombstone; takes its partition key."""
+    return f"EXPIRED#{entity_pk}"
+
+
 # Sort keys
 
 
@@ -191,6 +200,11 @@ def runs_listing(experiment_id: str, shard: int) -> str:
 
 def models_listing(experiment_id: str) -> str:
     return f"EXP#{experiment_id}#MODELS"
+
+
+def expiring_listing(experiment_id: str) -> str:
+    """The records of an experiment's runs that expire by themselves."""
+    return f"EXP#{experiment_id}#EXPIRING"
 
 
 def newest_first(time_ms: int, entity_id: str) -> str:

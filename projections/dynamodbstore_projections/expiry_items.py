@@ -1,0 +1,130 @@
+"""What hangs below runs, logged models and experiments: the keys to remove, so many at a time.
+
+Keys come in an order in which they may be removed up to any point: what leads to other items comes
+after these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from dynamodbstore_events.entities import MODEL
+from dynamodbstore_events.keys import (
+    GSI1,
+    META,
+    Key,
+    dataset_pk,
+    dataset_sk,
+    experiment_pk,
+    model_metrics_marker_sk,
+    models_listing,
+    runs_listing,
+    unpart,
+)
+from dynamodbstore_table.conditions import Condition, equals
+from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, Table, begins_with
+
+from dynamodbstore_projections.projection import Bulk, Writes
+
+_PAGE: Final = 1000
+_LISTED_AT_ONCE: Final = 100
+_KEYS: Final = ("PK", "SK")
+_MARKER: Final = model_metrics_marker_sk("")
+_DATASET: Final = dataset_sk("")
+
+
+@dataclass(slots=True)
+class Harvest:
+    """Keys to remove, with room for so many more: ``leaves`` first, then what leads to them,
+    then the META items of entities of which nothing else is left."""
+
+    room: int
+    leaves: list[Key] = field(default_factory=list)
+    branches: list[Key] = field(default_factory=list)
+    metas: list[Key] = field(default_factory=list)
+
+    def take(self, keys: Iterator[tuple[Key, bool]]) -> bool:
+        """Take the keys, each with whether it is a leaf, as far as there is room for them;
+        whether that was all."""
+        for key, leaf in keys:
+            if self.room <= 0:
+                return False
+            (self.leaves if leaf else self.branches).append(key)
+            self.room -= 1
+        return True
+
+    def take_meta(self, key: Key) -> None:
+        self.metas.append(key)
+        self.room -= 1
+
+    def removals(self) -> Writes:
+        """The writes that remove what was taken."""
+        steps = (self.leaves, self.branches, self.metas)
+        return [Bulk(tuple(Delete(key) for key in keys)) for keys in steps if keys]
+
+
+def below_run(table: Table, part: str) -> Iterator[tuple[Key, bool]]:
+    """What belongs to a run (its id as a key part), but for META: its history, what it logged to
+    models, its own items."""
+    yield from _leaves(table, f"HIST#{part}")
+    for key in _partition(table, f"RUN#{part}"):
+        if key[1].startswith(_MARKER):
+            model = f"{MODEL}#{key[1][len(_MARKER) :]}"
+            by_run = equals("run_id", unpart(part))
+            yield from _leaves(table, model, begins_with("METRIC#"), by_run)
+        if key[1] != META:
+            yield key, False
+
+
+def below_model(table: Table, pk: str) -> Iterator[tuple[Key, bool]]:
+    """The items of a logged model, but for META."""
+    return ((key, False) for key in _partition(table, pk) if key[1] != META)
+
+
+def below_experiment(table: Table, experiment_id: str) -> Iterator[tuple[Key, bool]]:
+    """The datasets and the tags of an experiment, not its runs and models."""
+    for key in _partition(table, experiment_pk(experiment_id)):
+        if key[1].startswith(_DATASET):
+            yield from _leaves(table, dataset_pk(key[1].split("#")[1]))
+        if key[1] != META:
+            yield key, False
+
+
+def runs_of(table: Table, experiment_id: str, shards: int) -> Iterator[Item]:
+    """The META items of an experiment's runs, in any stage."""
+    for shard in range(shards):
+        yield from _existing(table, runs_listing(experiment_id, shard))
+
+
+def models_of(table: Table, experiment_id: str) -> Iterator[Item]:
+    """The META items of an experiment's logged models, in any stage."""
+    return _existing(table, models_listing(experiment_id))
+
+
+def _existing(table: Table, listing: str) -> Iterator[Item]:
+    # The index may still list what has gone.
+    start = None
+    while True:
+        page = table.query(
+            listing, index=GSI1, limit=_LISTED_AT_ONCE, start=start, attributes=_KEYS
+        )
+        found = table.batch_get([(item["PK"], META) for item in page.items])
+        yield from found.values()
+        start = page.next
+        if start is None:
+            return
+
+
+def _leaves(
+    table: Table, pk: str, sk: SortRange = EVERY, condition: Condition | None = None
+) -> Iterator[tuple[Key, bool]]:
+    return ((key, True) for key in _partition(table, pk, sk, condition))
+
+
+def _partition(
+    table: Table, pk: str, sk: SortRange = EVERY, condition: Condition | None = None
+) -> Iterator[Key]:
+    for item in table.query_all(pk, sk=sk, filter=condition, attributes=_KEYS, page_size=_PAGE):
+        yield item["PK"], item["SK"]
