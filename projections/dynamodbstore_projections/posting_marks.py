@@ -68,6 +68,11 @@ class Mark:
     wanted: Indexed | None = None
 
     @property
+    def moving(self) -> bool:
+        """Whether a move was begun and has not ended: any of its postings may be missing."""
+        return self.move is not None
+
+    @property
     def version(self) -> str:
         """Tells marks apart: a move by its token, a settled mark by what it says."""
         return self.move or hashlib.sha256(self._said()).hexdigest()[:32]
@@ -81,7 +86,7 @@ class Mark:
     def item(self, key: Key) -> Item:
         """The mark as an item; what it says is compressed where it is long."""
         item: Item = {"PK": key[0], "SK": key[1], "version": self.version}
-        if self.move is not None:
+        if self.moving:
             item["moving"] = True
         said = self._said()
         if len(said) > _PLAIN_BYTES:
@@ -135,7 +140,7 @@ class PostingField:
             return []
         texts = () if mark is None else mark.texts
         old, new = self.postings(texts), self.postings([wanted])
-        there = {} if mark is None or mark.move else old
+        there = {} if mark is None or mark.moving else old
         changes: list[Op] = [
             *(_posting(key) for key in new if key not in there),
             *(Delete(key) for key in old if key not in new),
@@ -153,7 +158,7 @@ class PostingField:
     ) -> Writes:
         texts = () if mark is None else mark.texts
         begin: Writes
-        if mark is not None and mark.move and mark.wanted == wanted:
+        if mark is not None and mark.moving and mark.wanted == wanted:
             # Someone has begun this very move. Joining it disturbs nobody.
             moving, begin = mark, []
         else:
@@ -169,14 +174,16 @@ class PostingField:
         old, new = self.postings(moving.texts), self.postings([wanted])
         fence = Check(self.mark_key, equals("version", moving.version))
         # Every posting is put, also those of a text that was there before: so the parts of a move
-        # are the same for whoever begins it, joins it, or goes on after a crash.
+        # are the same for whoever begins it, joins it, or goes on after a crash. That the text is
+        # the entity's is checked with the begin alone: whoever sees to a later text finds the mark
+        # moving, and takes it over.
         changes: list[Op] = [_posting(key) for key in new]
         changes += [Delete(key) for key in old if key not in new]
         parts: Writes = [
             (fence, *changes[first : first + MAX_OPS - 1])
             for first in range(0, len(changes), MAX_OPS - 1)
         ]
-        return [*begin, *parts, (self._marking(moving, settled), *unchanged)]
+        return [*begin, *parts, (self._marking(moving, settled),)]
 
     def _marking(self, mark: Mark | None, becomes: Mark | None) -> Put | Delete:
         """The op that changes the mark, if it is still as it was read."""
