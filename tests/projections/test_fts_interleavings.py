@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from dynamodbstore_events.keys import run_pk
 from dynamodbstore_projections.posting_marks import Mark
+from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.port import Table
 from dynamodbstore_table.sqlite import SqliteTable
 
@@ -322,3 +323,14 @@ def test_a_long_text_goes_again(sqlite_table: SqliteTable) -> None:
     put_tag(sqlite_table, run_pk("r1"), NOTE, "sunny")
     project(sqlite_table, "r1")
     assert postings(sqlite_table) == of_run("r1", "banana") | of_run("r1", "sunny", "description")
+
+
+def test_a_dynamodb_compatible_server_does_the_same(dynoxide_table: DynamoDBTable) -> None:
+    for text in ("banana", LONG, OTHER_LONG):
+        become(dynoxide_table, "r1", text)
+        project(dynoxide_table, "r1")
+        assert postings(dynoxide_table) == of_run("r1", text)
+    become(dynoxide_table, "r1", None)
+    project(dynoxide_table, "r1")
+    assert postings(dynoxide_table) == set()
+    assert marks(dynoxide_table) == {}

@@ -9,14 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
 
-_FOLD: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-
-
-def fold(text: str) -> str:
-    """The text with A to Z in lower case; other letters stay."""
-    return text.lower() if text.isascii() else text.translate(_FOLD)
+from dynamodbstore_projections.trigrams import fold
 
 
 def like(text: str, pattern: str) -> bool:
