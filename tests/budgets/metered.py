@@ -18,7 +18,8 @@ from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 @dataclass(frozen=True)
 class MeteredStore:
-    """A store with an experiment and a run that it has just made, and so remembers."""
+    """A store with an experiment and a run that it has just made, and so remembers; also the
+    configuration, which a server reads when it starts."""
 
     store: DynamoTrackingStore
     meter: Meter
@@ -79,6 +80,7 @@ def _with_run(table: Table, meter: Meter) -> MeteredStore:
 
 def with_new_run(store: DynamoTrackingStore, meter: Meter) -> MeteredStore:
     """The store with another experiment and a run in it."""
+    store._config.current()
     experiment_id = store.create_experiment(f"budgets {uuid.uuid4().hex}", None, [])
     run_id = store.create_run(experiment_id, "ada", 1, [], None).info.run_id
     return MeteredStore(store, meter, experiment_id, run_id)

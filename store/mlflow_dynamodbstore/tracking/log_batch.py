@@ -68,7 +68,7 @@ class LogBatchMixin(MetricsMixin):
             params=[param_put(run_id, param) for param in params],
             rename=_rename(run_id, tags),
             tags=_tag_puts(run_id, tags),
-            metrics=metric_points(run_id, logged),
+            metrics=metric_points(run_id, logged, self._history_expires),
         )
         if not models:
             write_batch(self._table, batch)

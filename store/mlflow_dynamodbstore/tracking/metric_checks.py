@@ -10,6 +10,7 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import append_to_json_path
 
+from mlflow_dynamodbstore.tracking.history_expiry import HistoryExpiry, kept_for_ever
 from mlflow_dynamodbstore.tracking.metric_points import LARGEST_INT, SMALLEST_INT, Point
 from mlflow_dynamodbstore.tracking.metric_writes import MetricPoints
 
@@ -37,12 +38,14 @@ def checked_point(metric: Metric, path: str = "") -> Point:
     return Point(step, time, number, nan)
 
 
-def metric_points(run_id: str, metrics: Iterable[tuple[Metric, Point]]) -> list[MetricPoints]:
+def metric_points(
+    run_id: str, metrics: Iterable[tuple[Metric, Point]], expires: HistoryExpiry = kept_for_ever
+) -> list[MetricPoints]:
     """The metrics of a batch by key, each with its distinct points."""
     by_key: dict[str, dict[Point, None]] = {}
     for metric, point in metrics:
         by_key.setdefault(metric.key, {})[point] = None
-    return [MetricPoints(run_id, key, tuple(points)) for key, points in by_key.items()]
+    return [MetricPoints(run_id, key, tuple(points), expires) for key, points in by_key.items()]
 
 
 def _whole(number: Any, metric: Metric, path: str, name: str, rule: str) -> int:

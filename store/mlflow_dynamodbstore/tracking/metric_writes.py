@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dynamodbstore_events.keys import Key, history_pk, is_hashed, metric_sk, part, run_pk
@@ -27,6 +27,7 @@ from dynamodbstore_table.conditions import (
 )
 from dynamodbstore_table.port import Item, Put, Update
 
+from mlflow_dynamodbstore.tracking.history_expiry import HistoryExpiry, kept_for_ever
 from mlflow_dynamodbstore.tracking.metric_points import (
     Point,
     later,
@@ -51,11 +52,13 @@ _SURELY_PLAIN: Final = 75
 
 @dataclass(frozen=True, slots=True)
 class MetricPoints:
-    """Distinct points of one metric, in the order they were logged; never none."""
+    """Distinct points of one metric, in the order they were logged; never none. ``expires`` tells
+    how long those are kept that become history items."""
 
     run_id: str
     key: str
     points: tuple[Point, ...]
+    expires: HistoryExpiry = field(default=kept_for_ever, compare=False)
 
     @property
     def item_key(self) -> Key:
@@ -225,4 +228,7 @@ def _history(metric: MetricPoints, sk: str, points: Sequence[Point]) -> Put:
         steps, times = [p.step for p in points], [p.time for p in points]
         item["s_lo"], item["s_hi"] = min(steps), max(steps)
         item["t_lo"], item["t_hi"] = min(times), max(times)
+    expires = metric.expires()
+    if expires is not None:
+        item["ttl"] = expires
     return Put(item)

@@ -14,6 +14,7 @@ from mlflow.utils.validation import _validate_metric
 from mlflow_dynamodbstore.tracking.base import TrackingBase
 from mlflow_dynamodbstore.tracking.batch_writes import Batch, write_batch, write_metric
 from mlflow_dynamodbstore.tracking.collector import collector_paused
+from mlflow_dynamodbstore.tracking.history_expiry import history_expiry
 from mlflow_dynamodbstore.tracking.metric_checks import checked_point
 from mlflow_dynamodbstore.tracking.metric_history import MetricHistory, sample
 from mlflow_dynamodbstore.tracking.metric_pages import history_page
@@ -32,6 +33,7 @@ class MetricsMixin(TrackingBase):
         super().__init__(table, artifact_root_uri)
         self._model_metrics = ModelMetrics(table)
         self._history = MetricHistory(table)
+        self._history_expires = history_expiry(self._config)
 
     def log_metric(self, run_id: str, metric: Metric) -> None:
         """Log a value of an active run at a step and a time (ms); an exact repeat changes nothing.
@@ -46,7 +48,7 @@ class MetricsMixin(TrackingBase):
         _validate_metric(metric.key, metric.value, metric.timestamp, metric.step)
         point = checked_point(metric)
         self._runs.require_active(run_id)
-        points = MetricPoints(run_id, metric.key, (point,))
+        points = MetricPoints(run_id, metric.key, (point,), self._history_expires)
         if metric.model_id is None:
             write_metric(self._table, points)
             return
