@@ -177,7 +177,7 @@ def experiment_filters(experiment_ids: list[str]) -> st.SearchStrategy[str | Non
             _clause(
                 st.sampled_from(("creation_time", "last_update_time", "attribute.creation_time")),
                 _number(),
-                st.sampled_from(_ORDERS).map("{} 1700000000003".format),
+                st.sampled_from(_ORDERS).map("{} 4000000000003".format),
             ),
         )
     )
@@ -218,7 +218,7 @@ def model_filters(model_ids: list[str], run_ids: list[str]) -> st.SearchStrategy
             _clause(
                 st.sampled_from(("creation_timestamp", "creation_time", "last_updated_timestamp")),
                 _number(),
-                st.sampled_from(_ORDERS).map("{} 1700000000003".format),
+                st.sampled_from(_ORDERS).map("{} 4000000000003".format),
             ),
             _clause(_key("metrics"), _number()),
             _clause(_key("params"), _text, _listed(("a", "b", "10"))),

@@ -14,7 +14,9 @@ from unittest import mock
 from mlflow.utils import name_utils
 from mlflow.utils import time as mlflow_time
 
-START_MS = 1_700_000_000_000
+START_MS = 4_000_000_000_000
+"""Far in the future, so that nothing that a store keeps for a time is past it."""
+
 _FIRST_EXPERIMENT = 8
 
 

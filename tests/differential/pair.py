@@ -25,10 +25,13 @@ class Side(Protocol):
 
 
 class Pair:
-    """MLflow's SQL store and ours."""
+    """MLflow's SQL store and ours; ``tell`` is told every question with its answer."""
 
-    def __init__(self, theirs: Side, ours: Side, world: World) -> None:
+    def __init__(
+        self, theirs: Side, ours: Side, world: World, tell: Callable[[str], None] = note
+    ) -> None:
         self.theirs, self.ours, self.world = theirs, ours, world
+        self._tell = tell
         self.disagreed = False
         self.failed_with: str | None = None
 
@@ -79,7 +82,7 @@ class Pair:
         self.world.again()
         ours, _ = _outcome(self.ours.store, call)
         if currently_in_test_context():
-            note(f"{asked}  # {_short(theirs)}")
+            self._tell(f"{asked}  # {_short(theirs)}")
         if not agree(asked, theirs, ours):
             self.disagreed = True
             raise AssertionError(

@@ -18,6 +18,8 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow_dynamodbstore.tracking import experiments
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
+from tests.search.projected import EVERYTHING, mark_built, projected_table
+
 ARTIFACTS = "/tmp/artifacts"
 
 
@@ -73,14 +75,19 @@ class OurSide:
             self._table = None
 
 
-def new_files(folder: Path) -> Callable[[], Table]:
-    """Makes embedded tables in a folder, one file at a time."""
+def new_files(folder: Path, projected: bool = False) -> Callable[[], Table]:
+    """Makes embedded tables in a folder, one file at a time; ``projected``: with projections."""
     numbers = itertools.count()
 
     def new_file() -> Table:
         for file in folder.glob("*.ddb*"):
             file.unlink()
-        return SqliteTable(folder / f"{next(numbers)}.ddb", durability="process")
+        path = folder / f"{next(numbers)}.ddb"
+        if not projected:
+            return SqliteTable(path, durability="process")
+        table = projected_table(path)
+        mark_built(table, *EVERYTHING)
+        return table
 
     return new_file
 

@@ -7,9 +7,7 @@ a test; the default run always asks the same ones). A failure shows every operat
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -24,14 +22,16 @@ from tests.conftest import new_table_name
 
 from .base import Operations
 from .experiment_operations import ExperimentOperations, GarbageOperations
-from .frozen import World, frozen
+from .frozen import World
 from .metric_operations import MetricOperations
 from .model_operations import InputOperations, ModelOperations
 from .pair import Pair
 from .population import Populated
 from .run_operations import RunOperations
 from .search_operations import ModelSearchOperations, SearchOperations
-from .sides import OurSide, SqlSide, new_files, our_experiment_ids
+from .sides import OurSide, SqlSide, new_files
+
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 _MORE = os.environ.get("DIFFERENTIAL_EXAMPLES")
 _SHRINK = "DIFFERENTIAL_SHRINK" in os.environ
@@ -68,20 +68,6 @@ class Searches(Populated, SearchOperations, ModelSearchOperations):
     """Searches only, of what is there from the start."""
 
 
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    world = World()
-    logging.disable(logging.ERROR)
-    with frozen(world), our_experiment_ids(world.experiment_id):
-        yield world
-    logging.disable(logging.NOTSET)
-
-
-@pytest.fixture(scope="module")
-def theirs(world: World, tmp_path_factory: pytest.TempPathFactory) -> SqlSide:
-    return SqlSide(tmp_path_factory.mktemp("sql") / "mlflow.db", world.experiment_id)
-
-
 def _compare(machine: type[Operations], pair: Pair, examples: int) -> None:
     profile = settings(
         max_examples=int(_MORE) if _MORE else examples,
@@ -98,14 +84,14 @@ def _compare(machine: type[Operations], pair: Pair, examples: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "examples", "shards"),
+    ("machine", "examples", "shards", "projected"),
     [
-        (Lifecycles, 12, "1"),
-        (Logging, 12, "1"),
-        (Models, 12, "1"),
-        (Searches, 12, "1"),
-        (Searches, 8, "3"),
-        (Everything, 12, "2"),
+        (Lifecycles, 12, "1", False),
+        (Logging, 12, "1", False),
+        (Models, 12, "1", False),
+        (Searches, 12, "1", False),
+        (Searches, 12, "3", True),
+        (Everything, 16, "2", True),
     ],
 )
 def test_answers_and_errors_are_the_sql_stores(
@@ -114,11 +100,12 @@ def test_answers_and_errors_are_the_sql_stores(
     machine: type[Operations],
     examples: int,
     shards: str,
+    projected: bool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(RUN_SHARDS, shards)
-    ours = OurSide(new_files(tmp_path))
+    ours = OurSide(new_files(tmp_path, projected))
 
     _compare(machine, Pair(theirs, ours, world), examples)
 
