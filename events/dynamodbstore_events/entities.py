@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 EXPERIMENT: Final = "EXP"
@@ -28,6 +29,7 @@ class Entity:
         return f"{self.kind}#{self.id}"
 
 
+@lru_cache(maxsize=4096)
 def entity_of(pk: str) -> Entity | None:
     """The entity whose partition this is; None for history, postings, claims, configuration."""
     kind, _, entity_id = pk.partition("#")

@@ -98,6 +98,8 @@ def config_from_items(
             fields += _texts(item, "fields")
         elif sk == BUILT:
             built = frozenset(_texts(item, "marks"))
+            if "building" in item:
+                fields += _announced_fields(item["building"])
     return Config(patterns, experiments, ttl, tuple(dict.fromkeys(fields)), built)
 
 
@@ -108,6 +110,11 @@ def _texts(item: Mapping[str, Any], name: str) -> list[str]:
             f"the item {CONFIG}/{item['SK']} is wrong: {name!r} is {value!r}, not a list of text"
         )
     return value
+
+
+def _announced_fields(marks: Iterable[str]) -> list[str]:
+    """Fields that a replay is building: every process keeps their postings from now on."""
+    return [mark[len("fts:") :] for mark in marks if mark.startswith("fts:")]
 
 
 def _ttl_policy(item: Mapping[str, Any]) -> TtlPolicy:

@@ -108,6 +108,8 @@ class FtsProjection:
 
     def concerns(self, event: ChangeEvent, config: Config) -> bool:
         """META (which may have gone), and the tags that are indexed."""
+        if event.sk != META and not event.sk.startswith("TAG#"):
+            return False
         entity = entity_of(event.pk)
         source = None if entity is None else SOURCES.get(entity.kind)
         if source is None:

@@ -16,6 +16,7 @@ from dynamodbstore_projections.projection import Bulk, PassOn, Projection
 from dynamodbstore_projections.view import View
 
 _MOST_PASSES = 25
+_NONE: dict[str, Projection] = {}
 
 
 @dataclass(slots=True)
@@ -62,9 +63,11 @@ class Projector:
                 continue
             if event.expired and event.sk == META:
                 removed[entity] = dict(event.old or {})
+            known = concerned.get(entity, _NONE)
             for projection in self._projections:
-                if projection.concerns(event, config):
-                    concerned.setdefault(entity, {})[projection.name] = projection
+                if projection.name not in known and projection.concerns(event, config):
+                    known = concerned.setdefault(entity, {})
+                    known[projection.name] = projection
         return self._bring_up_to_date(concerned, config, removed)
 
     def project_entities(self, entities: Iterable[Entity]) -> Report:

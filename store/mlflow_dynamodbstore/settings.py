@@ -7,6 +7,7 @@ import os
 from mlflow.exceptions import MlflowException
 
 RUN_SHARDS = "MLFLOW_DYNAMODB_RUN_SHARDS"
+PROJECTIONS = "MLFLOW_DYNAMODB_PROJECTIONS"
 _MOST_SHARDS = 100
 
 
@@ -21,3 +22,16 @@ def run_shards() -> int:
             f"{RUN_SHARDS}={text!r} is not a whole number from 1 to {_MOST_SHARDS}."
         )
     return int(text)
+
+
+def projections_mode() -> str:
+    """Who keeps the projections: ``auto`` (the default), ``inline`` or ``stream``.
+
+    Raises ``INVALID_PARAMETER_VALUE`` that names the variable for anything else.
+    """
+    mode = os.environ.get(PROJECTIONS, "auto")
+    if mode not in ("auto", "inline", "stream"):
+        raise MlflowException.invalid_parameter_value(
+            f"{PROJECTIONS}={mode!r} is not auto, inline or stream."
+        )
+    return mode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dynamodbstore_table.port import Table
+from dynamodbstore_table.port import Observer, Table
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
@@ -14,17 +14,17 @@ from mlflow_dynamodbstore.location import (
 )
 
 
-def open_table(location: Location) -> Table:
-    """The table at a location; no request is made yet."""
+def open_table(location: Location, observer: Observer | None = None) -> Table:
+    """The table at a location, which hands its writes to ``observer``; no request is made yet."""
     if isinstance(location, FileLocation):
         from dynamodbstore_table.sqlite import SqliteTable
 
-        return SqliteTable(location.path, durability=location.durability)
+        return SqliteTable(location.path, durability=location.durability, observer=observer)
     from dynamodbstore_table.dynamodb import DynamoDBTable
 
     if isinstance(location, EndpointLocation):
-        return DynamoDBTable(location.table, endpoint_url=location.endpoint_url)
-    return DynamoDBTable(location.table, region=location.region)
+        return DynamoDBTable(location.table, endpoint_url=location.endpoint_url, observer=observer)
+    return DynamoDBTable(location.table, region=location.region, observer=observer)
 
 
 def create_missing(table: Table, location: Location) -> None:

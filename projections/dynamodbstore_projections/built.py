@@ -1,0 +1,134 @@
+"""Marks of what is built: what searches may rely on, in the item ``CONFIG``/``BUILT``.
+
+``marks`` are complete and kept by every writer. ``building`` are those that are being built,
+and since when (ms) that has been said: every process keeps a field from the moment that it has read
+so, also one that was not told of the field by its own variable. The item changes only under its ``version``, so that replays and
+commands that run at the same time lose nothing of each other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from dynamodbstore_events.keys import CONFIG, Key
+from dynamodbstore_table.conditions import ITEM_MISSING, Condition, Missing, equals
+from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
+from dynamodbstore_table.port import Table, Update
+
+from dynamodbstore_projections import fts, tags
+from dynamodbstore_projections.config import (
+    ALWAYS_DENORMALIZED,
+    BUILT,
+    Config,
+    config_from_items,
+)
+
+BUILT_KEY: Final[Key] = (CONFIG, BUILT)
+SUMMARY: Final = "summary"
+
+KEPT_BY_ALL: Final = frozenset(
+    {SUMMARY, fts.built_mark(fts.NAME_FIELD), tags.built_mark(ALWAYS_DENORMALIZED)}
+)
+"""What every writer keeps, whatever its configuration says."""
+
+_MOST_TRIES: Final = 20
+
+
+def marks_of(projections: Iterable[str], config: Config) -> frozenset[str]:
+    """The marks that these projections (by name) earn by a complete rebuild."""
+    marks: set[str] = set()
+    for name in projections:
+        if name == SUMMARY:
+            marks.add(SUMMARY)
+        elif name == fts.FtsProjection.name:
+            marks.update(fts.built_mark(field) for field in fts.kept_fields(config))
+        elif name == tags.TagsProjection.name:
+            marks.update(tags.built_mark(pattern) for pattern in config.patterns)
+            marks.update(
+                tags.built_mark(pattern, experiment_id)
+                for experiment_id, patterns in config.experiment_patterns.items()
+                for pattern in patterns
+            )
+    return frozenset(marks)
+
+
+def announce(table: Table, marks: Iterable[str], now_ms: int) -> Mapping[str, int]:
+    """Say that these are being built, so that every process keeps them from now on.
+
+    Returns since when (ms) that has been said of each of those that are not built yet.
+    """
+    announced = tuple(marks)
+
+    def change(said: _Said) -> _Said:
+        new = {mark: now_ms for mark in announced if mark not in said.marks}
+        return _Said(said.marks, {**new, **said.building})
+
+    said = _change(table, change)
+    return {mark: said.building[mark] for mark in announced if mark in said.building}
+
+
+def mark_built(table: Table, projections: Iterable[str], marks: Iterable[str]) -> frozenset[str]:
+    """Mark as built what a complete rebuild of the projections has earned; the marks set now.
+
+    A pattern or field that the configuration no longer names is not marked, and loses the mark
+    that it had: from now on nobody keeps it.
+    """
+    names, earned = tuple(projections), frozenset(marks)
+
+    def change(said: _Said) -> _Said:
+        kept = marks_of(names, said.config)
+        others = frozenset(mark for mark in said.marks if _projection_of(mark) not in names)
+        mine = (said.marks | earned) & kept
+        return _Said(others | mine, _without(said.building, mine))
+
+    return _change(table, change).marks & earned
+
+
+def withdraw(table: Table, marks: Iterable[str]) -> None:
+    """Take marks away, before what they stand for is no longer kept."""
+    gone = frozenset(marks)
+    _change(table, lambda said: _Said(said.marks - gone, _without(said.building, gone)))
+
+
+def _without(building: Mapping[str, int], marks: frozenset[str]) -> dict[str, int]:
+    return {mark: since for mark, since in building.items() if mark not in marks}
+
+
+def _projection_of(mark: str) -> str:
+    return mark.partition(":")[0].partition("#")[0]
+
+
+class _Said(NamedTuple):
+    marks: frozenset[str]
+    building: Mapping[str, int]
+    config: Config = Config()
+
+
+def _change(table: Table, change: Callable[[_Said], _Said]) -> _Said:
+    for _ in range(_MOST_TRIES):
+        items = list(table.query_all(CONFIG))
+        item: dict[str, Any] | None = next((i for i in items if i["SK"] == BUILT), None)
+        found = item or {}
+        before = _Said(
+            frozenset(found.get("marks", ())),
+            found.get("building", {}),
+            config_from_items(items),
+        )
+        after = change(before)
+        if after[:2] == before[:2]:
+            return after
+        said = {"marks": sorted(after.marks), "building": dict(after.building)}
+        update = Update(BUILT_KEY, set=said, add={"version": 1}, condition=_unchanged(item))
+        try:
+            table.write(update)
+        except ConditionFailed:
+            continue
+        return after
+    raise TransactionConflict(f"{CONFIG}/{BUILT} changes faster than it can be changed here")
+
+
+def _unchanged(item: dict[str, Any] | None) -> Condition:
+    if item is None:
+        return ITEM_MISSING
+    return equals("version", item["version"]) if "version" in item else Missing("version")

@@ -1,0 +1,29 @@
+"""Which projections there are, and which function keeps which."""
+
+from __future__ import annotations
+
+from dynamodbstore_projections.expiry import ExpiryProjection
+from dynamodbstore_projections.fts import FtsProjection
+from dynamodbstore_projections.projection import Projection
+from dynamodbstore_projections.summary import SummaryProjection
+from dynamodbstore_projections.tags import TagsProjection
+from dynamodbstore_projections.ttl import TtlProjection
+
+SEARCH = "search"
+LIFECYCLE = "lifecycle"
+STREAM_FUNCTIONS = (SEARCH, LIFECYCLE)
+
+
+def search_projections() -> tuple[Projection, ...]:
+    """What the ``search`` function keeps."""
+    return (TagsProjection(), FtsProjection(), SummaryProjection())
+
+
+def lifecycle_projections() -> tuple[Projection, ...]:
+    """What the ``lifecycle`` function keeps."""
+    return (TtlProjection(), ExpiryProjection())
+
+
+def all_projections() -> tuple[Projection, ...]:
+    """Every projection, for one process that keeps them all."""
+    return (*search_projections(), *lifecycle_projections())
