@@ -14,9 +14,11 @@ from dynamodbstore_events.keys import (
     padded_id,
     tag_sk,
 )
+from dynamodbstore_projections.expiry_records import record_key
+from dynamodbstore_projections.expiry_sweep import remove_expired
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Item, Op, Put, SortRange, Update
+from dynamodbstore_table.port import Check, Item, Op, Put, SortRange, Update
 from dynamodbstore_table.text_items import text_items, texts
 from mlflow.entities import Experiment, ExperimentTag
 from mlflow.exceptions import MlflowException
@@ -50,6 +52,7 @@ from mlflow_dynamodbstore.tracking.tag_removal import remove_tag
 DEFAULT_EXPERIMENT_ID = "0"
 _META_AND_TAGS = SortRange(META, "TAG#\U0010ffff")
 _TAGS_IN_ONE_WRITE = 98
+_SECONDS_OF_A_START = 30.0
 
 
 def experiment_entity(state: ExperimentState, tags: Mapping[str, Any]) -> Experiment:
@@ -86,17 +89,24 @@ class ExperimentsMixin(TrackingBase):
     """Experiments: create, get, rename, delete, restore, and their tags."""
 
     def ensure_default_experiment(self) -> None:
-        """Create experiment 0 if it is missing; servers that start together all succeed."""
+        """Create experiment 0 if it is missing; servers that start together all succeed.
+
+        One that has expired must be gone with all of its runs before there is another: it is
+        removed, or, if that takes too long, left out until the next start.
+        """
         if self._experiments.find(DEFAULT_EXPERIMENT_ID) is not None:
             return
+        expired = record_key(experiment_pk(DEFAULT_EXPERIMENT_ID))
+        if self._table.get(expired) is not None:
+            remove_expired(self._table, self._config.current, seconds=_SECONDS_OF_A_START)
+        creation = self._creation(
+            DEFAULT_EXPERIMENT_ID, Experiment.DEFAULT_EXPERIMENT_NAME, None, None
+        )
         try:
-            self._table.write(
-                *self._creation(
-                    DEFAULT_EXPERIMENT_ID, Experiment.DEFAULT_EXPERIMENT_NAME, None, None
-                )
-            )
-        except ConditionFailed:
-            self._experiments.require(DEFAULT_EXPERIMENT_ID, fresh=True)
+            self._table.write(*creation, Check(expired, ITEM_MISSING))
+        except ConditionFailed as failed:
+            if len(creation) not in failed.failures:
+                self._experiments.require(DEFAULT_EXPERIMENT_ID, fresh=True)
 
     def create_experiment(
         self,
@@ -209,7 +219,8 @@ class ExperimentsMixin(TrackingBase):
                 Update(
                     (experiment_pk(canonical), META),
                     set={**changed, "deleted": now} if new == DELETED else changed,
-                    remove=() if new == DELETED else ("deleted",),
+                    # Lest what is restored expire before the projector has heard of it.
+                    remove=() if new == DELETED else ("deleted", "ttl"),
                     add={"epoch": 1},
                     condition=both(ITEM_EXISTS, equals("stage", old)),
                 )

@@ -1,7 +1,8 @@
 """What ``mlflow gc`` calls: which runs and models are deleted, and their permanent removal.
 
 Everything below an entity goes first, its META item and its name last: what a crash leaves can be
-deleted again.
+deleted again. What has expired is found by its tombstone, and only by the store that was asked what
+is deleted: all that is left to delete are the artifacts, which MLflow does, and the tombstone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from dynamodbstore_events.entities import MODEL, RUN
 from dynamodbstore_events.keys import (
     DELETED_MODELS,
     DELETED_RUNS,
@@ -25,13 +27,15 @@ from dynamodbstore_events.keys import (
     model_pk,
     models_listing,
     oldest_first,
-    run_pk,
     runs_listing,
     unpart,
 )
+from dynamodbstore_projections.expiry_records import record_key
+from dynamodbstore_projections.expiry_sweep import remove_expired
 from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, begins_with
+from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, Table, begins_with
+from mlflow.entities import LoggedModel, Run
 from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.validation import _parse_experiment_id
 
@@ -41,8 +45,10 @@ from mlflow_dynamodbstore.tracking.experiments import raise_experiment_missing
 from mlflow_dynamodbstore.tracking.lifecycle import DELETED, ExperimentState, run_deleted_time
 from mlflow_dynamodbstore.tracking.logged_model_items import is_deleted, model_id_of
 from mlflow_dynamodbstore.tracking.logged_models import raise_model_missing
+from mlflow_dynamodbstore.tracking.tombstones import Tombstones, expired_model, expired_run
 
 _CHUNK = 1000
+_SECONDS_OF_EXPIRY = 3600.0
 _LAST = "\U0010ffff"
 _MARKER = model_metrics_marker_sk("")
 
@@ -50,8 +56,27 @@ _MARKER = model_metrics_marker_sk("")
 class GarbageMixin(TrackingBase):
     """Find and remove for good what has been deleted."""
 
+    def __init__(self, table: Table, artifact_root_uri: str) -> None:
+        super().__init__(table, artifact_root_uri)
+        self._expired_runs = Tombstones(table, RUN)
+        self._expired_models = Tombstones(table, MODEL)
+
+    def get_run(self, run_id: str) -> Run:
+        """The run, also an expired one of those that ``_get_deleted_runs`` has told of."""
+        tombstone = self._expired_runs.get(run_id)
+        return super().get_run(run_id) if tombstone is None else expired_run(tombstone)
+
+    def get_logged_model(self, model_id: str, allow_deleted: bool = False) -> LoggedModel:
+        """The model, also an expired one of those that ``_get_deleted_logged_models`` told of."""
+        tombstone = self._expired_models.get(model_id) if allow_deleted else None
+        if tombstone is not None:
+            return expired_model(tombstone)
+        return super().get_logged_model(model_id, allow_deleted)
+
     def _get_deleted_runs(self, older_than: int = 0) -> list[str]:
-        """Ids of the runs deleted at least ``older_than`` ms ago, alone or with an experiment."""
+        """Ids of the runs deleted at least ``older_than`` ms ago, alone or with an experiment, the
+        expired ones too."""
+        remove_expired(self._table, self._config.current, seconds=_SECONDS_OF_EXPIRY)
         deadline = get_current_time_millis() - older_than
         deleted = dict.fromkeys(self._deleted_before(DELETED_RUNS, deadline))
         for experiment in self._deleted_experiments():
@@ -60,7 +85,7 @@ class GarbageMixin(TrackingBase):
         remaining = iter(deleted)
         while chunk := list(islice(remaining, _CHUNK)):
             found += self._runs_deleted_before(chunk, deadline)
-        return found
+        return found + self._expired_runs.deleted_before(deadline, self._workspace())
 
     def _deleted_before(self, lookup: str, deadline_ms: int) -> Iterator[str]:
         """Partition keys of what a lookup of deleted entities holds up to a time."""
@@ -119,11 +144,12 @@ class GarbageMixin(TrackingBase):
 
     def _hard_delete_run(self, run_id: str) -> None:
         """Remove a run, its history and what it logged to models; ``RESOURCE_DOES_NOT_EXIST``."""
-        self._runs.meta(run_id)
-        self._delete_run(run_id)
+        if not self._expired_runs.remove(run_id):
+            self._delete_run(self._runs.meta(run_id))
 
-    def _delete_run(self, run_id: str) -> None:
-        pk = run_pk(run_id)
+    def _delete_run(self, meta: Item) -> None:
+        pk = meta["PK"]
+        run_id = _run_id(pk)
         self._delete_items(history_pk(run_id))
         for marker in list(
             self._table.query_all(pk, sk=begins_with(_MARKER), attributes=("PK", "SK"))
@@ -134,8 +160,13 @@ class GarbageMixin(TrackingBase):
                 condition=equals("run_id", run_id),
             )
         self._delete_items(pk, keep=(pk, META))
-        self._table.write(Delete((pk, META)))
+        self._delete_meta(meta)
         self._runs.forget(run_id)
+
+    def _delete_meta(self, meta: Item) -> None:
+        self._table.write(Delete((meta["PK"], META)))
+        if "expires" in meta:
+            self._table.write(Delete(record_key(meta["PK"])))
 
     def _hard_delete_experiment(self, experiment_id: str) -> None:
         """Remove a deleted experiment with all of its runs, models and datasets.
@@ -148,8 +179,9 @@ class GarbageMixin(TrackingBase):
             raise_experiment_missing(canonical)
         pk = experiment_pk(canonical)
         for run_pk_ in list(self._listed_runs(state)):
-            if self._table.get((run_pk_, META), attributes=("PK",)) is not None:
-                self._delete_run(_run_id(run_pk_))
+            run = self._table.get((run_pk_, META), attributes=("PK", "expires"))
+            if run is not None:
+                self._delete_run(run)
         for meta in list(
             self._table.query_all(
                 models_listing(canonical), index=GSI1, consistent=False, attributes=("PK", "SK")
@@ -167,7 +199,8 @@ class GarbageMixin(TrackingBase):
         self._runs.forget_all()
 
     def _delete_experiment_and_claim(self, state: ExperimentState) -> None:
-        meta = Delete((experiment_pk(state.experiment_id), META))
+        pk = experiment_pk(state.experiment_id)
+        meta = Delete((pk, META))
         try:
             self._table.write(
                 release(state.workspace, EXPERIMENT_KIND, state.name, state.experiment_id), meta
@@ -175,9 +208,12 @@ class GarbageMixin(TrackingBase):
         except ConditionFailed:
             # The name is another experiment's by now.
             self._table.write(meta)
+        self._table.write(Delete(record_key(pk)))
 
     def _hard_delete_logged_model(self, model_id: str) -> None:
         """Remove a model with its tags, params and metrics; ``RESOURCE_DOES_NOT_EXIST``."""
+        if self._expired_models.remove(model_id):
+            return
         pk = model_pk(str(model_id))
         if self._table.get((pk, META), attributes=("PK",)) is None:
             raise_model_missing(model_id)
@@ -204,7 +240,7 @@ class GarbageMixin(TrackingBase):
                 and meta["updated"] <= deadline
                 and meta["experiment_id"] in experiments
             ]
-        return found
+        return found + self._expired_models.deleted_before(deadline, self._workspace())
 
     def _delete_items(
         self,

@@ -151,15 +151,17 @@ class RunsMixin(TrackingBase):
                 "gsi2pk": DELETED_RUNS,
                 "gsi2sk": oldest_first(now, run_id),
             },
+            remove=("ttl",),
         )
 
     def restore_run(self, run_id: str) -> None:
         """Bring a run back, also inside a deleted experiment; an active run stays as it is."""
-        self._set_stage(run_id, {"stage": ACTIVE}, remove=("deleted", "gsi2pk", "gsi2sk"))
+        self._set_stage(run_id, {"stage": ACTIVE}, remove=("deleted", "gsi2pk", "gsi2sk", "ttl"))
 
     def _set_stage(self, run_id: str, stage: dict[str, Any], remove: tuple[str, ...] = ()) -> None:
         # An experiment that changes its stage between this read and this write starts a new
-        # epoch, which outdates the one written here: the run follows the experiment.
+        # epoch, which outdates the one written here: the run follows the experiment. A time to
+        # live goes in the same write, lest the run expire before the projector has heard of it.
         meta = self._runs.meta(run_id)
         experiment = self._experiments.require(meta["experiment_id"], fresh=True)
         try:

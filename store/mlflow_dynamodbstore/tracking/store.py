@@ -20,6 +20,7 @@ from mlflow_dynamodbstore.tracking.unbuilt import UnbuiltMixin
 
 @translate_public_methods
 class DynamoTrackingStore(
+    GarbageMixin,
     SearchRunsMixin,
     SearchExperimentsMixin,
     LoggedModelSearchMixin,
@@ -31,7 +32,6 @@ class DynamoTrackingStore(
     TagsMixin,
     RunsMixin,
     ExperimentsMixin,
-    GarbageMixin,
     UnbuiltMixin,
 ):
     """MLflow's tracking store on one table."""
