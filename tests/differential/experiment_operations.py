@@ -42,6 +42,16 @@ class ExperimentOperations(Operations):
     def get_experiment_by_odd_id(self, experiment_id: str | None) -> None:
         self.pair.ask("get_experiment", experiment_id)
 
+    @rule(i=INDEX, form=_id_forms, name=names, tag=_tags)
+    def change_by_odd_id(self, i: int, form: str, name: str, tag: ExperimentTag) -> None:
+        odd = form.format(self.experiment(i))
+        self.pair.ask("rename_experiment", odd, name)
+        self.pair.ask("set_experiment_tag", odd, tag)
+        self.pair.ask("delete_experiment_tag", odd, tag.key)
+        self.pair.ask("delete_experiment", odd)
+        self.pair.ask("restore_experiment", odd)
+        self.pair.ask_unordered("_search_datasets", [odd])
+
     @rule(name=names)
     def get_experiment_by_name(self, name: str) -> None:
         self.pair.ask("get_experiment_by_name", name)

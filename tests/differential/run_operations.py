@@ -45,6 +45,13 @@ class RunOperations(Operations):
     def create_plain_run(self, i: int, start: int, tags: list[RunTag]) -> None:
         self._create(i, "user", start, list({t.key: t for t in tags}.values()), None)
 
+    @rule(i=INDEX, form=st.sampled_from(("{}.0", "", "x", "-{}")))
+    def create_run_by_odd_id(self, i: int, form: str) -> None:
+        odd = form.format(self.experiment(i))
+        run = self.pair.ask("create_run", odd, "user", 1, [], None)
+        if run is not None:
+            self.runs.append(run.info.run_id)
+
     def _create(
         self, i: int, user: str, start: int, tags: list[RunTag] | None, name: str | None
     ) -> None:

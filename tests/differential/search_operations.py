@@ -83,6 +83,12 @@ class SearchOperations(Operations):
             order_by=order,
         )
 
+    @rule(i=INDEX, odd=st.sampled_from((" {}", "0{}", "{}.0", "x", "", None)))
+    def search_odd_experiments(self, i: int, odd: str | None) -> None:
+        ids = [self.experiment(i), odd and odd.format(self.experiment(0))]
+        self.pair.ask("search_runs", ids, "", VIEWS[2])
+        self.pair.ask("search_logged_models", ids)
+
     @rule(text=nonsense, everywhere=st.booleans())
     def search_by_nonsense(self, text: str, everywhere: bool) -> None:
         ids = self._experiments_of([0], everywhere)

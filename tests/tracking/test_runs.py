@@ -73,6 +73,13 @@ class TestCreate:
         with refused(MISSING):
             new_run(store, "4711")
 
+    @pytest.mark.parametrize("experiment_id", ["", None])
+    def test_in_no_experiment(self, store: DynamoTrackingStore, experiment_id: str) -> None:
+        with refused("BAD_REQUEST"):
+            new_run(store, experiment_id)
+
+        assert len(store.search_runs(["0"], None, ViewType.ALL)) == 0
+
 
 class TestName:
     def test_a_run_without_one_is_given_one(self, store: DynamoTrackingStore) -> None:

@@ -68,8 +68,13 @@ class RunsMixin(TrackingBase):
     ) -> Run:
         """Start a run in an active experiment; ``start_time`` is in ms.
 
-        Raises ``INVALID_PARAMETER_VALUE`` if the experiment is deleted or two names are given.
+        Raises ``INVALID_PARAMETER_VALUE`` if the experiment is deleted or two names are given,
+        ``BAD_REQUEST`` if no experiment is given.
         """
+        if experiment_id is None or experiment_id == "":
+            raise MlflowException(
+                f"A run needs an experiment: experiment_id is {experiment_id!r}.", BAD_REQUEST
+            )
         experiment = self._experiments.require_active(canonical_id(experiment_id))
         run_id = uuid.uuid4().hex
         tags = list(tags or [])
