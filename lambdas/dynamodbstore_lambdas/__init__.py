@@ -1,1 +1,1 @@
-"""Stream handlers for AWS Lambda; they arrive with the projections."""
+"""AWS Lambda functions that keep the projections from the table's stream."""

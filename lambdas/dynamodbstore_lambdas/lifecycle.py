@@ -1,0 +1,38 @@
+"""The ``lifecycle`` function: stamps and removes what expires, from the stream; and, on a
+schedule, says that the stream functions are at work."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from dynamodbstore_projections.heartbeat import beat
+from dynamodbstore_projections.registry import STREAM_FUNCTIONS, lifecycle_projections
+
+from dynamodbstore_lambdas import runtime
+from dynamodbstore_lambdas.stream import handle_stream
+from dynamodbstore_lambdas.telemetry import logger, metrics, report_beats, tracer
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse | None:
+    """A batch of the stream (see ``stream``), or the schedule's event.
+
+    Raises ``ValueError`` for any other event.
+    """
+    if "Records" in event:
+        return handle_stream(
+            event, context, runtime.projector(lifecycle_projections()), runtime.queue()
+        )
+    if event.get("detail-type") != "Scheduled Event":
+        raise ValueError("this event is neither a batch of the stream nor the schedule's")
+    now_ms = int(time.time() * 1000)
+    runtime.table().write(*(beat(name, now_ms) for name in STREAM_FUNCTIONS))
+    report_beats(len(STREAM_FUNCTIONS))
+    return None

@@ -1,0 +1,56 @@
+"""Logs, metrics and traces of the functions; their names are set by ``POWERTOOLS_*`` variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from dynamodbstore_events.entities import Entity
+
+from dynamodbstore_lambdas.batch import Outcome
+from dynamodbstore_lambdas.redrive_queue import NotQueued
+
+NAMESPACE: Final = "MlflowDynamodbstore"
+
+logger = Logger()
+metrics = Metrics(namespace=NAMESPACE)
+tracer = Tracer(patch_modules=["boto3"])
+
+
+def report_batch(outcome: Outcome, refused: Mapping[Entity, NotQueued], now_ms: int) -> None:
+    """Metrics of one batch of the stream, and a log line for each thing that went wrong.
+
+    ``Lag`` (ms) is from when the oldest record was written to when its batch was done; records
+    tell the time to the second.
+    """
+    metrics.add_metric("Events", MetricUnit.Count, outcome.records)
+    metrics.add_metric("Entities", MetricUnit.Count, outcome.entities)
+    metrics.add_metric("Ops", MetricUnit.Count, outcome.ops)
+    metrics.add_metric("Failed", MetricUnit.Count, len(outcome.failed))
+    metrics.add_metric("Malformed", MetricUnit.Count, len(outcome.malformed))
+    if outcome.oldest_ms is not None:
+        metrics.add_metric("Lag", MetricUnit.Milliseconds, max(0, now_ms - outcome.oldest_ms))
+    for malformed in outcome.malformed:
+        logger.error("A record makes no sense and was passed over", reason=str(malformed))
+    for entity, error in outcome.failed.items():
+        logger.error(
+            "An entity could not be projected",
+            entity=entity.pk,
+            queued=entity not in refused,
+            exc_info=error,
+        )
+
+
+def report_redrive(messages: int, failed: Mapping[str, Exception]) -> None:
+    """Metrics of one batch of the queue, and a log line for each message that failed."""
+    metrics.add_metric("Redriven", MetricUnit.Count, messages - len(failed))
+    metrics.add_metric("Failed", MetricUnit.Count, len(failed))
+    for body, error in failed.items():
+        logger.error("A message could not be redriven", body=body, exc_info=error)
+
+
+def report_beats(beats: int) -> None:
+    """The metric of the heartbeats written."""
+    metrics.add_metric("Heartbeats", MetricUnit.Count, beats)
