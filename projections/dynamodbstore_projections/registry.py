@@ -24,6 +24,12 @@ def lifecycle_projections() -> tuple[Projection, ...]:
     return (TtlProjection(), ExpiryProjection())
 
 
+def inline_projections() -> tuple[Projection, ...]:
+    """What a table's observer keeps. It does not see its own writes, so what expires is removed
+    outside it (see ``expiry_sweep``), where the other projections hear of it."""
+    return (*search_projections(), TtlProjection())
+
+
 def all_projections() -> tuple[Projection, ...]:
-    """Every projection, for one process that keeps them all."""
+    """Every projection, for what brings entities up to date outside of an observer."""
     return (*search_projections(), *lifecycle_projections())

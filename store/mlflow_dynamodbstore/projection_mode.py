@@ -10,7 +10,7 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity
 from dynamodbstore_projections.heartbeat import all_fresh, last_beats
 from dynamodbstore_projections.inline import InlineObserver
-from dynamodbstore_projections.registry import STREAM_FUNCTIONS, all_projections
+from dynamodbstore_projections.registry import STREAM_FUNCTIONS, inline_projections
 from dynamodbstore_table.port import Observer, Table
 
 from mlflow_dynamodbstore.location import Location, RegionLocation
@@ -28,7 +28,7 @@ def observer_for(location: Location) -> Observer | None:
     mode = projections_mode()
     if mode == "stream":
         return None
-    inline = InlineObserver(all_projections(), _warn_of_failures)
+    inline = InlineObserver(inline_projections(), _warn_of_failures)
     if mode == "auto" and isinstance(location, RegionLocation):
         return AutoObserver(inline, location)
     return inline
