@@ -6,6 +6,8 @@ import os
 
 from dynamodbstore_events.keys import GSI1, META, experiment_pk, experiments_listing
 from dynamodbstore_projections.built import KEPT_BY_ALL, mark_built
+from dynamodbstore_projections.config import ConfigSource
+from dynamodbstore_projections.expiry_sweep import Sweeper
 from dynamodbstore_projections.registry import search_projections
 from dynamodbstore_table.errors import TableError, TableMissing
 from dynamodbstore_table.port import Table
@@ -33,7 +35,8 @@ def build_tracking_store(store_uri: str, artifact_uri: str | None = None) -> Dyn
     from mlflow.utils.uri import resolve_uri_if_local
 
     location = parse_location(store_uri)
-    table = open_table(location, observer_for(location))
+    observer = observer_for(location)
+    table = open_table(location, observer)
     root = artifact_uri or os.environ.get(_SERVER_ARTIFACT_ROOT) or _LOCAL_ARTIFACT_ROOT
     store = DynamoTrackingStore(table, resolve_uri_if_local(root))
     try:
@@ -42,6 +45,8 @@ def build_tracking_store(store_uri: str, artifact_uri: str | None = None) -> Dyn
             store.ensure_default_experiment()
     except TableError as error:
         raise as_mlflow_error(error) from error
+    if observer is not None:
+        store.keep_house(Sweeper(table, ConfigSource(table).current).now_and_then)
     return store
 
 

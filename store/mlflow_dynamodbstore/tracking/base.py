@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.port import Table
 from mlflow.store.tracking.abstract_store import AbstractStore
@@ -23,6 +25,15 @@ class TrackingBase(AbstractStore):
         self._config = ConfigSource(table)
         self._experiments = Experiments(table)
         self._runs = Runs(table, self._experiments)
+        self._housekeeping: Callable[[], None] | None = None
+
+    def keep_house(self, now_and_then: Callable[[], None]) -> None:
+        """Let calls that begin or end something also do a little of this work beside it."""
+        self._housekeeping = now_and_then
+
+    def _keep_house(self) -> None:
+        if self._housekeeping is not None:
+            self._housekeeping()
 
     def _workspace(self) -> str:
         """The workspace that names are claimed and listed in."""

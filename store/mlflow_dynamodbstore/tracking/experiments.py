@@ -232,6 +232,7 @@ class ExperimentsMixin(TrackingBase):
         finally:
             self._experiments.forget(canonical)
             self._runs.forget_all()
+        self._keep_house()
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
         """Give an active experiment another name.

@@ -83,6 +83,7 @@ class RunsMixin(TrackingBase):
         meta = _new_meta(experiment, run_id, name, user_id, _checked_time(start_time))
         self._write_new_run(meta, texts)
         self._runs.remember(run_id, experiment.experiment_id)
+        self._keep_house()
         return Run(run_info(meta, experiment), RunData(tags=tags), RunInputs(dataset_inputs=[]))
 
     def _write_new_run(self, meta: Item, texts: list[TextItems]) -> None:
@@ -182,6 +183,7 @@ class RunsMixin(TrackingBase):
             raise_run_missing(run_id)
         finally:
             self._runs.forget(run_id)
+        self._keep_house()
 
 
 def _new_meta(
