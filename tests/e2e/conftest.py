@@ -44,7 +44,7 @@ class Logged:
         return experiment
 
 
-@pytest.fixture(scope="module", params=HOMES)
+@pytest.fixture(scope="session", params=HOMES)
 def logged(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Logged]:
@@ -55,13 +55,15 @@ def logged(
         if request.param == "file":
             server, uri = None, file_uri
         else:
-            backend = file_uri
+            # A file that several processes share is the harder case there.
+            backend, workers = file_uri, 2
             if request.param == "server on DynamoDB":
                 endpoint: str = request.getfixturevalue("dynoxide_endpoint")
                 backend = f"dynamodb://{endpoint.removeprefix('http://')}/{new_table_name()}"
+                workers = 1
             server = MlflowServer(backend, folder)
             stack.callback(server.kill)
-            server.start()
+            server.start(workers)
             uri = server.url
         training = run_training_script(uri, folder)
         yield Logged(uri, MlflowClient(uri), training, server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,7 +16,6 @@ import requests
 from tests.engines import free_port
 
 _START_SECONDS = 120.0
-_WORKERS = 2
 
 
 class MlflowServer:
@@ -30,11 +30,11 @@ class MlflowServer:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start the server, and return when it answers."""
+    def start(self, workers: int = 1) -> None:
+        """Start the server, each worker a process of its own, and return when it answers."""
         port = self.url.rpartition(":")[2]
         command = [sys.executable, "-m", "mlflow", "server", "--port", port]
-        command += ["--backend-store-uri", self._backend, "--workers", str(_WORKERS)]
+        command += ["--backend-store-uri", self._backend, "--workers", str(workers)]
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -60,7 +60,8 @@ class MlflowServer:
             family = psutil.Process(self._process.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             family = []
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         for process in family:
             if process.is_running():
                 process.kill()

@@ -33,7 +33,7 @@ def test_the_script_prints_no_warning_of_ours(logged: Logged) -> None:
     assert lines_of_ours(logged.training.output) == []
 
 
-@pytest.mark.parametrize("logged", SERVED, indirect=True, scope="module")
+@pytest.mark.parametrize("logged", SERVED, indirect=True, scope="session")
 def test_the_server_prints_no_warning_of_ours(logged: Logged) -> None:
     assert logged.server is not None
     assert lines_of_ours(logged.server.log) == []
@@ -175,7 +175,7 @@ def test_the_models_of_the_experiment_are_found(logged: Logged) -> None:
     assert [model.model_id for model in models] == [logged.said["training"]["model_id"]]
 
 
-@pytest.mark.parametrize("logged", KILLED, indirect=True, scope="module")
+@pytest.mark.parametrize("logged", KILLED, indirect=True, scope="session")
 def test_a_killed_server_loses_nothing(logged: Logged) -> None:
     assert logged.server is not None
     client = logged.client

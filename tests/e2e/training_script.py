@@ -28,8 +28,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 EXPERIMENT = "breast cancer"
 STEPS = 10_000
-FLUENT_STEPS = 100
-ASYNC_STEPS = 200
+FLUENT_STEPS = 50
+ASYNC_STEPS = 60
 
 
 def loss(step: int) -> float:
