@@ -2,8 +2,8 @@
 
 ``marks`` are complete and kept by every writer. ``building`` are those that are being built,
 and since when (ms) that has been said: every process keeps a field from the moment that it has read
-so, also one that was not told of the field by its own variable. The item changes only under its ``version``, so that replays and
-commands that run at the same time lose nothing of each other's.
+so, also one that was not told of the field by its own variable. The item changes only under its
+``version``, so that replays and commands that run at the same time lose nothing of each other's.
 """
 
 from __future__ import annotations

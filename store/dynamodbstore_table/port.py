@@ -110,7 +110,7 @@ class Page:
 
 Observer: TypeAlias = Callable[["Table", Sequence[ChangeEvent]], None]
 """Is handed what was written: on the embedded engine inside the write's own transaction (what it
-writes commits or fails with it), on DynamoDB after the write. It is not called for its own writes."""
+writes commits or fails with it), on DynamoDB after the write. Its own writes do not call it."""
 
 
 class Table(ABC):
