@@ -288,7 +288,7 @@ class ExperimentsMixin(TrackingBase):
         self._experiments.require_active(canonical)
         if not remove_tag(self._table, experiment_pk(canonical), key):
             raise MlflowException(
-                f"No tag with name: {key} in experiment with id {canonical}",
+                f"No tag with name: {key} in experiment with id {experiment_id}",
                 RESOURCE_DOES_NOT_EXIST,
             )
 
