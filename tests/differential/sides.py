@@ -10,15 +10,15 @@ from typing import Any
 from unittest import mock
 
 import sqlalchemy
-from dynamodbstore_table.port import Table
 from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.store.db.base_sql_model import Base
 from mlflow.store.tracking.dbmodels.models import SqlExperiment
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.tracking import experiments
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
-from tests.search.projected import EVERYTHING, mark_built, projected_table
+from tests.conftest import new_table_name
 
 ARTIFACTS = "/tmp/artifacts"
 
@@ -53,43 +53,48 @@ class SqlSide:
 
 
 class OurSide:
-    """Our store, on a new table for each sequence; ``new_table`` makes it."""
+    """Our store, a new one for each sequence."""
 
-    def __init__(self, new_table: Callable[[], Table]) -> None:
-        self._new_table = new_table
-        self._table: Table | None = None
+    def __init__(self, new_store: Callable[[], DynamoTrackingStore]) -> None:
+        self._new_store = new_store
+        self._open = False
         self.store: DynamoTrackingStore
 
     def empty(self) -> None:
         """Go on with a new table."""
         self.close()
-        self._table = self._new_table()
-        self._table.create()
-        self.store = DynamoTrackingStore(self._table, ARTIFACTS)
-        self.store.ensure_default_experiment()
+        self.store = self._new_store()
+        self._open = True
 
     def close(self) -> None:
         """Let go of the table."""
-        if self._table is not None:
-            self._table.close()
-            self._table = None
+        if self._open:
+            self.store._table.close()
+            self._open = False
 
 
-def new_files(folder: Path, projected: bool = False) -> Callable[[], Table]:
-    """Makes embedded tables in a folder, one file at a time; ``projected``: with projections."""
+def embedded_stores(folder: Path, projected: bool) -> Callable[[], DynamoTrackingStore]:
+    """Makes stores in a folder, one file at a time: as a server does, or without projections."""
     numbers = itertools.count()
 
-    def new_file() -> Table:
+    def new_store() -> DynamoTrackingStore:
         for file in folder.glob("*.ddb*"):
             file.unlink()
         path = folder / f"{next(numbers)}.ddb"
-        if not projected:
-            return SqliteTable(path, durability="process")
-        table = projected_table(path)
-        mark_built(table, *EVERYTHING)
-        return table
+        if projected:
+            return build_tracking_store(f"dynamodb:///{path}?durability=process", ARTIFACTS)
+        table = SqliteTable(path, durability="process")
+        table.create()
+        store = DynamoTrackingStore(table, ARTIFACTS)
+        store.ensure_default_experiment()
+        return store
 
-    return new_file
+    return new_store
+
+
+def served_stores(endpoint: str) -> Callable[[], DynamoTrackingStore]:
+    """Makes stores on a DynamoDB-compatible server."""
+    return lambda: build_tracking_store(f"dynamodb://{endpoint}/{new_table_name()}", ARTIFACTS)
 
 
 @contextmanager

@@ -15,12 +15,12 @@ from mlflow.store.entities.paged_list import PagedList
 
 from .frozen import World
 from .pair import Pair
-from .sides import OurSide, SqlSide, new_files
+from .sides import OurSide, SqlSide, embedded_stores
 
 
 @pytest.fixture
 def pair(world: World, theirs: SqlSide, tmp_path: Path) -> Iterator[Pair]:
-    ours = OurSide(new_files(tmp_path))
+    ours = OurSide(embedded_stores(tmp_path, projected=True))
     pair = Pair(theirs, ours, world, tell=lambda line: None)
     pair.empty()
     yield pair

@@ -12,13 +12,9 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.port import Table
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from mlflow_dynamodbstore.settings import RUN_SHARDS
-
-from tests.conftest import new_table_name
 
 from .base import Operations
 from .experiment_operations import ExperimentOperations, GarbageOperations
@@ -29,7 +25,7 @@ from .pair import Pair
 from .population import Populated
 from .run_operations import RunOperations
 from .search_operations import ModelSearchOperations, SearchOperations
-from .sides import OurSide, SqlSide, new_files
+from .sides import OurSide, SqlSide, embedded_stores, served_stores
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
@@ -105,7 +101,7 @@ def test_answers_and_errors_are_the_sql_stores(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(RUN_SHARDS, shards)
-    ours = OurSide(new_files(tmp_path, projected))
+    ours = OurSide(embedded_stores(tmp_path, projected))
 
     _compare(machine, Pair(theirs, ours, world), examples)
 
@@ -113,10 +109,7 @@ def test_answers_and_errors_are_the_sql_stores(
 
 
 def test_on_a_server_they_are_too(world: World, theirs: SqlSide, dynoxide_endpoint: str) -> None:
-    def new_table() -> Table:
-        return DynamoDBTable(new_table_name(), endpoint_url=dynoxide_endpoint)
-
-    ours = OurSide(new_table)
+    ours = OurSide(served_stores(dynoxide_endpoint))
 
     _compare(Everything, Pair(theirs, ours, world), 3)
 
