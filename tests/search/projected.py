@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dynamodbstore_events.entities import Entity
 from dynamodbstore_events.keys import CONFIG
-from dynamodbstore_projections.config import BUILT, DENORMALIZE_TAGS
+from dynamodbstore_projections.config import (
+    BUILT,
+    DENORMALIZE_TAGS,
+    FTS_FIELDS,
+    FTS_TRIGRAM_FIELDS,
+)
 from dynamodbstore_projections.inline import InlineObserver
 from dynamodbstore_projections.registry import search_projections
 from dynamodbstore_table.port import Observer, Put, Table
@@ -30,12 +35,23 @@ def _no_failure(failed: Mapping[Entity, Exception]) -> None:
     raise AssertionError(f"projections failed: {dict(failed)}")
 
 
-def projected_table(path: Path) -> SqliteTable:
-    """A new embedded table with projections; tags of teams are denormalized too."""
+def projected_table(path: Path, patterns: Sequence[str] = ("team*",)) -> SqliteTable:
+    """A new embedded table with projections; MLflow's tags and these are denormalized.
+
+    Names and descriptions have postings."""
     table = SqliteTable(path, durability="process", observer=inline())
     table.create()
-    table.write(Put({"PK": CONFIG, "SK": DENORMALIZE_TAGS, "patterns": ["team*"]}))
+    configure(table, patterns)
     return table
+
+
+def configure(table: Table, patterns: Sequence[str]) -> None:
+    """Have tags that match the patterns denormalized, and descriptions indexed."""
+    # In one write, as who projects remembers for a while what it finds with the first.
+    table.write(
+        Put({"PK": CONFIG, "SK": DENORMALIZE_TAGS, "patterns": list(patterns)}),
+        Put({"PK": CONFIG, "SK": FTS_TRIGRAM_FIELDS, "fields": list(FTS_FIELDS)}),
+    )
 
 
 def mark_built(table: Table, *marks: str) -> None:

@@ -26,6 +26,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
 from mlflow_dynamodbstore.tracking.search.experiment_search import SearchExperimentsMixin
 
+from tests.search.projected import (
+    DESCRIPTIONS,
+    NAMES,
+    TEAM_TAGS,
+    mark_built,
+    projected_table,
+)
+
 CREATED = 1_700_000_000_000
 
 
@@ -36,6 +44,12 @@ class Searching:
         self.table = table
         self.meter = Meter()
         self._store = SearchExperimentsMixin(CountingTable(table, self.meter), "s3://bucket")
+        self._store._config.read()
+
+    def built(self, *marks: str) -> None:
+        """Let searches rely on these projections."""
+        mark_built(self.table, *marks)
+        self._store._config.read()
 
     def add(
         self,
@@ -195,3 +209,84 @@ def test_a_limit_is_from_1_to_50000(search: Searching, limit: int | None) -> Non
         search(max_results=limit)
 
     assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+# Projections
+
+
+@pytest.fixture
+def projected(tmp_path: Path) -> Iterator[Searching]:
+    table = projected_table(tmp_path / "projected.ddb")
+    yield Searching(table)
+    table.close()
+
+
+@pytest.mark.parametrize(
+    ("filter_string", "ids"),
+    [
+        ("tags.team = 'red'", ["0", "3", "6"]),
+        ("tags.team != 'red'", ["1", "2", "4", "5"]),
+        ("tags.team ILIKE 'B%'", ["1", "4"]),
+        ("tags.team IS NULL", ["7"]),
+    ],
+)
+def test_denormalized_tags_are_not_read(
+    projected: Searching, filter_string: str, ids: list[str]
+) -> None:
+    for number in range(7):
+        projected.add(str(number), tags={"team": ("red", "blue", "green")[number % 3]})
+    projected.add("7")
+    projected.built(TEAM_TAGS)
+
+    assert projected.ids(filter_string=filter_string) == ids
+
+    usage = projected.meter.take()
+    assert "BatchGetItem" not in usage.requests
+    assert usage.requests["Query"] <= 2 + len(ids)
+
+
+def test_tags_too_long_for_meta_are_looked_up(projected: Searching) -> None:
+    for number in range(5):
+        projected.add(str(number), tags={"team": "red" if number else "red" * 100})
+    projected.built(TEAM_TAGS)
+
+    assert projected.ids(filter_string="tags.team != 'red'") == ["0"]
+
+    assert projected.meter.take().requests["BatchGetItem"] == 1
+
+
+@pytest.mark.parametrize("order_by", [None, ["creation_time ASC"], ["name DESC"]])
+def test_names_are_found_by_their_trigrams(
+    projected: Searching, order_by: list[str] | None
+) -> None:
+    for number in range(120):
+        projected.add(str(number), CREATED + number, name=f"Churn model {number}")
+    asked: dict[str, Any] = {"filter_string": "name ILIKE '%MODEL 11%'", "order_by": order_by}
+    without = projected.ids(**asked)
+    projected.built(NAMES)
+
+    assert projected.ids(**asked) == without
+    assert len(without) == 11
+    usage = projected.meter.take()
+    assert usage.requests["BatchGetItem"] == 1
+
+    pages, token = [], None
+    while True:
+        page = projected(max_results=4, page_token=token, **asked)
+        pages += [found.experiment_id for found in page]
+        token = page.token
+        if not token:
+            break
+    assert pages == without
+
+
+def test_descriptions_are_found_by_their_trigrams(projected: Searching) -> None:
+    for number in range(40):
+        projected.add(str(number), tags={"mlflow.note.content": f"All about trial {number}."})
+    projected.add("99", tags={"mlflow.note.content": "Something else"})
+    projected.built(DESCRIPTIONS)
+
+    assert projected.ids(filter_string="tags.`mlflow.note.content` LIKE '%thing el%'") == ["99"]
+
+    # Postings and META; what META doesn't tell of the tag; the experiment.
+    assert projected.meter.take().requests["BatchGetItem"] == 2

@@ -7,11 +7,13 @@ of many small populations.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import pytest
+from dynamodbstore_table.port import Table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.entities import (
@@ -34,7 +36,8 @@ from tests.differential.filters import (
 )
 from tests.differential.frozen import World, frozen
 from tests.differential.pair import Pair
-from tests.differential.sides import OurSide, SqlSide, our_experiment_ids
+from tests.differential.sides import OurSide, SqlSide, new_files, our_experiment_ids
+from tests.search.projected import EVERYTHING, mark_built, projected_table
 
 VIEWS = (ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY, ViewType.ALL)
 KEYS = ("a", "A", "b", "a/b", "a b", "é")
@@ -53,13 +56,29 @@ class Population:
     runs: list[str]
 
 
-@pytest.fixture(scope="module")
-def population(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Population]:
+def _projected(folder: Path) -> Callable[[], Table]:
+    """Makes one embedded table whose searches may use every projection."""
+
+    def new_table() -> Table:
+        table = projected_table(folder / "projected.ddb", patterns=("a*", "é"))
+        mark_built(table, *EVERYTHING, "tags:a*", "tags:é")
+        return table
+
+    return new_table
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(new_files, id="items"), pytest.param(_projected, id="projections")],
+)
+def population(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Population]:
     world = World()
     folder = tmp_path_factory.mktemp("search")
     logging.disable(logging.ERROR)
     with frozen(world), our_experiment_ids(world.experiment_id):
-        ours = OurSide(folder)
+        ours = OurSide(request.param(folder))
         pair = Pair(SqlSide(folder / "mlflow.db", world.experiment_id), ours, world)
         pair.empty()
         yield _populated(pair)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+
 import pytest
 from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.sqlite import SqliteTable
 
 from tests.search.items import put_run, run_meta
+from tests.search.projected import EVERYTHING, configure, inline
 from tests.search.test_run_search import Searching
 
 RUNS = 30
@@ -25,6 +29,10 @@ FILTERS = (
     "metrics.m != 4 AND params.p ILIKE 'X'",
     "params.p IS NULL",
     "tags.`a#b%` = 'y'",
+    "tags.`a#b%` IS NULL",
+    "tags.`a#b%` != 'z' AND run_name LIKE '%n 1%'",
+    "run_name ILIKE 'RUN 2_'",
+    "run_name = 'run 13'",
     "datasets.name = 'wine' AND datasets.context = 'eval'",
 )
 ORDERS = (
@@ -53,16 +61,36 @@ def filled(searching: Searching) -> Searching:
             searching.table,
             meta,
             params={"p": "xXy"[n % 3]} if n % 3 else {},
-            tags={"a#b%": "y" if n % 5 else "z"} if n % 4 else {},
+            tags={
+                "mlflow.runName": f"run {n}",
+                **({"a#b%": "y" if n % 5 else "z" * 300} if n % 4 else {}),
+            },
             metrics={"m": n % 7 - 1.0} if n % 6 else {},
             datasets={"wine": ("train", "eval")[n % 2]} if n % 4 == 1 else {},
         )
     return searching
 
 
+@pytest.fixture(params=["items", "projections"])
+def on_server(request: pytest.FixtureRequest, dynoxide_endpoint: str) -> Iterator[Searching]:
+    """A server's table: without projections, and with all that a search may use."""
+    observer = inline() if request.param == "projections" else None
+    table = DynamoDBTable(
+        f"test-{uuid.uuid4().hex}", endpoint_url=dynoxide_endpoint, observer=observer
+    )
+    table.create()
+    if observer is not None:
+        configure(table, ("a#*",))
+    searching = filled(Searching(table, metered=False))
+    if observer is not None:
+        searching.built(*EVERYTHING, "tags:a#*")
+    yield searching
+    table.close()
+
+
 @pytest.fixture
-def both(sqlite_table: SqliteTable, dynoxide_table: DynamoDBTable) -> tuple[Searching, Searching]:
-    return filled(Searching(sqlite_table)), filled(Searching(dynoxide_table, metered=False))
+def both(sqlite_table: SqliteTable, on_server: Searching) -> tuple[Searching, Searching]:
+    return filled(Searching(sqlite_table)), on_server
 
 
 def test_a_search_finds_the_same_in_pages_of_the_same(

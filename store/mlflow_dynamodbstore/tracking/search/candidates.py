@@ -12,10 +12,15 @@ from dynamodbstore_table.conditions import holds
 from dynamodbstore_table.port import Item, Table, begins_with
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-from mlflow_dynamodbstore.tracking.search.item_values import read_values
-from mlflow_dynamodbstore.tracking.search.listings import entries
-from mlflow_dynamodbstore.tracking.search.plan import Named, RunPlan
-from mlflow_dynamodbstore.tracking.search.run_filter import AttributeClause, DatasetClause
+from mlflow_dynamodbstore.tracking.search.item_values import values_of
+from mlflow_dynamodbstore.tracking.search.listings import entries, in_order
+from mlflow_dynamodbstore.tracking.search.plan import Named, Narrowed, RunPlan
+from mlflow_dynamodbstore.tracking.search.postings import posted_keys
+from mlflow_dynamodbstore.tracking.search.run_filter import (
+    AttributeClause,
+    DatasetClause,
+    ItemClause,
+)
 
 _SMALLEST_CHUNK = 50
 _SMALLEST_PAGE = 10
@@ -95,6 +100,14 @@ def _metas(table: Table, plan: RunPlan, chunk: int) -> Iterator[Item]:
         alive = (item for item in found.values() if meta_matches(plan, item))
         return iter(sorted(alive, key=lambda item: item["gsi1sk"]))
     cursor = plan.start.cursor if plan.time_order is not None else None
+    if isinstance(source, Narrowed):
+        keys = posted_keys(table, source.posted)
+        source = source.listed
+        if keys is not None:
+            # The listing would have been read eventually consistent too.
+            found = table.batch_get(keys, consistent=False)
+            alive = (item for item in found.values() if meta_matches(plan, item))
+            return iter(in_order(alive, source.order, source.times, cursor))
     listed = entries(
         table,
         source.listings,
@@ -114,12 +127,15 @@ def _page_size(chunk: int, listings: int) -> int:
     return chunk if listings < 2 else min(chunk, max(_SMALLEST_PAGE, 2 * chunk // listings))
 
 
-def fill_values(table: Table, candidates: Sequence[Candidate], sks: Sequence[str]) -> None:
-    """Read the items under these sort keys that the candidates don't have yet, in one batch."""
-    keys = [(c.pk, sk) for sk in dict.fromkeys(sks) for c in candidates if sk not in c.values]
-    if not keys:
+def fill_values(
+    table: Table, plan: RunPlan, candidates: Sequence[Candidate], sks: Sequence[str]
+) -> None:
+    """Learn the values under these sort keys that the candidates don't have yet: from their META
+    items, and the others in one batch."""
+    wanted = [(c.meta, sk) for sk in dict.fromkeys(sks) for c in candidates if sk not in c.values]
+    if not wanted:
         return
-    values = read_values(table, keys)
+    values = values_of(table, wanted, plan.on_meta)
     for candidate in candidates:
         for sk in sks:
             if (candidate.pk, sk) in values:
@@ -127,10 +143,19 @@ def fill_values(table: Table, candidates: Sequence[Candidate], sks: Sequence[str
 
 
 def _with_items(table: Table, plan: RunPlan, found: list[Candidate]) -> list[Candidate]:
-    if not plan.items:
+    # What META items tell comes first: it leaves fewer candidates to read items of.
+    for clauses in (plan.told, plan.asked):
+        found = _that_hold(table, plan, found, clauses)
+    return found
+
+
+def _that_hold(
+    table: Table, plan: RunPlan, found: list[Candidate], clauses: Sequence[ItemClause]
+) -> list[Candidate]:
+    if not clauses:
         return found
-    fill_values(table, found, [clause.sk for clause in plan.items])
-    return [c for c in found if all(clause.holds(c.values) for clause in plan.items)]
+    fill_values(table, plan, found, [clause.sk for clause in clauses])
+    return [c for c in found if all(clause.holds(c.values) for clause in clauses)]
 
 
 def _with_datasets(table: Table, plan: RunPlan, found: list[Candidate]) -> list[Candidate]:

@@ -41,6 +41,7 @@ class AttributeClause:
 class TagClause:
     """A clause on a tag, the item under ``sk``; without ``test`` it asks whether there is one."""
 
+    key: str
     sk: str
     comparator: str
     value: str | None
@@ -78,11 +79,12 @@ def experiment_clauses(filter_string: str | None) -> tuple[ExperimentClause, ...
 
 def _tag_clause(parsed: Mapping[str, Any]) -> TagClause:
     comparator: str = parsed["comparator"]
-    sk = tag_sk(parsed["key"])
+    key: str = parsed["key"]
+    sk = tag_sk(key)
     if comparator in (IS_NULL, IS_NOT_NULL):
-        return TagClause(sk, comparator, None, None)
+        return TagClause(key, sk, comparator, None, None)
     _check_comparator("tag", comparator, _TEXT)
-    return TagClause(sk, comparator, parsed["value"], predicate(comparator, parsed["value"]))
+    return TagClause(key, sk, comparator, parsed["value"], predicate(comparator, parsed["value"]))
 
 
 def _attribute_clause(parsed: Mapping[str, Any]) -> AttributeClause:

@@ -1,21 +1,24 @@
-"""Searching experiments."""
+"""Searching experiments: what is asked, and carrying it out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from dynamodbstore_events.entities import EXPERIMENT
 from dynamodbstore_events.keys import (
     META,
-    Key,
     experiment_pk,
     experiments_listing,
     padded_id,
 )
-from dynamodbstore_table.conditions import Condition, equals
-from dynamodbstore_table.port import SortRange, Table
+from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.fts import DESCRIPTION_FIELD, DESCRIPTION_TAG, NAME_FIELD
+from dynamodbstore_projections.tags import TAGGED, denormalized_tag
+from dynamodbstore_table.conditions import Condition, both, equals
+from dynamodbstore_table.port import Item, SortRange, Table
 from dynamodbstore_table.text_items import texts
 from mlflow.entities import Experiment, LifecycleStage, ViewType
 from mlflow.store.entities.paged_list import PagedList
@@ -27,6 +30,7 @@ from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState
 from mlflow_dynamodbstore.tracking.search import tokens
 from mlflow_dynamodbstore.tracking.search.experiment_filter import (
     AttributeClause,
+    ExperimentClause,
     ExperimentOrder,
     TagClause,
     attribute,
@@ -34,18 +38,40 @@ from mlflow_dynamodbstore.tracking.search.experiment_filter import (
     experiment_orders,
     listing_order,
 )
-from mlflow_dynamodbstore.tracking.search.item_values import read_values
+from mlflow_dynamodbstore.tracking.search.item_values import values_of
 from mlflow_dynamodbstore.tracking.search.limits import check_max_results
-from mlflow_dynamodbstore.tracking.search.listings import Listing, TimeOrder, TimeRange, entries
+from mlflow_dynamodbstore.tracking.search.listings import (
+    Listing,
+    TimeOrder,
+    TimeRange,
+    entries,
+    in_order,
+)
+from mlflow_dynamodbstore.tracking.search.postings import (
+    NARROWING,
+    Posted,
+    posted,
+    posted_keys,
+)
+from mlflow_dynamodbstore.tracking.search.pushdown import tag_condition
 from mlflow_dynamodbstore.tracking.search.run_order import sort_by
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
 
 _META_AND_TAGS = SortRange(META, "TAG#\U0010ffff")
 _READ_AT_ONCE = 1000
+_MOST_PUSHED = 20
 _ATTRIBUTES = (
     *("PK", "gsi1sk", "name", "workspace", "artifact_location", "stage", "epoch"),
     *("created", "updated", "deleted", "run_shards"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An experiment that may match, with its META item, which may tell tags."""
+
+    state: ExperimentState
+    meta: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +85,9 @@ class ExperimentQuery:
     limit: int
     orders: tuple[ExperimentOrder, ...]
     start: PageStart
+    on_meta: Mapping[str, str] = field(default_factory=dict)
+    """By the sort keys of tags: the attributes that tell them on META (or that META doesn't)."""
+    posted: Posted | None = None
 
     def holds(self, experiment: ExperimentState) -> bool:
         """Whether the experiment is in the view and matches all clauses but those on tags."""
@@ -101,17 +130,37 @@ class SearchExperimentsMixin(TrackingBase):
         fingerprint = tokens.fingerprint(
             "experiments", workspace, filter_string or "", view_type, list(order_by or [])
         )
+        config = self._config.current()
+        tags = tuple(c for c in clauses if isinstance(c, TagClause))
         query = ExperimentQuery(
             workspace=workspace,
             attributes=tuple(c for c in clauses if isinstance(c, AttributeClause)),
-            tags=tuple(c for c in clauses if isinstance(c, TagClause)),
+            tags=tags,
             stages=tuple(LifecycleStage.view_type_to_stages(view_type)),
             limit=max_results,
             orders=orders,
             start=tokens.decode(fingerprint, page_token),
+            on_meta=_on_meta(config, tags),
+            posted=posted(config, EXPERIMENT, [workspace], _patterns(clauses)),
         )
         found, following = search_experiments(self._table, query)
         return PagedList(found, following and tokens.encode(fingerprint, following))
+
+
+def _on_meta(config: Config, tags: Sequence[TagClause]) -> dict[str, str]:
+    # A listing has experiments with patterns of their own; only the global ones hold for all.
+    found = {tag.sk: denormalized_tag(config, "", tag.key) for tag in tags}
+    return {sk: name for sk, name in found.items() if name is not None}
+
+
+def _patterns(clauses: Sequence[ExperimentClause]) -> Iterator[tuple[str, str]]:
+    for clause in clauses:
+        if clause.comparator in NARROWING:
+            if isinstance(clause, AttributeClause):
+                if clause.name == "name":
+                    yield NAME_FIELD, clause.value
+            elif clause.key == DESCRIPTION_TAG and clause.value is not None:
+                yield DESCRIPTION_FIELD, clause.value
 
 
 def search_experiments(
@@ -127,14 +176,14 @@ def search_experiments(
         found += _read(table, query, batch)
     if next(matches, None) is None:
         return found, None
-    last = batch[-1]
+    last = batch[-1].state
     cursor = (last.created, padded_id(last.experiment_id)) if cursored else None
     return found, PageStart(query.start.offset + len(found), cursor)
 
 
-def _read(table: Table, query: ExperimentQuery, batch: list[ExperimentState]) -> list[Experiment]:
+def _read(table: Table, query: ExperimentQuery, batch: list[Candidate]) -> list[Experiment]:
     """The experiments as they are now with their tags, without those that no longer match."""
-    pks = [experiment_pk(experiment.experiment_id) for experiment in batch]
+    pks = [candidate.meta["PK"] for candidate in batch]
     found: list[Experiment] = []
     for items in table.partitions(pks, sk=_META_AND_TAGS).values():
         if items and items[0]["SK"] == META:
@@ -144,7 +193,7 @@ def _read(table: Table, query: ExperimentQuery, batch: list[ExperimentState]) ->
     return found
 
 
-def _in_order(table: Table, query: ExperimentQuery) -> tuple[Iterator[ExperimentState], bool]:
+def _in_order(table: Table, query: ExperimentQuery) -> tuple[Iterator[Candidate], bool]:
     """The matches from the page's start on, and whether a cursor can lead to the next page."""
     order = listing_order(query.orders)
     if order is None or query.named is not None:
@@ -158,53 +207,66 @@ def _in_order(table: Table, query: ExperimentQuery) -> tuple[Iterator[Experiment
     return islice(_with_tags(table, query, listed, chunk), skipped, None), True
 
 
-def _value_of(name: str) -> Callable[[ExperimentState], Any]:
-    return lambda experiment: attribute(experiment, name)
+def _value_of(name: str) -> Callable[[Candidate], Any]:
+    return lambda candidate: attribute(candidate.state, name)
 
 
 def _candidates(
     table: Table, query: ExperimentQuery, page_size: int = _READ_AT_ONCE
-) -> Iterator[ExperimentState]:
-    if query.named is not None:
-        found = table.batch_get([(experiment_pk(e), META) for e in query.named])
-        states = (ExperimentState.from_item(item) for item in found.values())
-        return (state for state in states if query.holds(state))
-    order = listing_order(query.orders)
-    listed = entries(
-        table,
-        [Listing(experiments_listing(query.workspace), _stage_filter(query.stages))],
-        TimeOrder() if order is None else order,
-        TimeRange(),
-        None if order is None else query.start.cursor,
-        page_size=page_size,
-        attributes=_ATTRIBUTES,
+) -> Iterator[Candidate]:
+    candidates = (
+        Candidate(ExperimentState.from_item(m), m) for m in _metas(table, query, page_size)
     )
-    states = (ExperimentState.from_item(item) for item in listed)
-    return (state for state in states if query.holds(state))
+    return (candidate for candidate in candidates if query.holds(candidate.state))
 
 
-def _stage_filter(stages: tuple[str, ...]) -> Condition | None:
-    return equals("stage", stages[0]) if len(stages) == 1 else None
+def _metas(table: Table, query: ExperimentQuery, page_size: int) -> Iterator[Item]:
+    if query.named is not None:
+        return iter(table.batch_get([(experiment_pk(e), META) for e in query.named]).values())
+    listed = listing_order(query.orders)
+    order = TimeOrder() if listed is None else listed
+    cursor = None if listed is None else query.start.cursor
+    if query.posted is not None:
+        keys = posted_keys(table, query.posted)
+        if keys is not None:
+            found = table.batch_get(keys, consistent=False).values()
+            return iter(in_order(found, order, TimeRange(), cursor))
+    return entries(
+        table,
+        [Listing(experiments_listing(query.workspace), _filter(query))],
+        order,
+        TimeRange(),
+        cursor,
+        page_size=page_size,
+        attributes=(*_ATTRIBUTES, TAGGED, *query.on_meta.values()),
+    )
+
+
+def _filter(query: ExperimentQuery) -> Condition | None:
+    conditions: list[Condition] = []
+    if len(query.stages) == 1:
+        conditions.append(equals("stage", query.stages[0]))
+    for clause in query.tags[:_MOST_PUSHED]:
+        name = query.on_meta.get(clause.sk)
+        pushed = None if name is None else tag_condition(name, clause.comparator, clause.value)
+        if pushed is not None:
+            conditions.append(pushed)
+    return both(*conditions) if conditions else None
 
 
 def _with_tags(
-    table: Table, query: ExperimentQuery, candidates: Iterator[ExperimentState], chunk: int
-) -> Iterator[ExperimentState]:
-    """The candidates that match the clauses on tags, for which each chunk reads one batch."""
+    table: Table, query: ExperimentQuery, candidates: Iterator[Candidate], chunk: int
+) -> Iterator[Candidate]:
+    """The candidates that match the clauses on tags: what their META items do not tell, each chunk
+    reads in one batch."""
     if not query.tags:
         yield from candidates
         return
     sks = dict.fromkeys(clause.sk for clause in query.tags)
     while batch := list(islice(candidates, chunk)):
-        values = read_values(
-            table, [(experiment_pk(e.experiment_id), sk) for e in batch for sk in sks]
-        )
-        for experiment in batch:
-            pk = experiment_pk(experiment.experiment_id)
+        values = values_of(table, [(c.meta, sk) for c in batch for sk in sks], query.on_meta)
+        for candidate in batch:
+            pk = candidate.meta["PK"]
             own = {sk: values[pk, sk] for sk in sks if (pk, sk) in values}
             if all(clause.holds(own) for clause in query.tags):
-                yield experiment
-
-
-def _keys(batch: Iterable[ExperimentState], sks: Iterable[str]) -> list[Key]:
-    return [(experiment_pk(e.experiment_id), sk) for e in batch for sk in sks]
+                yield candidate

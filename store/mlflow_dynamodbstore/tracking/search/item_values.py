@@ -1,4 +1,7 @@
-"""The values of tags, params and latest metrics, read by key: what clauses and orders need."""
+"""The values of tags, params and latest metrics: what clauses and orders need.
+
+They are read by key, but for the tags that META items tell already.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,32 @@ from typing import Any
 
 from dynamodbstore_events.keys import Key
 from dynamodbstore_events.metric_values import decode
+from dynamodbstore_projections.tags import known_tag
 from dynamodbstore_table.port import Item, Table
 from dynamodbstore_table.text_items import text_of
 
 _VALUE_ATTRIBUTES = ("v", "z", "generation", "parts", "nan")
 _READS_OF_A_MOVING_TEXT = 5
+
+
+def values_of(
+    table: Table, wanted: Iterable[tuple[Mapping[str, Any], str]], on_meta: Mapping[str, str]
+) -> dict[Key, Any]:
+    """The values that exist of ``wanted``, pairs of an entity's META item and a sort key.
+
+    ``on_meta`` names by sort key the attributes of META that tell tags; an item is read only where
+    META doesn't tell.
+    """
+    told: dict[Key, Any] = {}
+    keys: list[Key] = []
+    for meta, sk in wanted:
+        attribute = on_meta.get(sk)
+        known = None if attribute is None else known_tag(meta, attribute)
+        if known is None:
+            keys.append((meta["PK"], sk))
+        elif known.text is not None:
+            told[meta["PK"], sk] = known.text
+    return told | read_values(table, keys) if keys else told
 
 
 def read_values(table: Table, keys: Iterable[Key]) -> dict[Key, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import dropwhile, groupby
 from operator import itemgetter
 
-from dynamodbstore_events.keys import GSI1, newest_first
+from dynamodbstore_events.keys import GSI1, newest_first, parse_newest_first
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.port import Item, Page, SortRange, Start, Table
 
@@ -139,6 +139,30 @@ def entries(
     if not order.as_kept:
         merged = _groups_turned(merged)
     return merged if cursor is None else dropwhile(_reached(order, cursor), merged)
+
+
+def in_order(
+    items: Iterable[Item], order: TimeOrder, times: TimeRange, cursor: Cursor | None
+) -> list[Item]:
+    """Items that did not come from a listing, as one would give them: those in the range of times
+    and after ``cursor``, in order."""
+    placed = [(parse_newest_first(_sort_key(item)), item) for item in items]
+    found = [
+        (place, item)
+        for place, item in placed
+        if times.earliest <= place[0] <= times.latest and _is_after(order, place, cursor)
+    ]
+    found.sort(key=lambda entry: entry[0][1], reverse=not order.ids_ascending)
+    found.sort(key=lambda entry: entry[0][0], reverse=order.newest_first)
+    return [item for _, item in found]
+
+
+def _is_after(order: TimeOrder, place: Cursor, cursor: Cursor | None) -> bool:
+    if cursor is None:
+        return True
+    if place[0] == cursor[0]:
+        return place[1] > cursor[1] if order.ids_ascending else place[1] < cursor[1]
+    return place[0] < cursor[0] if order.newest_first else place[0] > cursor[0]
 
 
 def _groups_turned(merged: Iterator[Item]) -> Iterator[Item]:

@@ -2,8 +2,7 @@
 
 A plan names where candidates come from, what the table filters, which clauses are decided from
 what a candidate's META item tells and which from its other items, and in which order and how many
-runs come back. Further sources of candidates (postings) and of values (denormalized tags) are
-further kinds of ``candidates`` and of pushed conditions.
+runs come back. It uses a projection only where the configuration says that it is built.
 """
 
 from __future__ import annotations
@@ -12,15 +11,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from dynamodbstore_events.entities import RUN
 from dynamodbstore_events.keys import runs_listing
 from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.fts import SOURCES
+from dynamodbstore_projections.tags import TAGGED, denormalized_tag
 from dynamodbstore_table.conditions import Condition, both
 from mlflow.utils.validation import _parse_experiment_ids
 
 from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState, in_view
 from mlflow_dynamodbstore.tracking.search import tokens
 from mlflow_dynamodbstore.tracking.search.listings import Listing, TimeOrder, TimeRange
-from mlflow_dynamodbstore.tracking.search.pushdown import condition_of, time_range
+from mlflow_dynamodbstore.tracking.search.postings import (
+    MOST_CANDIDATES,
+    NARROWING,
+    Posted,
+    posted,
+)
+from mlflow_dynamodbstore.tracking.search.pushdown import condition_of, tag_condition, time_range
 from mlflow_dynamodbstore.tracking.search.run_filter import (
     AttributeClause,
     DatasetClause,
@@ -28,7 +36,12 @@ from mlflow_dynamodbstore.tracking.search.run_filter import (
     RunClause,
     run_clauses,
 )
-from mlflow_dynamodbstore.tracking.search.run_order import RunOrder, listing_order, run_orders
+from mlflow_dynamodbstore.tracking.search.run_order import (
+    AttributeOrder,
+    RunOrder,
+    listing_order,
+    run_orders,
+)
 from mlflow_dynamodbstore.tracking.search.summaries import INFO_ATTRIBUTES
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
 
@@ -87,7 +100,15 @@ class Named:
     run_ids: tuple[str, ...]
 
 
-Candidates: TypeAlias = Listed | Named
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Candidates are the runs that postings tell; where these are many, the listings' entries."""
+
+    posted: Posted
+    listed: Listed
+
+
+Candidates: TypeAlias = Listed | Named | Narrowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +123,11 @@ class RunPlan:
     decided: tuple[AttributeClause, ...]
     """Decided here, from META items."""
     items: tuple[ItemClause, ...]
+    """Decided here, from tags, params and metrics."""
+    on_meta: Mapping[str, str]
+    """By the sort keys of tags: the attributes that tell them on META (or that META doesn't)."""
+    pushed_tags: tuple[ItemClause, ...]
+    """Those of ``items`` by which the table filters too, letting through what may match."""
     datasets: tuple[DatasetClause, ...]
     orders: tuple[RunOrder, ...]
     time_order: TimeOrder | None
@@ -116,20 +142,33 @@ class RunPlan:
         """What must be read of a candidate's META item."""
         asked = [clause.name for clause in (*self.pushed, *self.decided)]
         asked += [order.name for order in self.orders if hasattr(order, "name")]
+        asked += (*self.on_meta.values(), TAGGED) if self.on_meta else ()
         asked += INFO_ATTRIBUTES if self.summaries else ()
         return tuple(dict.fromkeys((*_LISTED, *(name for name in asked if name != "run_id"))))
+
+    @property
+    def told(self) -> tuple[ItemClause, ...]:
+        """The clauses on tags that META items tell."""
+        return tuple(clause for clause in self.items if clause.sk in self.on_meta)
+
+    @property
+    def asked(self) -> tuple[ItemClause, ...]:
+        """The clauses for which each candidate's items are read."""
+        return tuple(clause for clause in self.items if clause.sk not in self.on_meta)
 
     def lines(self) -> Iterator[str]:
         """The plan in words, a line a step."""
         yield from _candidate_lines(self.candidates)
         yield f"view: {len(self.views)} experiment(s)"
-        if self.pushed:
-            yield f"table filters: {_listed(self.pushed)}"
+        if self.pushed or self.pushed_tags:
+            yield f"table filters: {_listed((*self.pushed, *self.pushed_tags))}"
         if self.decided:
             yield f"from META items: {_listed(self.decided)}"
-        if self.items:
-            keys = ", ".join(dict.fromkeys(clause.sk for clause in self.items))
-            yield f"from items {keys}, read of each candidate: {_listed(self.items)}"
+        if self.told:
+            yield f"from META items that tell the tag, else from its item: {_listed(self.told)}"
+        if self.asked:
+            keys = ", ".join(dict.fromkeys(clause.sk for clause in self.asked))
+            yield f"from items {keys}, read of each candidate: {_listed(self.asked)}"
         if self.datasets:
             yield f"from each candidate's dataset inputs: {_listed(self.datasets)}"
         if self.time_order is not None:
@@ -160,11 +199,14 @@ def plan_runs(
     searched = [experiments[e] for e in query.experiment_ids if e in experiments]
     views = {e.experiment_id: in_view(query.view_type, e) for e in searched}
     attributes = [c for c in query.clauses if isinstance(c, AttributeClause)]
+    items = tuple(c for c in query.clauses if isinstance(c, ItemClause))
+    on_meta = _on_meta(config, searched, (*items, *query.orders))
     times, rest = time_range(attributes)
     order = listing_order(query.orders)
     conditions: list[Condition] = []
     pushed: list[AttributeClause] = []
     decided: list[AttributeClause] = []
+    pushed_tags: list[ItemClause] = []
     candidates: Candidates
     named = _named(rest)
     if named is not None:
@@ -177,25 +219,58 @@ def plan_runs(
             else:
                 conditions.append(condition)
                 pushed.append(clause)
+        for told in items:
+            if told.sk in on_meta and len(conditions) < _MOST_PUSHED:
+                condition = tag_condition(on_meta[told.sk], told.comparator, told.value)
+                if condition is not None:
+                    conditions.append(condition)
+                    pushed_tags.append(told)
         listings = tuple(
             Listing(runs_listing(e.experiment_id, shard), _all(views[e.experiment_id], conditions))
             for e in searched
             for shard in range(e.run_shards)
         )
-        candidates = Listed(listings, times, order or TimeOrder())
+        listed = Listed(listings, times, order or TimeOrder())
+        few = posted(config, RUN, list(views), _patterns(items))
+        candidates = listed if few is None or times.is_empty else Narrowed(few, listed)
     return RunPlan(
         candidates=candidates,
         views=views,
         pushed=tuple(pushed),
         decided=tuple(decided),
-        items=tuple(c for c in query.clauses if isinstance(c, ItemClause)),
+        items=items,
+        on_meta=on_meta,
+        pushed_tags=tuple(pushed_tags),
         datasets=tuple(c for c in query.clauses if isinstance(c, DatasetClause)),
         orders=query.orders,
-        time_order=order if isinstance(candidates, Listed) else None,
+        time_order=None if isinstance(candidates, Named) else order,
         limit=query.limit,
         start=query.start,
         summaries=SUMMARIES_BUILT in config.built,
     )
+
+
+def _on_meta(
+    config: Config, searched: Sequence[ExperimentState], asked: Sequence[ItemClause | RunOrder]
+) -> dict[str, str]:
+    """The attributes of META for the tags among what is asked, by the tags' sort keys."""
+    on_meta: dict[str, str] = {}
+    for tag in asked:
+        if isinstance(tag, AttributeOrder) or tag.kind != "TAG" or not searched:
+            continue
+        names = {denormalized_tag(config, e.experiment_id, tag.key) for e in searched}
+        name = names.pop()
+        if name is not None and not names:
+            on_meta[tag.sk] = name
+    return on_meta
+
+
+def _patterns(items: Sequence[ItemClause]) -> Iterator[tuple[str, str]]:
+    """The fields with postings among what is asked, and what they are to match."""
+    fields = {tag: field for field, tag in SOURCES[RUN].tags.items()}
+    for clause in items:
+        if clause.kind == "TAG" and clause.key in fields and clause.comparator in NARROWING:
+            yield fields[clause.key], clause.value
 
 
 def _named(clauses: Sequence[AttributeClause]) -> tuple[str, ...] | None:
@@ -218,6 +293,9 @@ def _candidate_lines(candidates: Candidates) -> Iterator[str]:
     if isinstance(candidates, Named):
         yield f"candidates: {len(candidates.run_ids)} run(s) by id"
         return
+    if isinstance(candidates, Narrowed):
+        yield f"candidates: runs by {candidates.posted}; if more than {MOST_CANDIDATES}, these:"
+        candidates = candidates.listed
     times = candidates.times
     if times.is_empty:
         yield "candidates: none, the start times exclude each other"

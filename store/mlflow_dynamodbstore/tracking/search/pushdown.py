@@ -1,4 +1,4 @@
-"""Which attribute clauses the table itself can decide, with exactly SQL's meaning.
+"""Which clauses on attributes and on tags the table can decide, with exactly SQL's meaning.
 
 A port condition is false for a missing attribute, as SQL's are for NULL. What has no such
 condition stays a clause that is decided here, on the same META item.
@@ -8,9 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
-from dynamodbstore_table.conditions import BeginsWith, Compare, Condition, Contains
+from dynamodbstore_projections.tags import may_hold
+from dynamodbstore_table.conditions import (
+    BeginsWith,
+    Compare,
+    Condition,
+    Contains,
+    Exists,
+    Missing,
+)
 
+from mlflow_dynamodbstore.tracking.search.comparisons import IS_NOT_NULL, IS_NULL
 from mlflow_dynamodbstore.tracking.search.listings import TimeRange
 from mlflow_dynamodbstore.tracking.search.run_filter import AttributeClause
 
@@ -30,12 +40,29 @@ def condition_of(clause: AttributeClause) -> Condition | None:
     if isinstance(value, int):
         small = abs(value) <= _LARGEST
         return Compare(clause.name, clause.comparator, value) if small else None  # type: ignore[arg-type]
+    return _text_condition(clause.name, clause.comparator, value)
+
+
+def tag_condition(attribute: str, comparator: str, value: Any) -> Condition | None:
+    """A clause on a tag as a condition on the ``attribute`` of META that tells it, or None.
+
+    What passes it may match: META does not tell every tag.
+    """
+    if comparator == IS_NULL:
+        return Missing(attribute)
+    if comparator == IS_NOT_NULL:
+        return may_hold(attribute, Exists(attribute))
+    condition = _text_condition(attribute, comparator, value)
+    return None if condition is None else may_hold(attribute, condition)
+
+
+def _text_condition(name: str, comparator: str, value: Any) -> Condition | None:
     if not isinstance(value, str) or len(value) > _MOST_TEXT:
         return None
-    if clause.comparator == "LIKE":
-        return _like_condition(clause.name, value)
-    if clause.comparator in _COMPARATORS:
-        return Compare(clause.name, clause.comparator, value)  # type: ignore[arg-type]
+    if comparator == "LIKE":
+        return _like_condition(name, value)
+    if comparator in _COMPARATORS:
+        return Compare(name, comparator, value)  # type: ignore[arg-type]
     return None
 
 

@@ -104,17 +104,15 @@ def _in_order(table: Table, plan: RunPlan) -> tuple[Iterator[Candidate], bool]:
         return islice(matching(table, plan, skipped + wanted), skipped, None), True
     with collector_paused(0 if table.remote else _LISTED_AT_ONCE):
         candidates = list(matching(table, plan, _LISTED_AT_ONCE))
-        in_order = _sorted(table, plan.orders, candidates)
+        in_order = _sorted(table, plan, candidates)
     return islice(in_order, plan.start.offset, None), False
 
 
-def _sorted(
-    table: Table, orders: Sequence[RunOrder], candidates: list[Candidate]
-) -> Iterator[Candidate]:
+def _sorted(table: Table, plan: RunPlan, candidates: list[Candidate]) -> Iterator[Candidate]:
     """The candidates in the order asked for; ties are newest first, then by run id."""
-    sks = [order.sk for order in orders if not isinstance(order, AttributeOrder)]
-    fill_values(table, candidates, sks)
-    for order in reversed(orders):
+    sks = [order.sk for order in plan.orders if not isinstance(order, AttributeOrder)]
+    fill_values(table, plan, candidates, sks)
+    for order in reversed(plan.orders):
         candidates = sort_by(candidates, _value_of(order), ascending=order.ascending)
     return iter(candidates)
 

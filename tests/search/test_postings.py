@@ -1,0 +1,336 @@
+"""Candidates from postings: few requests where few match, and always the full scan's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dynamodbstore_events.keys import META, posting_pk, run_pk, tag_sk
+from dynamodbstore_projections.config import Config
+from dynamodbstore_table.port import Delete, Put, Update
+from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.text_items import text_items
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mlflow.entities import ViewType
+from mlflow_dynamodbstore.tracking.search import postings
+from mlflow_dynamodbstore.tracking.search.comparisons import predicate
+from mlflow_dynamodbstore.tracking.search.plan import (
+    Listed,
+    Named,
+    Narrowed,
+    RunPlan,
+    RunQuery,
+    parse_run_query,
+    plan_runs,
+)
+from mlflow_dynamodbstore.tracking.search.run_filter import ItemClause
+from mlflow_dynamodbstore.tracking.search.run_order import run_orders
+from mlflow_dynamodbstore.tracking.search.run_search import search_runs
+from mlflow_dynamodbstore.tracking.search.tokens import FIRST_PAGE, PageStart
+
+from tests.search.items import experiment, put_run, run_meta
+from tests.search.projected import (
+    DESCRIPTIONS,
+    EVERYTHING,
+    NAMES,
+    SUMMARY,
+    SYSTEM_TAGS,
+    projected_table,
+)
+from tests.search.test_run_search import Searching
+
+NAME = "mlflow.runName"
+NOTE = "mlflow.note.content"
+NAMES_BUILT = Config(built=frozenset({NAMES}))
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Iterator[Searching]:
+    table = projected_table(tmp_path / "table.ddb")
+    yield Searching(table)
+    table.close()
+
+
+def add_named(search: Searching, number: int, **more: Any) -> None:
+    """Runs r0000, r0001, … named ``train run 0``, …; each started 1 ms after the one before."""
+    for n in range(number):
+        tags = {NAME: f"train run {n}", NOTE: f"A note on run {n}."}
+        meta = run_meta(f"r{n:04d}", n, status="FINISHED", end_time=n, **more)
+        put_run(search.table, meta, tags=tags)
+
+
+def plan(filter_string: str, config: Config, *experiment_ids: str) -> RunPlan:
+    ids = experiment_ids or ("1",)
+    query = parse_run_query(ids, filter_string, 1, 100, None, None)
+    return plan_runs(query, {e: experiment(e) for e in ids}, config)
+
+
+# What it costs
+
+
+def test_a_rare_name_is_found_without_the_listing(search: Searching) -> None:
+    add_named(search, 1200)
+    search.built(NAMES, SYSTEM_TAGS, SUMMARY)
+
+    assert search.ids("run_name LIKE '%run 117%'") == [
+        *(f"r{n}" for n in range(1179, 1169, -1)),
+        "r0117",
+    ]
+
+    usage = search.meter.take()
+    assert usage.total_requests < 20
+    assert usage.requests["BatchGetItem"] == 2
+    assert usage.read_units < 60
+
+
+@pytest.mark.slow
+def test_a_rare_name_among_ten_thousand_costs_no_more(search: Searching) -> None:
+    add_named(search, 10_000)
+    search.built(NAMES, SYSTEM_TAGS, SUMMARY)
+
+    assert search.ids("run_name ILIKE '%RUN 7654'") == ["r7654"]
+
+    usage = search.meter.take()
+    assert usage.total_requests < 20
+    assert usage.read_units < 100
+
+
+def test_where_many_have_the_trigrams_the_listing_is_read(
+    search: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "_LONGEST_PAGE", 20)
+    add_named(search, 50)
+    search.built(NAMES, SYSTEM_TAGS, SUMMARY)
+
+    assert len(search.ids("run_name LIKE '%train%'", limit=10)) == 10
+
+    # The experiment; four trigrams, and the listing; summaries.
+    assert search.meter.take().requests == {"GetItem": 1, "Query": 4 + 1, "BatchGetItem": 1}
+
+
+def test_where_many_candidates_are_left_the_listing_is_read(
+    search: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "MOST_CANDIDATES", 20)
+    add_named(search, 30)
+    search.built(NAMES)
+
+    assert len(search.ids("run_name LIKE '%train%'")) == 30
+
+
+# What stands in the way
+
+
+def test_postings_of_runs_that_have_gone_are_dropped(search: Searching) -> None:
+    add_named(search, 3)
+    search.built(NAMES)
+    search.table.write(
+        *(
+            Put({"PK": posting_pk("1", "RUN", "name", trigram), "SK": "gone"})
+            for trigram in ("run", "un ", "n 1")
+        )
+    )
+
+    assert search.ids("run_name LIKE '%run 1'") == ["r0001"]
+
+
+def test_a_renamed_run_is_found_by_its_new_name_alone(search: Searching) -> None:
+    add_named(search, 3)
+    search.built(NAMES)
+    search.table.write(Put(text_items(run_pk("r0001"), tag_sk(NAME), NAME, "evaluation").item))
+
+    assert search.ids("run_name LIKE '%evalu%'") == ["r0001"]
+    assert search.ids("run_name LIKE '%run%'") == ["r0002", "r0000"]
+
+
+def test_a_run_out_of_view_or_of_the_times_is_no_match(search: Searching) -> None:
+    add_named(search, 5)
+    search.table.write(Update((run_pk("r0003"), META), set={"stage": "deleted"}))
+    search.built(NAMES)
+
+    asked = "run_name LIKE '%train%' AND start_time > 1 AND user_id ILIKE 'ADA'"
+
+    assert search.ids(asked) == ["r0004", "r0002"]
+    assert search.ids(asked, view=ViewType.DELETED_ONLY) == ["r0003"]
+    assert search.ids("run_name LIKE '%train%' AND status = 'RUNNING'") == []
+
+
+def test_names_and_descriptions_narrow_together(search: Searching) -> None:
+    add_named(search, 5)
+    put_run(search.table, run_meta("long", 9), tags={NAME: "train run", NOTE: "run 3." * 2000})
+    search.built(NAMES, DESCRIPTIONS)
+
+    assert search.ids(f"run_name LIKE 'train%' AND tags.`{NOTE}` LIKE '%run 3.%'") == [
+        "long",
+        "r0003",
+    ]
+
+
+@pytest.mark.parametrize("order_by", [None, ["start_time ASC"], ["metrics.m"]])
+def test_tokens_go_on_with_another_source_of_candidates(
+    search: Searching, order_by: list[str] | None
+) -> None:
+    add_named(search, 12)
+    whole = search.ids("run_name LIKE '%run 1%'", order_by)
+    search.built(NAMES)
+    first, token = search("run_name LIKE '%run 1%'", order_by, limit=2)
+    search.built()
+
+    rest = search.ids("run_name LIKE '%run 1%'", order_by, token=token)
+
+    assert [run.info.run_id for run in first] + rest == whole
+    assert len(whole) == 3
+
+
+# Plans
+
+
+@pytest.mark.parametrize(
+    "filter_string",
+    [
+        "run_name LIKE '%run%'",
+        "run_name ILIKE 'Abc'",
+        "run_name = 'train'",
+        f"tags.`{NAME}` LIKE '%a%bcd_'",
+    ],
+)
+def test_three_characters_in_a_row_narrow(filter_string: str) -> None:
+    made = plan(filter_string, NAMES_BUILT)
+
+    assert isinstance(made.candidates, Narrowed)
+    text = "\n".join(made.lines())
+    assert "candidates: runs by postings of name" in text
+    assert "1 listing(s), read newest first" in text
+
+
+@pytest.mark.parametrize(
+    "filter_string",
+    ["run_name LIKE '%ru%n_%'", "run_name != 'train'", "tags.a LIKE '%abc%'", "run_name LIKE '%'"],
+)
+def test_what_has_no_trigrams_reads_the_listing(filter_string: str) -> None:
+    assert isinstance(plan(filter_string, NAMES_BUILT).candidates, Listed)
+
+
+def test_postings_that_are_not_built_are_not_read() -> None:
+    assert isinstance(plan("run_name LIKE '%abc%'", Config()).candidates, Listed)
+    note = plan(f"tags.`{NOTE}` LIKE '%abc%'", NAMES_BUILT)
+    assert isinstance(note.candidates, Listed)
+
+
+def test_many_experiments_are_listed() -> None:
+    many = plan("run_name LIKE '%abc%'", NAMES_BUILT, *map(str, range(1, 9)))
+    few = plan("run_name LIKE '%abcdefgh%'", NAMES_BUILT, "1", "2", "3")
+
+    assert isinstance(many.candidates, Listed)
+    assert isinstance(few.candidates, Narrowed)
+    assert "in 12 queries" in "\n".join(few.lines())
+
+
+def test_named_runs_are_read_by_key() -> None:
+    made = plan("run_name LIKE '%abc%' AND run_id = 'a'", NAMES_BUILT)
+
+    assert made.candidates == Named(("a",))
+
+
+# The full scan's answer, for any data and pattern
+
+
+characters = st.sampled_from("aAbB%_é\0\n日😀 ")
+long_text = "aab" * 4000
+names = st.one_of(st.text(characters, max_size=9), st.sampled_from((long_text, "abB" * 9)))
+parts = st.sampled_from(("aab", "ABB", "bbé", "%", "_", "日😀 ", "a"))
+patterns = st.one_of(
+    st.text(characters, max_size=7),
+    st.lists(parts, max_size=4).map("".join),
+    st.lists(parts, min_size=1, max_size=2).map(lambda some: f"%{'%'.join(some)}%"),
+)
+clauses = st.lists(
+    st.tuples(st.sampled_from((NAME, NOTE)), st.sampled_from(("LIKE", "ILIKE", "=")), patterns),
+    min_size=1,
+    max_size=2,
+)
+populations = st.lists(
+    st.tuples(names, names | st.none(), st.sampled_from(("stays", "renamed", "cut", "goes"))),
+    min_size=1,
+    max_size=6,
+)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteTable]:
+    table = projected_table(tmp_path_factory.mktemp("postings") / "table.ddb")
+    yield table
+    table.close()
+
+
+experiment_ids = count(1)
+EVERYTHING_BUILT = Config(patterns=("mlflow.*", "team*"), built=frozenset(EVERYTHING))
+POSTINGS_BUILT = Config(built=frozenset({NAMES, DESCRIPTIONS}))
+
+
+@settings(
+    max_examples=250,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    runs=populations,
+    asked=clauses,
+    order=st.sampled_from(([], ["start_time ASC"], ["start_time DESC", "run_id DESC"], ["run_id"])),
+    config=st.sampled_from((EVERYTHING_BUILT, POSTINGS_BUILT)),
+)
+def test_answers_are_those_of_a_full_scan(
+    table: SqliteTable,
+    runs: list[tuple[str, str | None, str]],
+    asked: list[tuple[str, str, str]],
+    order: list[str],
+    config: Config,
+) -> None:
+    experiment_id = str(next(experiment_ids))
+    for n, (name, note, then) in enumerate(runs):
+        run_id = f"{experiment_id}-{n}"
+        put_run(
+            table,
+            run_meta(run_id, n // 2, experiment_id, status=("RUNNING", "FINISHED")[n % 2]),
+            tags={NAME: name, NOTE: note},
+        )
+        if then == "renamed":
+            table.write(Put(text_items(run_pk(run_id), tag_sk(NAME), NAME, name[::-1]).item))
+        elif then == "cut":
+            table.write(Delete((run_pk(run_id), tag_sk(NOTE))))
+        elif then == "goes":
+            table.write(Delete((run_pk(run_id), META)))
+
+    by_postings = _pages(table, experiment_id, asked, order, config)
+
+    assert by_postings == _pages(table, experiment_id, asked, order, Config())
+
+
+def _pages(
+    table: SqliteTable,
+    experiment_id: str,
+    asked: list[tuple[str, str, str]],
+    order: list[str],
+    config: Config,
+) -> list[list[str]]:
+    """The ids on each page of two."""
+    searched = {experiment_id: experiment(experiment_id)}
+    filtered = tuple(
+        ItemClause("TAG", key, comparator, text, tag_sk(key), predicate(comparator, text))
+        for key, comparator, text in asked
+    )
+    pages: list[list[str]] = []
+    start: PageStart | None = FIRST_PAGE
+    while start is not None:
+        query = RunQuery(
+            (experiment_id,), filtered, ViewType.ALL, 2, run_orders(order), start, "query"
+        )
+        runs, start = search_runs(table, plan_runs(query, searched, config), searched)
+        pages.append([run.info.run_id for run in runs])
+    return pages
