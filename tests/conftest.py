@@ -15,6 +15,7 @@ from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.sqlite import SqliteTable
 
 from tests.engines import EngineMissing, running_dynoxide
+from tests.lambdas.sam import build
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,6 +54,12 @@ def sqlite_table(tmp_path: Path) -> Iterator[SqliteTable]:
     table.create()
     yield table
     table.close()
+
+
+@pytest.fixture(scope="session")
+def built_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The functions' packages, made once; the template that says where they are."""
+    return build(tmp_path_factory.mktemp("sam"))
 
 
 def new_table_name() -> str:

@@ -1,28 +1,15 @@
-"""The SAM CLI: it pins what it needs, so it has an environment of its own."""
+"""The SAM CLI, run in the root of the repository."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
 from tests.lambdas.template import ROOT
-
-
-def find_sam() -> str:
-    """The program, by ``SAM_CLI`` or on PATH; skips the test, or in CI fails it, without one."""
-    found = os.environ.get("SAM_CLI") or shutil.which("sam")
-    if found is None:
-        missing = "there is no sam on PATH, nor does SAM_CLI name it (PyPI: aws-sam-cli)"
-        if os.environ.get("CI"):
-            pytest.fail(f"CI runs with it: {missing}")
-        pytest.skip(missing)
-    return found
+from tests.tools import SAM, find_tool
 
 
 def run_sam(*arguments: str | Path, variables: Mapping[str, str] | None = None) -> str:
@@ -35,7 +22,7 @@ def run_sam(*arguments: str | Path, variables: Mapping[str, str] | None = None) 
         **(variables or {}),
     }
     done = subprocess.run(
-        [find_sam(), *map(str, arguments)],
+        [find_tool(SAM), *map(str, arguments)],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

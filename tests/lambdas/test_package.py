@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lambdas.sam import build, run_sam
+from tests.lambdas.sam import run_sam
 from tests.lambdas.template import FUNCTIONS, ROOT, properties
 
 MOST_BYTES = 10_000_000
@@ -17,9 +17,9 @@ RUNTIME_HAS = ("boto3", "botocore", "s3transfer", "dateutil", "six", "urllib3")
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(built_template: Path) -> Path:
     """The folder with a folder of each function's package."""
-    return build(tmp_path_factory.mktemp("sam")).parent
+    return built_template.parent
 
 
 def test_the_template_passes_the_linter() -> None:
