@@ -1,9 +1,10 @@
 """The expiry projection: when a run or an experiment has expired, what hangs below it goes too.
 
 Its work is the due record (see ``expiry_records``). A call does a bounded part of it: tombstones
-first, then what hangs below, META items last; then it changes the record, whose event brings the
-next call, until the record of a run becomes its tombstone and that of an experiment goes. A crash
-in between leaves the record, and what is left is found again.
+first, then what hangs below, META items last (DynamoDB may take two days to remove one that has
+expired, and nobody sees it meanwhile); then it changes the record, whose event brings the next
+call, until the record of a run becomes its tombstone and that of an experiment goes. A crash in
+between leaves the record, and what is left is found again.
 
 It is for the stream and for ``expiry_sweep``, not for a table's observer, which does not see its
 own writes: the other projections would miss what goes here.
@@ -96,6 +97,8 @@ class ExpiryProjection:
     def _run(self, run: Entity, record: Item, view: View) -> Writes:
         harvest = Harvest(self._most_items)
         all_of_it = harvest.take(below_run(view.table, run.id))
+        if all_of_it:
+            harvest.take_meta((run.pk, META))
         last = (buried(run.pk, record),) if all_of_it else _more(run)
         return [*self._begun(run, record), *harvest.removals(), last]
 
@@ -130,7 +133,10 @@ class ExpiryProjection:
             if not harvest.take(below_model(table, pk)) or harvest.room <= 0:
                 return False
             harvest.take_meta((pk, META))
-        return harvest.take(below_experiment(table, experiment_id))
+        if not harvest.take(below_experiment(table, experiment_id)):
+            return False
+        harvest.take_meta((experiment_pk(experiment_id), META))
+        return True
 
     def _begun(self, gone: Entity, record: Item) -> Writes:
         """The write that says that the entity is gone; from then on it can't come back."""
