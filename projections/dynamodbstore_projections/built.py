@@ -1,8 +1,8 @@
 """Marks of what is built: what searches may rely on, in the item ``CONFIG``/``BUILT``.
 
-``marks`` are complete and kept by every writer. ``building`` are those that are being built,
-and since when (ms) that has been said: every process keeps a field from the moment that it has read
-so, also one that was not told of the field by its own variable. The item changes only under its
+``marks`` are complete and kept by every writer. ``building`` are those that are being built, and
+since when (ms) that has been said: a field among them is kept by every process from the moment that
+it has read so, also by one whose own variable does not name it. The item changes only under its
 ``version``, so that replays and commands that run at the same time lose nothing of each other's.
 """
 

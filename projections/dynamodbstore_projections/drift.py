@@ -1,0 +1,94 @@
+"""Drift: where a projection's items differ from what the canonical items say."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from dynamodbstore_events.keys import Key
+from dynamodbstore_table.port import Check, Delete, Op, Put, Update
+
+from dynamodbstore_projections.projection import Writes
+from dynamodbstore_projections.view import View
+
+Kind: TypeAlias = Literal["missing", "stale", "wrong"]
+KINDS: tuple[Kind, ...] = ("missing", "stale", "wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An item, or an attribute of one (after its key), that is missing, stale or wrong."""
+
+    projection: str
+    kind: Kind
+    where: str
+
+
+@dataclass(slots=True)
+class Drift:
+    """Numbers of findings by projection and kind, and the first examples of each; safe for many
+    threads."""
+
+    examples_each: int = 5
+    counts: Counter[tuple[str, Kind]] = field(default_factory=Counter)
+    examples: dict[tuple[str, Kind], list[str]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Count these too."""
+        with self._lock:
+            for finding in findings:
+                of = finding.projection, finding.kind
+                self.counts[of] += 1
+                shown = self.examples.setdefault(of, [])
+                if len(shown) < self.examples_each:
+                    shown.append(finding.where)
+
+    @property
+    def total(self) -> int:
+        """All findings."""
+        return self.counts.total()
+
+
+def findings(projection: str, writes: Writes, view: View) -> Iterator[Finding]:
+    """What the writes that a projection still lacks say about its items as the view sees them."""
+    # A move of postings writes its mark more than once: what it says in the end counts.
+    last: dict[Key, Op] = {op.key: op for op in ops_of(writes) if not isinstance(op, Check)}
+    view.prefetch(last)
+    for key, op in last.items():
+        where = f"{key[0]} {key[1]}"
+        item = view.get(key)
+        if isinstance(op, Put):
+            if item is None:
+                yield Finding(projection, "missing", where)
+            elif item != op.item:
+                yield Finding(projection, "wrong", where)
+        elif isinstance(op, Delete):
+            if item is not None:
+                yield Finding(projection, "stale", where)
+        elif isinstance(op, Update):
+            yield from _attributes(projection, where, op, item or {})
+
+
+def ops_of(writes: Writes) -> Iterator[Op]:
+    """Every op of the writes, in order."""
+    for write in writes:
+        yield from write if isinstance(write, tuple) else write.ops
+
+
+def _attributes(
+    projection: str, where: str, op: Update, item: Mapping[str, object]
+) -> Iterator[Finding]:
+    for name, value in op.set.items():
+        if name not in item:
+            yield Finding(projection, "missing", f"{where} {name}")
+        elif item[name] != value:
+            yield Finding(projection, "wrong", f"{where} {name}")
+    for name in op.remove:
+        if name in item:
+            yield Finding(projection, "stale", f"{where} {name}")
+    for name in (*op.add, *op.append):
+        yield Finding(projection, "wrong", f"{where} {name}")

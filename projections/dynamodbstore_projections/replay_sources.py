@@ -1,0 +1,75 @@
+"""Where a replay learns which items there are: a scan of the table, or an export of it on disk.
+
+Only keys are taken: what an item says is read from the table itself. A source has parts, read side
+by side; each is a sequence of pages, and can be resumed behind any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from dynamodbstore_events.keys import Key
+from dynamodbstore_table.port import Table
+
+Position: TypeAlias = Mapping[str, Any]
+"""Where a part goes on, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPage:
+    """Some keys of a part, and where the part goes on (None: that was all)."""
+
+    keys: list[Key]
+    next: Position | None
+
+
+class Source(Protocol):
+    """Keys of a table, in parts.
+
+    ``identity`` tells sources apart, as JSON. ``as_of_ms`` is the time whose items the source has;
+    None for the live table, which has those of any time up to its reading.
+    """
+
+    @property
+    def as_of_ms(self) -> int | None: ...
+
+    @property
+    def identity(self) -> Mapping[str, Any]: ...
+
+    @property
+    def parts(self) -> tuple[str, ...]: ...
+
+    def pages(self, part: str, start: Position | None) -> Iterator[KeyPage]:
+        """The pages of a part from a position on (None: from its beginning)."""
+        ...
+
+
+class TableScan:
+    """The live table, in parallel segments; a partition is wholly in one of them."""
+
+    def __init__(self, table: Table, segments: int = 1) -> None:
+        self._table = table
+        self._segments = segments
+
+    @property
+    def as_of_ms(self) -> int | None:
+        return None
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {"source": "table", "segments": self._segments}
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(str(segment) for segment in range(self._segments))
+
+    def pages(self, part: str, start: Position | None) -> Iterator[KeyPage]:
+        """Raises a ``TableError``."""
+        while True:
+            page = self._table.scan(int(part), self._segments, start)
+            yield KeyPage([(item["PK"], item["SK"]) for item in page.items], page.next)
+            if page.next is None:
+                return
+            start = page.next
