@@ -1,4 +1,4 @@
-"""The store is put together from parts that must not hide each other's methods."""
+"""The store is put together from parts; none may hide a helper of another by its name."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections import defaultdict
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 
-def test_each_method_is_one_part_s_own() -> None:
+def test_each_helper_is_one_part_s_own() -> None:
     parts = defaultdict(list)
     for part in DynamoTrackingStore.__mro__[1:]:
         if part.__module__.startswith("mlflow_dynamodbstore"):
             for name, member in vars(part).items():
-                if inspect.isfunction(member) and name != "__init__":
+                if inspect.isfunction(member) and name.startswith("_") and name != "__init__":
                     parts[name].append(part.__name__)
 
     assert {name: owners for name, owners in parts.items() if len(owners) > 1} == {}
