@@ -59,42 +59,42 @@ def run_meta(
     }
 
 
-def put_run(
-    table: Table,
+def put_run(table: Table, meta: Item, **belongings: Any) -> None:
+    """Write a run with what belongs to it, as ``run_puts`` takes it."""
+    table.bulk(run_puts(meta, **belongings))
+
+
+def run_puts(
     meta: Item,
     *,
     params: Mapping[str, str | None] | None = None,
     tags: Mapping[str, str | None] | None = None,
     metrics: Mapping[str, float] | None = None,
     datasets: Mapping[str, str] | None = None,
-) -> None:
-    """Write a run with what belongs to it; ``datasets`` are names with their contexts."""
+) -> Iterator[Put]:
+    """A run with what belongs to it; ``datasets`` are names with their contexts."""
     pk = meta["PK"]
-
-    def puts() -> Iterator[Put]:
-        yield Put(meta)
-        for sk_of, texts in ((param_sk, params), (tag_sk, tags)):
-            for key, value in (texts or {}).items():
-                written = text_items(pk, sk_of(key), key, value)
-                yield from written.parts
-                yield Put(written.item)
-        for key, number in (metrics or {}).items():
-            sk = metric_sk(key)
-            named = {"k": key} if is_hashed(sk.partition("#")[2]) else {}
-            yield Put({"PK": pk, "SK": sk, "v": encode(number), "s": 0, "t": 0, **named})
-        for number, (name, context) in enumerate((datasets or {}).items()):
-            yield Put(
-                {
-                    "PK": pk,
-                    "SK": dataset_input_sk(name),
-                    "name": name,
-                    "digest": "1",
-                    "tags": [["mlflow.data.context", context]],
-                    "generation": "g",
-                    "parts": 1,
-                    "t": 0,
-                    "s": number,
-                }
-            )
-
-    table.bulk(puts())
+    yield Put(meta)
+    for sk_of, texts in ((param_sk, params), (tag_sk, tags)):
+        for key, value in (texts or {}).items():
+            written = text_items(pk, sk_of(key), key, value)
+            yield from written.parts
+            yield Put(written.item)
+    for key, number in (metrics or {}).items():
+        sk = metric_sk(key)
+        named = {"k": key} if is_hashed(sk.partition("#")[2]) else {}
+        yield Put({"PK": pk, "SK": sk, "v": encode(number), "s": 0, "t": 0, **named})
+    for number, (name, context) in enumerate((datasets or {}).items()):
+        yield Put(
+            {
+                "PK": pk,
+                "SK": dataset_input_sk(name),
+                "name": name,
+                "digest": "1",
+                "tags": [["mlflow.data.context", context]],
+                "generation": "g",
+                "parts": 1,
+                "t": 0,
+                "s": number,
+            }
+        )

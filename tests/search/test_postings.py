@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 from dynamodbstore_events.keys import META, posting_pk, run_pk, tag_sk
@@ -32,7 +31,7 @@ from mlflow_dynamodbstore.tracking.search.run_order import run_orders
 from mlflow_dynamodbstore.tracking.search.run_search import search_runs
 from mlflow_dynamodbstore.tracking.search.tokens import FIRST_PAGE, PageStart
 
-from tests.search.items import experiment, put_run, run_meta
+from tests.search.items import experiment, put_run, run_meta, run_puts
 from tests.search.projected import (
     DESCRIPTIONS,
     EVERYTHING,
@@ -55,12 +54,16 @@ def search(tmp_path: Path) -> Iterator[Searching]:
     table.close()
 
 
-def add_named(search: Searching, number: int, **more: Any) -> None:
+def add_named(search: Searching, number: int, *, notes: bool = False) -> None:
     """Runs r0000, r0001, … named ``train run 0``, …; each started 1 ms after the one before."""
-    for n in range(number):
-        tags = {NAME: f"train run {n}", NOTE: f"A note on run {n}."}
-        meta = run_meta(f"r{n:04d}", n, status="FINISHED", end_time=n, **more)
-        put_run(search.table, meta, tags=tags)
+    search.table.bulk(
+        put
+        for n in range(number)
+        for put in run_puts(
+            run_meta(f"r{n:04d}", n, status="FINISHED", end_time=n),
+            tags={NAME: f"train run {n}"} | ({NOTE: f"A note on run {n}."} if notes else {}),
+        )
+    )
 
 
 def plan(filter_string: str, config: Config, *experiment_ids: str) -> RunPlan:
@@ -87,16 +90,42 @@ def test_a_rare_name_is_found_without_the_listing(search: Searching) -> None:
     assert usage.read_units < 60
 
 
+@pytest.fixture(scope="module")
+def ten_thousand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searching]:
+    table = projected_table(tmp_path_factory.mktemp("many") / "table.ddb")
+    searching = Searching(table)
+    add_named(searching, 10_000)
+    searching.built(NAMES, SYSTEM_TAGS, SUMMARY)
+    yield searching
+    table.close()
+
+
 @pytest.mark.slow
-def test_a_rare_name_among_ten_thousand_costs_no_more(search: Searching) -> None:
-    add_named(search, 10_000)
-    search.built(NAMES, SYSTEM_TAGS, SUMMARY)
+@pytest.mark.parametrize(
+    ("filter_string", "found"),
+    [
+        ("run_name ILIKE '%RUN 7654'", ["r7654"]),
+        ("run_name LIKE '%run 765%'", [*(f"r{n}" for n in range(7659, 7649, -1)), "r0765"]),
+    ],
+)
+def test_a_rare_name_among_ten_thousand_costs_no_more(
+    ten_thousand: Searching, filter_string: str, found: list[str]
+) -> None:
+    assert ten_thousand.ids(filter_string) == found
 
-    assert search.ids("run_name ILIKE '%RUN 7654'") == ["r7654"]
-
-    usage = search.meter.take()
+    usage = ten_thousand.meter.take()
     assert usage.total_requests < 20
     assert usage.read_units < 100
+
+
+@pytest.mark.slow
+def test_a_hundred_ended_runs_of_ten_thousand_keep_to_the_budget(ten_thousand: Searching) -> None:
+    assert len(ten_thousand.ids()) == 100
+
+    usage = ten_thousand.meter.take()
+    # The configuration is one request more, twice a minute.
+    assert usage.total_requests + 1 <= 4
+    assert usage.read_units + 1 <= 60
 
 
 def test_where_many_have_the_trigrams_the_listing_is_read(
@@ -160,7 +189,7 @@ def test_a_run_out_of_view_or_of_the_times_is_no_match(search: Searching) -> Non
 
 
 def test_names_and_descriptions_narrow_together(search: Searching) -> None:
-    add_named(search, 5)
+    add_named(search, 5, notes=True)
     put_run(search.table, run_meta("long", 9), tags={NAME: "train run", NOTE: "run 3." * 2000})
     search.built(NAMES, DESCRIPTIONS)
 

@@ -7,13 +7,14 @@ of many small populations.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import pytest
 from dynamodbstore_table.port import Table
+from dynamodbstore_table.sqlite import SqliteTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.entities import (
@@ -27,6 +28,7 @@ from mlflow.entities import (
     RunTag,
     ViewType,
 )
+from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.differential.filters import (
     experiment_filters,
@@ -36,7 +38,7 @@ from tests.differential.filters import (
 )
 from tests.differential.frozen import World, frozen
 from tests.differential.pair import Pair
-from tests.differential.sides import OurSide, SqlSide, new_files, our_experiment_ids
+from tests.differential.sides import ARTIFACTS, OurSide, SqlSide, our_experiment_ids
 from tests.search.projected import EVERYTHING, mark_built, projected_table
 
 VIEWS = (ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY, ViewType.ALL)
@@ -56,20 +58,32 @@ class Population:
     runs: list[str]
 
 
-def _projected(folder: Path) -> Callable[[], Table]:
-    """Makes one embedded table whose searches may use every projection."""
+def _on_items(folder: Path) -> DynamoTrackingStore:
+    """A store without projections."""
+    table = SqliteTable(folder / "items.ddb", durability="process")
+    table.create()
+    return _store_on(table)
 
-    def new_table() -> Table:
-        table = projected_table(folder / "projected.ddb", patterns=("a*", "é"))
-        mark_built(table, *EVERYTHING, "tags:a*", "tags:é")
-        return table
 
-    return new_table
+def _on_projections(folder: Path) -> DynamoTrackingStore:
+    """A store whose searches may use every projection."""
+    table = projected_table(folder / "projected.ddb", patterns=("a*", "é"))
+    mark_built(table, *EVERYTHING, "tags:a*", "tags:é")
+    return _store_on(table)
+
+
+def _store_on(table: Table) -> DynamoTrackingStore:
+    store = DynamoTrackingStore(table, ARTIFACTS)
+    store.ensure_default_experiment()
+    return store
 
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(new_files, id="items"), pytest.param(_projected, id="projections")],
+    params=[
+        pytest.param(_on_items, id="items"),
+        pytest.param(_on_projections, id="projections"),
+    ],
 )
 def population(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -78,7 +92,7 @@ def population(
     folder = tmp_path_factory.mktemp("search")
     logging.disable(logging.ERROR)
     with frozen(world), our_experiment_ids(world.experiment_id):
-        ours = OurSide(request.param(folder))
+        ours = OurSide(lambda: request.param(folder))
         pair = Pair(SqlSide(folder / "mlflow.db", world.experiment_id), ours, world)
         pair.empty()
         yield _populated(pair)

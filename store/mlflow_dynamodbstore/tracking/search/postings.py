@@ -27,7 +27,7 @@ NARROWING: Final = ("=", "LIKE", "ILIKE")
 _LONGEST_PAGE = 1000
 _MOST_LOOKUPS = 6
 _MOST_QUERIES = 12
-_MOST_TRIGRAMS = 5
+_MOST_TRIGRAMS = 9
 
 
 @dataclass(frozen=True, slots=True)
