@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dynamodbstore_events.entities import MODEL, RUN
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.port import Table
 from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
 from mlflow_dynamodbstore.tracking.lifecycle import Experiments, Runs
+from mlflow_dynamodbstore.tracking.tombstones import Tombstones
 
 
 class TrackingBase(AbstractStore):
@@ -23,6 +25,8 @@ class TrackingBase(AbstractStore):
         self.artifact_root_uri = artifact_root_uri
         self._table = table
         self._config = ConfigSource(table)
+        self._expired_runs = Tombstones(table, RUN)
+        self._expired_models = Tombstones(table, MODEL)
         self._experiments = Experiments(table)
         self._runs = Runs(table, self._experiments)
         self._housekeeping: Callable[[], None] | None = None

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from dynamodbstore_events.entities import MODEL, RUN
 from dynamodbstore_events.keys import (
     DELETED_MODELS,
     DELETED_RUNS,
@@ -34,8 +33,7 @@ from dynamodbstore_projections.expiry_records import record_key
 from dynamodbstore_projections.expiry_sweep import remove_expired
 from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, Table, begins_with
-from mlflow.entities import LoggedModel, Run
+from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, begins_with
 from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.validation import _parse_experiment_id
 
@@ -45,7 +43,6 @@ from mlflow_dynamodbstore.tracking.experiments import raise_experiment_missing
 from mlflow_dynamodbstore.tracking.lifecycle import DELETED, ExperimentState, run_deleted_time
 from mlflow_dynamodbstore.tracking.logged_model_items import is_deleted, model_id_of
 from mlflow_dynamodbstore.tracking.logged_models import raise_model_missing
-from mlflow_dynamodbstore.tracking.tombstones import Tombstones, expired_model, expired_run
 
 _CHUNK = 1000
 _SECONDS_OF_EXPIRY = 3600.0
@@ -55,23 +52,6 @@ _MARKER = model_metrics_marker_sk("")
 
 class GarbageMixin(TrackingBase):
     """Find and remove for good what has been deleted."""
-
-    def __init__(self, table: Table, artifact_root_uri: str) -> None:
-        super().__init__(table, artifact_root_uri)
-        self._expired_runs = Tombstones(table, RUN)
-        self._expired_models = Tombstones(table, MODEL)
-
-    def get_run(self, run_id: str) -> Run:
-        """The run, also an expired one of those that ``_get_deleted_runs`` has told of."""
-        tombstone = self._expired_runs.get(run_id)
-        return super().get_run(run_id) if tombstone is None else expired_run(tombstone)
-
-    def get_logged_model(self, model_id: str, allow_deleted: bool = False) -> LoggedModel:
-        """The model, also an expired one of those that ``_get_deleted_logged_models`` told of."""
-        tombstone = self._expired_models.get(model_id) if allow_deleted else None
-        if tombstone is not None:
-            return expired_model(tombstone)
-        return super().get_logged_model(model_id, allow_deleted)
 
     def _get_deleted_runs(self, older_than: int = 0) -> list[str]:
         """Ids of the runs deleted at least ``older_than`` ms ago, alone or with an experiment, the

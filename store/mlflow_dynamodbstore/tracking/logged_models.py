@@ -40,6 +40,7 @@ from mlflow_dynamodbstore.tracking.logged_model_items import (
     model_items,
     model_meta,
 )
+from mlflow_dynamodbstore.tracking.tombstones import expired_model
 
 MODELS_FOLDER = "models"
 ARTIFACTS_FOLDER = "artifacts"
@@ -101,10 +102,14 @@ class LoggedModelsMixin(TrackingBase):
         self._table.write(Put(meta), *puts)
 
     def get_logged_model(self, model_id: str, allow_deleted: bool = False) -> LoggedModel:
-        """The model with its tags, params and metrics; a deleted one only if that is allowed.
+        """The model with its tags, params and metrics; a deleted one only if that is allowed, and
+        then also an expired one that this store has told the garbage collector of.
 
         Raises ``RESOURCE_DOES_NOT_EXIST``.
         """
+        tombstone = self._expired_models.get(model_id) if allow_deleted else None
+        if tombstone is not None:
+            return expired_model(tombstone)
         model = self._read_model(model_id)
         if is_deleted(model.meta) and not allow_deleted:
             raise_model_missing(model_id)

@@ -49,6 +49,7 @@ from mlflow_dynamodbstore.tracking.lifecycle import (
 )
 from mlflow_dynamodbstore.tracking.run_items import run_data, run_info
 from mlflow_dynamodbstore.tracking.search.read_runs import run_partitions
+from mlflow_dynamodbstore.tracking.tombstones import expired_run
 
 ARTIFACTS_FOLDER = "artifacts"
 _LARGEST_TIME = 2**63 - 1
@@ -97,11 +98,17 @@ class RunsMixin(TrackingBase):
         self._table.write(Put(meta, condition=ITEM_MISSING), *puts)
 
     def get_run(self, run_id: str) -> Run:
-        """The run with its metrics, params, tags, inputs and outputs, in any stage."""
+        """The run with its metrics, params, tags, inputs and outputs, in any stage.
+
+        Of an expired one that this store has told the garbage collector of, what is left.
+        """
         pk = run_pk(run_id)
         run = run_partitions(self._table, [pk])[pk]
         if run.meta is None:
-            raise_run_missing(run_id)
+            tombstone = self._expired_runs.get(run_id)
+            if tombstone is None:
+                raise_run_missing(run_id)
+            return expired_run(tombstone)
         experiment = self._experiments.require(run.meta["experiment_id"])
         inputs = load_dataset_inputs(self._table, {run_id: run.dataset_inputs})
         return Run(

@@ -20,7 +20,6 @@ from mlflow_dynamodbstore.tracking.unbuilt import UnbuiltMixin
 
 @translate_public_methods
 class DynamoTrackingStore(
-    GarbageMixin,
     SearchRunsMixin,
     SearchExperimentsMixin,
     LoggedModelSearchMixin,
@@ -32,6 +31,7 @@ class DynamoTrackingStore(
     TagsMixin,
     RunsMixin,
     ExperimentsMixin,
+    GarbageMixin,
     UnbuiltMixin,
 ):
     """MLflow's tracking store on one table."""
