@@ -33,9 +33,11 @@ from dynamodbstore_table.port import (
     Table,
     Update,
 )
-from dynamodbstore_table.sqlite_codec import decode, decode_some, pick, stored_bytes
+from dynamodbstore_table.sqlite_codec import decode, decode_some, stored_bytes
+from dynamodbstore_table.sqlite_lookups import read_items
+from dynamodbstore_table.sqlite_pages import Listing, next_start, page
 from dynamodbstore_table.sqlite_partitions import read_partitions
-from dynamodbstore_table.sqlite_query import GET, SCAN, listing, next_start, page
+from dynamodbstore_table.sqlite_query import GET, SCAN
 from dynamodbstore_table.sqlite_rows import Row, apply_change, expired_rows, planned, read_row
 from dynamodbstore_table.sqlite_schema import (
     Durability,
@@ -94,20 +96,8 @@ class SqliteTable(Table):
         consistent: bool = True,
         attributes: Sequence[str] | None = None,
     ) -> dict[Key, Item]:
-        wanted = dict.fromkeys(keys)
-        now = time.time()
-        names = None if attributes is None else ("PK", "SK", *attributes)
-
-        def read(connection: sqlite3.Connection) -> dict[Key, Item]:
-            found: dict[Key, Item] = {}
-            for key in wanted:
-                row = connection.execute(GET, (*key, now)).fetchone()
-                if row is not None:
-                    item = decode(key[0], row[0])
-                    found[key] = item if names is None else pick(item, names)
-            return found
-
-        return self._transactions.read(read)
+        wanted = list(dict.fromkeys(keys))
+        return self._transactions.read(lambda c: read_items(c, wanted, attributes))
 
     def query(
         self,
@@ -124,16 +114,8 @@ class SqliteTable(Table):
     ) -> Page:
         if limit is not None and limit < 1:
             raise InvalidOps(f"the limit of a query must be at least 1, not {limit}")
-        statement = listing(pk, index, sk, reverse, start, time.time())
-
-        def read(connection: sqlite3.Connection) -> Page:
-            rows = connection.execute(statement.sql, statement.values)
-            try:
-                return page(rows, index, filter, limit, attributes)
-            finally:
-                rows.close()
-
-        return self._transactions.read(read)
+        wanted = Listing(pk, index, sk, reverse, filter, attributes)
+        return self._transactions.read(lambda c: page(c, wanted, limit, start))
 
     def partitions(
         self,

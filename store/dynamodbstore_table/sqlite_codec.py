@@ -88,6 +88,27 @@ def decode_rows(rows: Sequence[tuple[str, bytes]]) -> list[Item]:
     return items
 
 
+def decode_joined(pairs: bytes) -> list[Item]:
+    """The items of rows joined by commas: partition key, stored form, and so on."""
+    values: list[Any] = _loads(b"[" + pairs + b"]")
+    items: list[Item] = values[1::2]
+    for pk, item in zip(values[::2], items, strict=True):
+        if "PK" in item:
+            _unescape_attributes(item)
+        item["PK"] = pk
+    return items
+
+
+def decode_numbered(pairs: bytes) -> list[tuple[int, Item]]:
+    """Numbers with items that lack their partition key yet, joined by commas as above."""
+    values: list[Any] = _loads(b"[" + pairs + b"]")
+    items: list[Item] = values[1::2]
+    for item in items:
+        if "PK" in item:
+            _unescape_attributes(item)
+    return list(zip(values[::2], items, strict=True))
+
+
 def restore(pk: str, items: list[Item], attributes: Sequence[str] | None) -> list[Item]:
     """The items of one partition, from their stored objects, which are changed in place."""
     for item in items:

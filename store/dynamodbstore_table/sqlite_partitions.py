@@ -13,6 +13,7 @@ import orjson
 
 from dynamodbstore_table.port import Item, SortRange
 from dynamodbstore_table.sqlite_codec import decode_partition, decode_rows, pick, restore
+from dynamodbstore_table.sqlite_lookups import listable
 from dynamodbstore_table.sqlite_query import PARTITION, PARTITIONS, bounds, listing
 
 _TOGETHER: Final = 16
@@ -73,6 +74,8 @@ def _read_ahead(
 
 
 def _read_together(connection: sqlite3.Connection, pks: Sequence[str], sk: SortRange) -> _Found:
+    if not listable(pks):
+        return [_read_one(connection, pk, sk, None) for pk in pks]
     wanted = orjson.dumps(pks).decode()
     try:
         row = connection.execute(PARTITIONS, (*bounds(sk), time.time(), wanted)).fetchone()

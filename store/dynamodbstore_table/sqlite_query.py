@@ -1,16 +1,14 @@
-"""Reading the embedded file: the SQL of listings, and pages made of their rows."""
+"""The SQL that reads the embedded file, and the values for its marks."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-from dynamodbstore_table.conditions import Condition, holds
 from dynamodbstore_table.errors import InvalidOps
-from dynamodbstore_table.port import MAX_PAGE_BYTES, Index, Item, Page, SortRange, Start
-from dynamodbstore_table.sqlite_codec import decode_rows, pick, stored_bytes
+from dynamodbstore_table.port import Index, SortRange, Start
+from dynamodbstore_table.sqlite_prefilter import Prefilter
 
 _ALIVE: Final = "(ttl IS NULL OR ttl > ?)"
 
@@ -25,41 +23,38 @@ PARTITIONS: Final = """SELECT CAST(group_concat('[' || coalesce((
         AND (ttl IS NULL OR ttl > ?3) ORDER BY sk)
     ), '') || ']') AS BLOB) FROM json_each(?4) AS wanted"""
 
-SCAN: Final = f"SELECT pk, body FROM items WHERE (pk, sk) > (?, ?) AND {_ALIVE} ORDER BY pk, sk"
+# Items of keys that share a half, joined: number of the key, body, and so on.
+SAME_SK: Final = f"""SELECT CAST(group_concat(wanted.key || ',' || body) AS BLOB)
+    FROM json_each(?) AS wanted CROSS JOIN items
+    WHERE pk = wanted.value AND sk = ? AND {_ALIVE}"""
+SAME_PK: Final = f"""SELECT CAST(group_concat(wanted.key || ',' || body) AS BLOB)
+    FROM json_each(?) AS wanted CROSS JOIN items
+    WHERE sk = wanted.value AND pk = ? AND {_ALIVE}"""
 
-_GSI2_ATTRIBUTES: Final = ("PK", "SK", "gsi2pk", "gsi2sk")
-_FIRST_ROWS: Final = 64
-_MOST_ROWS: Final = 1024
+SCAN: Final = f"SELECT pk, body FROM items WHERE (pk, sk) > (?, ?) AND {_ALIVE} ORDER BY pk, sk"
 
 # In SQLite's order every BLOB is above every TEXT, and a BLOB bound to a TEXT column stays one.
 OPEN_END: Final = b""
 
 
-def _listing(index: Index | None, reverse: bool, resumed: bool) -> str:
+@lru_cache(maxsize=256)
+def _listing(index: Index | None, reverse: bool, resumed: bool, filtered: str) -> str:
     order, beyond = (" DESC", "<") if reverse else ("", ">")
     if index is None:
         # Read forward, a page resumes behind a key by a higher first bound: same text.
         high = "<" if resumed and reverse else "<="
         return (
-            f"SELECT pk, body FROM items WHERE pk = ? AND sk >= ? AND sk {high} ? AND {_ALIVE} "
-            f"ORDER BY sk{order}"
+            f"SELECT pk, body FROM items WHERE pk = ? AND sk >= ? AND sk {high} ? AND {_ALIVE}"
+            f"{filtered} ORDER BY sk{order}"
         )
     hash_key, sort_key = f"{index.lower()}pk", f"{index.lower()}sk"
     columns = "pk, body" if index == "GSI1" else f"pk, sk, {hash_key}, {sort_key}"
     resume = f" AND ({sort_key}, pk, sk) {beyond} (?, ?, ?)" if resumed else ""
     return (
         f"SELECT {columns} FROM items WHERE {hash_key} = ? AND {sort_key} >= ? "
-        f"AND {sort_key} <= ? AND {_ALIVE}{resume} "
+        f"AND {sort_key} <= ? AND {_ALIVE}{resume}{filtered} "
         f"ORDER BY {sort_key}{order}, pk{order}, sk{order}"
     )
-
-
-_LISTINGS: Final = {
-    (index, reverse, resumed): _listing(index, reverse, resumed)
-    for index in (None, "GSI1", "GSI2")
-    for reverse in (False, True)
-    for resumed in (False, True)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +71,15 @@ def bounds(sk: SortRange) -> tuple[str, str | bytes]:
 
 
 def listing(
-    pk: str, index: Index | None, sk: SortRange, reverse: bool, start: Start | None, now: float
+    pk: str,
+    index: Index | None,
+    sk: SortRange,
+    reverse: bool,
+    start: Start | None,
+    now: float,
+    only: Prefilter | None = None,
 ) -> Statement:
-    """The rows of ``query`` in order, as far as anybody reads them."""
+    """The rows of ``query`` in order, as far as anybody reads them (those that ``only`` keeps)."""
     low, high = bounds(sk)
     resumed = start is not None
     values: tuple[Any, ...]
@@ -99,62 +100,19 @@ def listing(
         else:
             low = max(low, here)
         values = (pk, low, high, now, here, _start_part(start, "PK"), _start_part(start, "SK"))
-    return Statement(_LISTINGS[index, reverse, resumed], values)
+    if only is None:
+        return Statement(_listing(index, reverse, resumed, ""), values)
+    return Statement(_listing(index, reverse, resumed, f" AND {only.sql}"), (*values, *only.values))
 
 
-def page(
-    rows: sqlite3.Cursor,
-    index: Index | None,
-    filter: Condition | None,
-    limit: int | None,
-    attributes: Sequence[str] | None,
-) -> Page:
-    """Read rows until the page is full, then see whether there is one more.
-
-    A page is full with ``limit`` items that pass the filter; without a limit, with the item with
-    which the bytes read (its key and ``stored_bytes`` for every item, filtered or not) reach 1 MB.
-    """
-    items: list[Item] = []
-    last: Item = {}
-    read = seen = 0
-    full = False
-    fetch = _FIRST_ROWS if limit is None else min(limit + 1, _FIRST_ROWS)
-    decoded, size = (_keys_only, len) if index == "GSI2" else (decode_rows, stored_bytes)
-    while found := rows.fetchmany(fetch):
-        for row, item in zip(found, decoded(found), strict=True):
-            if full:
-                return Page(_picked(items, attributes), next_start(last, index))
-            read += len(row[0]) + size(row[1])
-            last = item
-            if filter is None or holds(filter, item):
-                items.append(item)
-                full = len(items) == limit
-            if limit is None:
-                full = read >= MAX_PAGE_BYTES
-        seen += len(found)
-        # A megabyte at a time, or what the page may still hold, going by the rows so far.
-        fetch = (MAX_PAGE_BYTES - read % MAX_PAGE_BYTES) * seen // read + 1
-        if limit is not None:
-            fetch = min(fetch, (limit - len(items)) * seen // max(1, len(items)) + 1)
-        fetch = min(_MOST_ROWS, max(1, fetch))
-    return Page(_picked(items, attributes), None)
-
-
-def _keys_only(rows: Sequence[tuple[str, str, str, str]]) -> list[Item]:
-    return [dict(zip(_GSI2_ATTRIBUTES, row, strict=True)) for row in rows]
-
-
-def next_start(last: Mapping[str, Any], index: Index | None) -> dict[str, str]:
-    """Where a listing goes on behind its last item: the item's key, and its key in the index."""
-    start = {"PK": last["PK"], "SK": last["SK"]}
-    if index is not None:
-        for name in (f"{index.lower()}pk", f"{index.lower()}sk"):
-            start[name] = last[name]
-    return start
-
-
-def _picked(items: list[Item], attributes: Sequence[str] | None) -> list[Item]:
-    return items if attributes is None else [pick(item, attributes) for item in items]
+def joined(rows: Statement, count: int) -> Statement:
+    """The first ``count`` rows of a listing as one value: [pk, body, pk, body, ...] without the
+    brackets. SQLite joins rows faster than Python fetches them."""
+    return Statement(
+        "SELECT CAST(group_concat(json_quote(pk) || ',' || body) AS BLOB) "
+        f"FROM ({rows.sql} LIMIT ?)",
+        (*rows.values, count),
+    )
 
 
 def _start_part(start: Start, name: str) -> str:

@@ -25,6 +25,8 @@ PAGE_BYTES: Final = 8192
 # 8 MB of changes: a checkpoint of them takes some milliseconds.
 CHECKPOINT_PAGES: Final = 1000
 MAX_LOG_BYTES: Final = 64 * 1024 * 1024
+# Address space, not memory. Mapped pages are read in half the time of copied ones.
+MAPPED_BYTES: Final = 1024 * 1024 * 1024
 _READERS_WAIT_MS: Final = 200
 
 _SCHEMA: Final = (
@@ -59,6 +61,7 @@ def connect(path: Path, durability: Durability, *, create: bool = False) -> sqli
         for pragma in (
             f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}",
             "PRAGMA cache_size = -16384",
+            f"PRAGMA mmap_size = {MAPPED_BYTES}",
             "PRAGMA temp_store = MEMORY",
             "PRAGMA secure_delete = OFF",
             f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}",
@@ -99,10 +102,11 @@ def has_schema(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
+    # In this order: another process may be making the schema, which sets both in one commit.
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     found = connection.execute("PRAGMA application_id").fetchone()[0]
     if found == APPLICATION_ID:
         return True
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if found or tables:
         raise TableUnavailable(
             f"{path} is a SQLite database of another program: name another path, or move it away"
