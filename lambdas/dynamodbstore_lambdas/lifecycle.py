@@ -1,11 +1,12 @@
-"""The ``lifecycle`` function: stamps and removes what expires, from the stream; and, on a
-schedule, says that the stream functions are at work."""
+"""The ``lifecycle`` function: stamps and removes what expires, from the stream; and, on a schedule,
+says that the stream functions are at work and cleans up what the stream did not tell of."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from dynamodbstore_projections.expiry_sweep import remove_expired
 from dynamodbstore_projections.heartbeat import beat
 from dynamodbstore_projections.registry import STREAM_FUNCTIONS, lifecycle_projections
 
@@ -16,6 +17,8 @@ from dynamodbstore_lambdas.telemetry import logger, metrics, report_beats, trace
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SECONDS_OF_A_SWEEP: Final = 60.0
 
 
 @logger.inject_lambda_context
@@ -35,4 +38,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     now_ms = int(time.time() * 1000)
     runtime.table().write(*(beat(name, now_ms) for name in STREAM_FUNCTIONS))
     report_beats(len(STREAM_FUNCTIONS))
+    # A record outlives the stream's 24 hours: what was missed in them is not missed for good.
+    remove_expired(runtime.table(), runtime.config_source().current, seconds=SECONDS_OF_A_SWEEP)
     return None

@@ -14,6 +14,7 @@ from dynamodbstore_table.port import Put
 
 from tests.lambdas.conftest import Deployed
 from tests.lambdas.samples import EXPERIMENT_ID, RUN_ID, happen, sample
+from tests.projections.aging import Calendar
 
 RUN = f"RUN#{RUN_ID}"
 EXPERIMENT = f"EXP#{EXPERIMENT_ID}"
@@ -113,6 +114,18 @@ def test_the_schedule_writes_a_heartbeat_for_each_stream_function(deployed: Depl
     assert set(beats) == {"search", "lifecycle"}
     assert all(at is not None and at >= before for at in beats.values())
     assert all_fresh(beats.values(), int(time.time() * 1000))
+
+
+def test_the_schedule_cleans_up_what_the_stream_did_not_tell_of(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(deployed, "experiment-created", "run-created", "run-logged", "run-deleted")
+    Calendar(monkeypatch).days_pass(LONG + 1)
+
+    lifecycle.handler(sample("schedule"), deployed.context)
+
+    assert list(deployed.table.query_all(RUN)) == []
+    assert deployed.table.get((f"EXPIRED#{RUN}", META)) is not None
 
 
 def test_an_event_of_another_kind_is_refused(deployed: Deployed) -> None:
