@@ -1,0 +1,1 @@
+"""The subcommands of ``mlflow-dynamodbstore``, one a module."""

@@ -1,0 +1,148 @@
+"""What ``mlflow-dynamodbstore status`` has found, for people and for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from dynamodbstore_projections.drift import Drift
+from dynamodbstore_projections.registry import inline_projections
+from dynamodbstore_table.facts import TableFacts
+from rich.console import Console
+from rich.table import Table as Grid
+
+from mlflow_dynamodbstore.commands.drift_table import AS_FOUND, drift_json, print_drift
+from mlflow_dynamodbstore.commands.keeper import Keeper
+from mlflow_dynamodbstore.commands.table_options import name_of
+from mlflow_dynamodbstore.commands.table_sample import NAMES, Sample
+from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, Location, RegionLocation
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The table's facts; when each stream function last said that it was alive (ms); the marks of
+    what is built and being built; a sample, and the drift of so many ``compared`` entities of it.
+    """
+
+    facts: TableFacts
+    beats: Mapping[str, int | None]
+    built: list[str]
+    building: list[str]
+    sample: Sample
+    compared: int
+    drift: Drift
+    now_ms: int
+
+    def age_seconds(self, name: str) -> float | None:
+        """How long ago a function said that it was alive."""
+        at = self.beats[name]
+        return None if at is None else (self.now_ms - at) / 1000
+
+
+def _engine(location: Location) -> str:
+    if isinstance(location, RegionLocation):
+        return f"DynamoDB in {location.region}"
+    if isinstance(location, EndpointLocation):
+        return f"DynamoDB at {location.endpoint_url}"
+    return f"embedded file, durability={location.durability}"
+
+
+def as_json(location: Location, found: Found, kept: Keeper) -> dict[str, Any]:
+    """The report as JSON."""
+    return {
+        "table": name_of(location),
+        "engine": _engine(location),
+        "items": found.facts.items,
+        "bytes": found.facts.bytes,
+        "stream": found.facts.stream,
+        "projections": {"setting": kept.setting, "mode": kept.mode, "why": kept.why},
+        "heartbeats": {
+            name: {"at": at, "age_seconds": found.age_seconds(name)}
+            for name, at in found.beats.items()
+        },
+        "lag_ms": 0 if kept.mode == "inline" else None,
+        "built": found.built,
+        "building": found.building,
+        "sample": {
+            "whole": found.sample.whole,
+            "items": found.sample.items,
+            "kinds": {
+                kind: {"entities": count.entities, "items": count.items}
+                for kind, count in found.sample.kinds.items()
+            },
+        },
+        "compared_entities": found.compared,
+        "drift_total": found.drift.total,
+        "drift": drift_json(found.drift, [p.name for p in inline_projections()]),
+    }
+
+
+def print_report(location: Location, found: Found, kept: Keeper) -> None:
+    """Print the report for people."""
+    lines = {
+        "table": f"{name_of(location)} ({_engine(location)})",
+        "size": _size(location, found.facts),
+        "stream": {True: "on", False: "off", None: "none on this engine"}[found.facts.stream],
+        "projections": f"{kept.mode} (set: {kept.setting}; {kept.why})",
+        **_heartbeats(location, found),
+        "lag": _lag(kept),
+        "built": ", ".join(found.built) or "nothing: searches read canonical items only",
+    }
+    if found.building:
+        lines["being built"] = ", ".join(found.building)
+    width = max(map(len, lines))
+    for name, value in lines.items():
+        click.echo(f"{name:<{width}}  {value}")
+    click.echo()
+    Console().print(_counts(found.sample))
+    click.echo()
+    print_drift(found.drift, [p.name for p in inline_projections()], AS_FOUND)
+    click.echo(f"drift of a sample of {found.compared} entities: {found.drift.total} differences")
+
+
+def _size(location: Location, facts: TableFacts) -> str:
+    if facts.items is None or facts.bytes is None:
+        return "not known"
+    about = "about " if isinstance(location, RegionLocation) else ""
+    return f"{about}{facts.items:,} items, {about}{facts.bytes / 1e6:,.1f} MB"
+
+
+def _heartbeats(location: Location, found: Found) -> dict[str, str]:
+    if isinstance(location, FileLocation):
+        return {}
+    return {f"heartbeat {name}": _age(found.age_seconds(name)) for name in found.beats}
+
+
+def _age(seconds: float | None) -> str:
+    if seconds is None:
+        return "never"
+    return f"{seconds:.0f} s ago" if seconds < 600 else f"{seconds / 60:.0f} minutes ago"
+
+
+def _lag(kept: Keeper) -> str:
+    if kept.mode == "inline":
+        return "none: projections are kept with each write"
+    return "see the metric Lag in CloudWatch, namespace MlflowDynamodbstore"
+
+
+def _counts(sample: Sample) -> Grid:
+    how = "all items" if sample.whole else f"of a sample of {sample.items:,} items"
+    grid = Grid(f"what ({how})", box=None, pad_edge=False)
+    grid.add_column("entities", justify="right")
+    grid.add_column("items", justify="right")
+    for kind in sorted(
+        sample.kinds, key=lambda kind: list(NAMES).index(kind) if kind in NAMES else 99
+    ):
+        count = sample.kinds[kind]
+        grid.add_row(
+            NAMES.get(kind, kind),
+            f"{count.entities:,}" if count.entities else "",
+            f"{count.items:,}",
+        )
+    return grid
+
+
+def _place(kind: str) -> tuple[int, str]:
+    return (list(NAMES).index(kind) if kind in NAMES else len(NAMES)), kind
