@@ -14,6 +14,7 @@ from tests.e2e.conftest import KILLED, SERVED, Logged
 from tests.e2e.snapshot import everything, files, history
 from tests.e2e.training import lines_of_ours
 from tests.e2e.training_script import ASYNC_STEPS, FLUENT_STEPS, STEPS, loss
+from tests.e2e.ui_pages import UiPages
 
 
 @pytest.fixture
@@ -173,6 +174,11 @@ def test_the_models_of_the_experiment_are_found(logged: Logged) -> None:
     )
 
     assert [model.model_id for model in models] == [logged.said["training"]["model_id"]]
+
+
+@pytest.mark.parametrize("logged", SERVED, indirect=True, scope="session")
+class TestUiPages(UiPages):
+    """In this file, so that the script's runs serve these tests too, however tests are spread."""
 
 
 @pytest.mark.parametrize("logged", KILLED, indirect=True, scope="session")
