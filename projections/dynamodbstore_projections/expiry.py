@@ -30,6 +30,7 @@ from dynamodbstore_projections.expiry_items import (
     below_run,
     models_of,
     runs_of,
+    side_by_side,
 )
 from dynamodbstore_projections.expiry_records import (
     buried,
@@ -96,7 +97,7 @@ class ExpiryProjection:
 
     def _run(self, run: Entity, record: Item, view: View) -> Writes:
         harvest = Harvest(self._most_items)
-        all_of_it = harvest.take(below_run(view.table, run.id))
+        all_of_it = harvest.take(below_run(view.table, run.pk))
         if all_of_it:
             harvest.take_meta((run.pk, META))
         last = (buried(run.pk, record),) if all_of_it else _more(run)
@@ -121,18 +122,16 @@ class ExpiryProjection:
         """Take what is below an experiment as far as there is room; whether that was all."""
         now_ms = int(self._clock() * 1000)
         table = view.table
-        for meta in runs_of(table, experiment_id, record["run_shards"]):
-            pk: str = meta["PK"]
-            tombstones.append(tombstone(pk, meta["artifact_uri"], record, now_ms))
-            if not harvest.take(below_run(table, pk.partition("#")[2])) or harvest.room <= 0:
-                return False
-            harvest.take_meta((pk, META))
-        for meta in models_of(table, experiment_id):
-            pk = meta["PK"]
-            tombstones.append(tombstone(pk, meta["artifact_location"], record, now_ms))
-            if not harvest.take(below_model(table, pk)) or harvest.room <= 0:
-                return False
-            harvest.take_meta((pk, META))
+        entities = (
+            ("artifact_uri", runs_of(table, experiment_id, record["run_shards"]), below_run),
+            ("artifact_location", models_of(table, experiment_id), below_model),
+        )
+        for artifacts, metas, below in entities:
+            for meta, keys in side_by_side(table, metas, below, self._most_items):
+                tombstones.append(tombstone(meta["PK"], meta[artifacts], record, now_ms))
+                if not harvest.take(keys) or harvest.room <= 0:
+                    return False
+                harvest.take_meta((meta["PK"], META))
         if not harvest.take(below_experiment(table, experiment_id)):
             return False
         harvest.take_meta((experiment_pk(experiment_id), META))

@@ -6,9 +6,11 @@ after these.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import islice
+from typing import Final, TypeAlias
 
 from dynamodbstore_events.entities import MODEL
 from dynamodbstore_events.keys import (
@@ -30,9 +32,13 @@ from dynamodbstore_projections.projection import Bulk, Writes
 
 _PAGE: Final = 1000
 _LISTED_AT_ONCE: Final = 100
+_READ_AT_ONCE: Final = 25
 _KEYS: Final = ("PK", "SK")
 _MARKER: Final = model_metrics_marker_sk("")
 _DATASET: Final = dataset_sk("")
+
+Branch: TypeAlias = tuple[Key, bool]
+"""The key of an item, and whether it is a leaf: nothing else is found by it."""
 
 
 @dataclass(slots=True)
@@ -45,9 +51,8 @@ class Harvest:
     branches: list[Key] = field(default_factory=list)
     metas: list[Key] = field(default_factory=list)
 
-    def take(self, keys: Iterator[tuple[Key, bool]]) -> bool:
-        """Take the keys, each with whether it is a leaf, as far as there is room for them;
-        whether that was all."""
+    def take(self, keys: Iterable[Branch]) -> bool:
+        """Take the keys as far as there is room for them; whether that was all."""
         for key, leaf in keys:
             if self.room <= 0:
                 return False
@@ -65,11 +70,11 @@ class Harvest:
         return [Bulk(tuple(Delete(key) for key in keys)) for keys in steps if keys]
 
 
-def below_run(table: Table, part: str) -> Iterator[tuple[Key, bool]]:
-    """What belongs to a run (its id as a key part), but for META: its history, what it logged to
-    models, its own items."""
+def below_run(table: Table, pk: str) -> Iterator[Branch]:
+    """What belongs to a run, but for META: its history, what it logged to models, its own items."""
+    part = pk.partition("#")[2]
     yield from _leaves(table, f"HIST#{part}")
-    for key in _partition(table, f"RUN#{part}"):
+    for key in _partition(table, pk):
         if key[1].startswith(_MARKER):
             model = f"{MODEL}#{key[1][len(_MARKER) :]}"
             by_run = equals("run_id", unpart(part))
@@ -78,18 +83,35 @@ def below_run(table: Table, part: str) -> Iterator[tuple[Key, bool]]:
             yield key, False
 
 
-def below_model(table: Table, pk: str) -> Iterator[tuple[Key, bool]]:
+def below_model(table: Table, pk: str) -> Iterator[Branch]:
     """The items of a logged model, but for META."""
     return ((key, False) for key in _partition(table, pk) if key[1] != META)
 
 
-def below_experiment(table: Table, experiment_id: str) -> Iterator[tuple[Key, bool]]:
+def below_experiment(table: Table, experiment_id: str) -> Iterator[Branch]:
     """The datasets and the tags of an experiment, not its runs and models."""
     for key in _partition(table, experiment_pk(experiment_id)):
         if key[1].startswith(_DATASET):
             yield from _leaves(table, dataset_pk(key[1].split("#")[1]))
         if key[1] != META:
             yield key, False
+
+
+def side_by_side(
+    table: Table, metas: Iterator[Item], below: Callable[[Table, str], Iterator[Branch]], room: int
+) -> Iterator[tuple[Item, list[Branch]]]:
+    """Each of the entities with what is below it, read several at once where requests cross a
+    network; of each one key more, at most, than there is room for."""
+
+    def read(meta: Item) -> tuple[Item, list[Branch]]:
+        return meta, list(islice(below(table, meta["PK"]), room + 1))
+
+    if not table.remote:
+        yield from map(read, metas)
+        return
+    with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
+        while chunk := list(islice(metas, _READ_AT_ONCE)):
+            yield from pool.map(read, chunk)
 
 
 def runs_of(table: Table, experiment_id: str, shards: int) -> Iterator[Item]:
@@ -119,7 +141,7 @@ def _existing(table: Table, listing: str) -> Iterator[Item]:
 
 def _leaves(
     table: Table, pk: str, sk: SortRange = EVERY, condition: Condition | None = None
-) -> Iterator[tuple[Key, bool]]:
+) -> Iterator[Branch]:
     return ((key, True) for key in _partition(table, pk, sk, condition))
 
 
