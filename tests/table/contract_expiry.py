@@ -109,7 +109,7 @@ class ExpiryContract(Contract):
     @pytest.mark.parametrize(
         "condition",
         [ITEM_EXISTS, equals("x", 1), Compare("x", "!=", 2), Compare("ttl", "=", PAST)],
-        ids=repr,
+        ids=["exists", "equals", "differs", "ttl"],
     )
     def test_conditions_for_an_item_fail_of_it(self, table: Table, condition: Condition) -> None:
         table.write(Put(EXPIRED))

@@ -107,7 +107,7 @@ def sqlite_table_for_all(tmp_path_factory: pytest.TempPathFactory) -> Any:
         (1, 2),
         {1, 2},
         bytearray(b"x"),
-        object(),
+        pytest.param(object(), id="an object"),
         {"deep": [1, {"deeper": 0.5}]},
         {1: "a key that is no text"},
         10**38,
