@@ -1,0 +1,161 @@
+"""``mlflow-dynamodbstore status``: how a table and its projections are."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from dynamodbstore_projections.heartbeat import beat
+from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.facts import KindCount, table_facts
+from dynamodbstore_table.port import Delete
+from dynamodbstore_table.sqlite import SqliteTable
+from mlflow_dynamodbstore.commands.keeper import keeper
+from mlflow_dynamodbstore.commands.table_sample import sample_of
+from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, RegionLocation
+from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+
+from tests.commands.cli import DONE, FAILED, USAGE, run, run_json
+from tests.projections.entities import everything
+from tests.projections.replays import fill, run_named
+
+Named = tuple[str, str]
+REGION = RegionLocation("eu-central-1", "mlflow")
+NOW = 1_700_000_000_000
+MINUTE = 60_000
+
+
+class TestOfAFile:
+    def test_counts_its_items_and_says_what_is_built(
+        self, store: DynamoTrackingStore, table: SqliteTable, named: Named
+    ) -> None:
+        run_named(store, "lion", ended=True)
+        run("replay", *named)
+
+        found = run_json("status", *named)
+
+        assert found["items"] == len(everything(table, ""))
+        assert found["bytes"] >= 8192
+        assert found["built"] == ["fts:name", "summary", "tags:mlflow.*"]
+        assert found["sample"]["whole"]
+        assert found["sample"]["kinds"]["RUN"]["entities"] == 1
+        assert found["sample"]["kinds"]["SUMMARY"]["items"] == 1
+        assert found["drift_total"] == 0
+        assert found["compared_entities"] == 2
+
+    def test_has_neither_stream_nor_lag(self, store: DynamoTrackingStore, named: Named) -> None:
+        found = run_json("status", *named)
+
+        assert found["stream"] is None
+        assert found["projections"]["mode"] == "inline"
+        assert found["lag_ms"] == 0
+
+    def test_ends_with_1_where_a_sample_has_drifted(
+        self, store: DynamoTrackingStore, table: SqliteTable, named: Named
+    ) -> None:
+        run_id = run_named(store, "lion", ended=True)
+        run("replay", *named)
+        assert run("status", *named).exit_code == DONE
+        table.write(Delete((f"SUMMARY#{run_id}", "SUMMARY")))
+
+        found = run("status", *named)
+
+        assert found.exit_code == FAILED
+        assert f"summary, missing: SUMMARY#{run_id} SUMMARY" in found.output
+        assert "drift of a sample of 2 entities: 1 differences" in found.output
+
+    def test_that_is_missing_is_an_error_in_a_line(self, tmp_path: Path) -> None:
+        done = run("status", "--store-uri", f"dynamodb:///{tmp_path}/none.ddb")
+
+        assert done.exit_code == FAILED
+        assert done.stderr.startswith("Error: The store's table is missing")
+
+    def test_of_a_mode_that_there_is_none_of(
+        self, named: Named, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_DYNAMODB_PROJECTIONS", "sometimes")
+
+        done = run("status", *named)
+
+        assert done.exit_code == FAILED
+        assert "MLFLOW_DYNAMODB_PROJECTIONS='sometimes'" in done.stderr
+
+
+class TestOfAServer:
+    def test_says_whether_there_is_a_stream_and_when_functions_were_alive(
+        self,
+        store: DynamoTrackingStore,
+        table: SqliteTable,
+        dynoxide_table: DynamoDBTable,
+        dynoxide_endpoint: str,
+    ) -> None:
+        run_named(store, "lion", ended=True)
+        fill(dynoxide_table, everything(table, "").values())
+        dynoxide_table.write(beat("search", int(time.time() * 1000) - 7_200_000))
+        named = "--table", dynoxide_table.name, "--endpoint-url", dynoxide_endpoint
+        run("replay", *named)
+
+        found = run("status", *named)
+
+        assert found.exit_code == DONE
+        assert "stream               on" in found.output
+        assert "heartbeat search     120 minutes ago" in found.output
+        assert "heartbeat lifecycle  never" in found.output
+        assert "a table at an endpoint is kept by its servers" in found.output
+
+    def test_in_stream_mode_the_lag_is_where_the_functions_tell_it(
+        self, dynoxide_table: DynamoDBTable, dynoxide_endpoint: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_DYNAMODB_PROJECTIONS", "stream")
+        named = "--table", dynoxide_table.name, "--endpoint-url", dynoxide_endpoint
+
+        assert run_json("status", *named)["lag_ms"] is None
+        assert "CloudWatch" in run("status", *named).output
+
+    def test_a_sample_says_that_it_is_one(self, dynoxide_table: DynamoDBTable) -> None:
+        big = "x" * 300_000
+        fill(dynoxide_table, ({"PK": f"RUN#{n}", "SK": "META", "x": big} for n in range(12)))
+        facts = table_facts(dynoxide_table)
+
+        part = sample_of(dynoxide_table, facts, 2)
+        whole = sample_of(dynoxide_table, facts, 40)
+
+        assert not part.whole
+        assert 0 < part.items < 12
+        assert whole.whole
+        assert whole.kinds == {"RUN": KindCount(12, 12)}
+
+
+class TestModes:
+    """Who keeps the projections where the mode is ``auto``, and why."""
+
+    def test_fresh_heartbeats_of_every_function_mean_the_stream(self) -> None:
+        beats = {"search": NOW - MINUTE, "lifecycle": NOW - 14 * MINUTE}
+
+        assert keeper(REGION, "auto", beats, NOW).mode == "stream"
+
+    def test_without_them_servers_keep_projections_inline(self) -> None:
+        beats = {"search": NOW - MINUTE, "lifecycle": NOW - 16 * MINUTE}
+
+        found = keeper(REGION, "auto", beats, NOW)
+
+        assert found.mode == "inline"
+        assert found.why == "no heartbeat of lifecycle in the last 15 minutes"
+
+    @pytest.mark.parametrize(
+        "location", [FileLocation(Path("x.ddb")), EndpointLocation("http://127.0.0.1:1", "mlflow")]
+    )
+    def test_files_and_endpoints_are_kept_inline(
+        self, location: FileLocation | EndpointLocation
+    ) -> None:
+        beats = {"search": NOW, "lifecycle": NOW}
+
+        assert keeper(location, "auto", beats, NOW).mode == "inline"
+
+    def test_what_is_set_counts(self) -> None:
+        assert keeper(REGION, "stream", {"search": None}, NOW).mode == "stream"
+
+
+def test_too_small_a_sample_is_wrong_usage(named: Named) -> None:
+    assert run("status", *named, "--sample-pages", "1").exit_code == USAGE
