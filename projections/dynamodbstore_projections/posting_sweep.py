@@ -18,7 +18,8 @@ from dynamodbstore_table.port import MAX_OPS, Check, Delete, Put, Table
 
 from dynamodbstore_projections.posting_marks import ANY_PATTERN, Mark, PostingField
 
-POSTING: Final = "FTS#"
+POSTING: Final = "FTS"
+_PARTS: Final = 5
 _KEYS_AT_ONCE: Final = 2000
 
 
@@ -46,9 +47,10 @@ class Posting:
 
 def posting_of(key: Key) -> Posting | None:
     """The posting that a key is of; None if it is none's."""
-    if not key[0].startswith(POSTING):
+    parts = key[0].split("#")
+    if len(parts) != _PARTS or parts[0] != POSTING:
         return None
-    _, scope, kind, field, trigram = key[0].split("#", 4)
+    _, scope, kind, field, trigram = parts
     return Posting(key, PostingField(kind, key[1], field), scope, unpart(trigram))
 
 

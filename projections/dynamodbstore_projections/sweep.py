@@ -15,11 +15,11 @@ from typing import Final, TypeAlias, TypeVar
 
 from dynamodbstore_events.entities import RUN, Entity, entity_of
 from dynamodbstore_events.keys import META, SUMMARY, Key
-from dynamodbstore_table.errors import TableError
+from dynamodbstore_table.errors import TableError, TableMissing, TableUnavailable
 from dynamodbstore_table.port import Put, Table
 
 from dynamodbstore_projections import posting_sweep
-from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.config import Config, InvalidConfig
 from dynamodbstore_projections.drift import Finding, findings, ops_of
 from dynamodbstore_projections.fts import FtsProjection
 from dynamodbstore_projections.posting_marks import PostingField
@@ -29,6 +29,7 @@ from dynamodbstore_projections.projector import Projector
 from dynamodbstore_projections.summary import SummaryProjection
 from dynamodbstore_projections.view import View
 
+_HOPELESS: Final = (TableMissing, TableUnavailable, InvalidConfig)
 _ENTITIES_AT_ONCE: Final = 100
 _POSTINGS_AT_ONCE: Final = 1000
 
@@ -124,13 +125,18 @@ class Healer:
         return done
 
     def project(self, entities: Iterable[Entity]) -> Done:
-        """Bring the projections of these entities up to date."""
+        """Bring the projections of these entities up to date.
+
+        Raises a ``TableError`` that would be every other entity's too.
+        """
         done = Done()
         for batch in _batches(entities, _ENTITIES_AT_ONCE):
             report = self._projector.project_entities(batch)
             done.entities += report.entities
             done.ops += report.ops
             for entity, error in report.failed.items():
+                if isinstance(error, _HOPELESS):
+                    raise error
                 done.failed[entity.pk] = f"{type(error).__name__}: {error}"
         return done
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_projections.checkpoint import InvalidCheckpoint
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.replay import rebuild
 from dynamodbstore_projections.replay_sources import TableScan
 from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.port import Put, Update
+from dynamodbstore_table.errors import TableUnavailable
+from dynamodbstore_table.port import Op, Put, Update
 from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities import ExperimentTag, Metric, RunStatus, RunTag
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
@@ -135,6 +137,27 @@ class TestRebuilding:
         assert "KeyError" in result.done.failed["RUN#poison"]
         assert (f"SUMMARY#{run}", "SUMMARY") in contents(bare)
         assert not ConfigSource(bare).read().built
+
+    def test_ends_at_once_where_the_table_refuses_every_write(
+        self, bare: SqliteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = store_on(bare)
+        for number in range(10):
+            run_named(store, f"lion {number}")
+        write, file = bare.write, tmp_path / "replay.json"
+
+        def refusing(*ops: Op) -> list[ChangeEvent]:
+            if ops[0].key[0].startswith("FTSMARK#RUN#"):
+                raise TableUnavailable("access denied")
+            return write(*ops)
+
+        monkeypatch.setattr(bare, "write", refusing)
+        with pytest.raises(TableUnavailable, match="access denied"):
+            replayed(bare, SmallPages(bare, size=2), checkpoint_path=file)
+        monkeypatch.undo()
+
+        assert replayed(bare, SmallPages(bare, size=2), checkpoint_path=file).resumed
+        assert not drift_of(bare).total
 
 
 class TestTraffic:
