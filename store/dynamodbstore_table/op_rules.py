@@ -47,6 +47,9 @@ def check_op(op: Op) -> None:
 
 def check_key(pk: Any, sk: Any) -> None:
     """Raise ``InvalidOps`` unless both are text, not empty, within 2,048 and 1,024 bytes."""
+    plain = type(pk) is str and type(sk) is str and pk.isascii() and sk.isascii()
+    if plain and 0 < len(pk) <= MAX_PK_BYTES and 0 < len(sk) <= MAX_SK_BYTES:
+        return  # as most do
     check_key_part("PK", pk, MAX_PK_BYTES)
     check_key_part("SK", sk, MAX_SK_BYTES)
 

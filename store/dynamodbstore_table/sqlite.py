@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeAlias
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
@@ -38,7 +38,7 @@ from dynamodbstore_table.sqlite_lookups import read_items
 from dynamodbstore_table.sqlite_pages import Listing, next_start, page
 from dynamodbstore_table.sqlite_partitions import read_partitions
 from dynamodbstore_table.sqlite_query import GET, SCAN
-from dynamodbstore_table.sqlite_rows import Row, apply_change, expired_rows, planned, read_row
+from dynamodbstore_table.sqlite_rows import Row, apply_changes, expired_rows, planned, read_rows
 from dynamodbstore_table.sqlite_schema import (
     Durability,
     check_place,
@@ -50,6 +50,7 @@ from dynamodbstore_table.sqlite_transactions import Transactions
 from dynamodbstore_table.validation import check_condition, check_update_length
 
 _BULK_OPS: Final = 1000
+_BULK_OPS_TOGETHER: Final = 100
 
 
 class SqliteTable(Table):
@@ -164,7 +165,7 @@ class SqliteTable(Table):
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
             now = time.time()
-            rows = [read_row(connection, op.key, now) for op in ops]
+            rows = read_rows(connection, ops, now)
             failures = {
                 position: row.item
                 for position, (op, row) in enumerate(zip(ops, rows, strict=True))
@@ -172,12 +173,14 @@ class SqliteTable(Table):
             }
             if failures:
                 raise ConditionFailed(failures)
-            changes = [
-                planned(op, row)
-                for op, row in zip(ops, rows, strict=True)
-                if not isinstance(op, Check)
-            ]
-            return [event for c in changes if (event := apply_change(connection, c)) is not None]
+            return apply_changes(
+                connection,
+                [
+                    planned(op, row)
+                    for op, row in zip(ops, rows, strict=True)
+                    if not isinstance(op, Check)
+                ],
+            )
 
         return self._write(change)
 
@@ -197,15 +200,16 @@ class SqliteTable(Table):
                 chunk: list[tuple[int, Put | Update | Delete]] = chunk,
             ) -> list[ChangeEvent]:
                 now = time.time()
-                done = []
-                for position, op in chunk:
-                    row = read_row(connection, op.key, now)
-                    if allowed(op, row.item):
-                        event = apply_change(connection, planned(op, row))
-                        if event is not None:
-                            done.append(event)
-                    else:
-                        failures[position] = row.item
+                done: list[ChangeEvent] = []
+                for part in _without_repeats(chunk):
+                    rows = read_rows(connection, [op for _, op in part], now)
+                    changes = []
+                    for (position, op), row in zip(part, rows, strict=True):
+                        if allowed(op, row.item):
+                            changes.append(planned(op, row))
+                        else:
+                            failures[position] = row.item
+                    done += apply_changes(connection, changes)
                 return done
 
             events += self._write(change)
@@ -218,12 +222,10 @@ class SqliteTable(Table):
             return []
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
-            events = []
-            for pk, sk, body in expired_rows(connection, time.time(), limit):
-                key = pk, sk
-                apply_change(connection, (key, Row(None, None, True), None, None))
-                events.append(ChangeEvent(pk, sk, decode(pk, body), True, True))
-            return events
+            expired = expired_rows(connection, time.time(), limit)
+            gone = Row(None, None, True)
+            apply_changes(connection, [((pk, sk), gone, None, None) for pk, sk, _ in expired])
+            return [ChangeEvent(pk, sk, decode(pk, body), True, True) for pk, sk, body in expired]
 
         return self._write(change)
 
@@ -281,3 +283,21 @@ def _check_meaning(op: Op) -> None:
         check_condition(op.condition)
     if isinstance(op, Update):
         check_update_length(op)
+
+
+_Numbered: TypeAlias = list[tuple[int, Put | Update | Delete]]
+
+
+def _without_repeats(ops: _Numbered) -> Iterator[_Numbered]:
+    """Parts of the ops, in their order, each of few, that name no key twice."""
+    part: _Numbered = []
+    keys: set[Key] = set()
+    for numbered in ops:
+        key = numbered[1].key
+        if key in keys or len(part) == _BULK_OPS_TOGETHER:
+            yield part
+            part, keys = [], set()
+        part.append(numbered)
+        keys.add(key)
+    if part:
+        yield part

@@ -12,7 +12,7 @@ that the stored object has no other use for, so that an object without it needs 
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -122,6 +122,21 @@ def restore(pk: str, items: list[Item], attributes: Sequence[str] | None) -> lis
     if attributes is None:
         return items
     return [{name: item[name] for name in attributes if name in item} for item in items]
+
+
+def listable(texts: Iterable[str]) -> bool:
+    """Whether SQLite's JSON hands the texts through: it cuts one at U+0000, and knows no lone
+    surrogates."""
+    joined = "".join(texts)
+    return "\0" not in joined and (joined.isascii() or _is_unicode(joined))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def pick(item: Item, attributes: Sequence[str]) -> Item:

@@ -11,7 +11,7 @@ import orjson
 from dynamodbstore_events.keys import Key
 
 from dynamodbstore_table.port import Item
-from dynamodbstore_table.sqlite_codec import decode, decode_numbered, pick
+from dynamodbstore_table.sqlite_codec import decode, decode_numbered, listable, pick
 from dynamodbstore_table.sqlite_query import GET, SAME_PK, SAME_SK
 
 _TOGETHER: Final = 512
@@ -64,18 +64,3 @@ def _read(
             key = keys[number]
             item["PK"] = key[0]
             yield key, item
-
-
-def listable(texts: Iterable[str]) -> bool:
-    """Whether SQLite's JSON hands the texts through: it cuts one at U+0000, and knows no lone
-    surrogates."""
-    joined = "".join(texts)
-    return "\0" not in joined and (joined.isascii() or _is_unicode(joined))
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

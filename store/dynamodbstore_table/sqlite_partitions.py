@@ -12,8 +12,7 @@ from typing import Final, TypeAlias
 import orjson
 
 from dynamodbstore_table.port import Item, SortRange
-from dynamodbstore_table.sqlite_codec import decode_partition, decode_rows, pick, restore
-from dynamodbstore_table.sqlite_lookups import listable
+from dynamodbstore_table.sqlite_codec import decode_partition, decode_rows, listable, pick, restore
 from dynamodbstore_table.sqlite_query import PARTITION, PARTITIONS, bounds, listing
 
 _TOGETHER: Final = 16

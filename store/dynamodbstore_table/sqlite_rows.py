@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
 
+import orjson
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 
@@ -13,8 +14,8 @@ from dynamodbstore_table.apply import applied, expired
 from dynamodbstore_table.errors import ItemTooLarge
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.op_rules import check_index_keys
-from dynamodbstore_table.port import MAX_ITEM_BYTES, Delete, Item, Put, Update
-from dynamodbstore_table.sqlite_codec import decode, encode
+from dynamodbstore_table.port import MAX_ITEM_BYTES, Delete, Item, Op, Put, Update
+from dynamodbstore_table.sqlite_codec import decode, encode, listable
 
 # DynamoDB counts a number of one digit as two bytes and an element of a list as one more, JSON
 # writes two bytes: so the stored form of an item at the limit is at least two thirds of it.
@@ -23,6 +24,8 @@ _NEVER_TOO_LARGE: Final = MAX_ITEM_BYTES // 2
 _INT64: Final = 2**63
 
 _READ: Final = "SELECT body FROM items WHERE pk = ? AND sk = ?"
+_READ_TOGETHER: Final = """SELECT wanted.key, body
+    FROM json_each(?) AS wanted CROSS JOIN items WHERE pk = ? AND sk = wanted.value"""
 _INSERT: Final = (
     "INSERT INTO items (ttl, gsi1pk, gsi1sk, gsi2pk, gsi2sk, body, pk, sk) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -37,8 +40,7 @@ _DELETE: Final = "DELETE FROM items WHERE pk = ? AND sk = ?"
 _EXPIRED: Final = "SELECT pk, sk, body FROM items WHERE ttl <= ? ORDER BY ttl LIMIT ?"
 
 
-@dataclass(slots=True)
-class Row:
+class Row(NamedTuple):
     """What is stored under a key: ``item`` is None if it counts as absent, though its row may be
     there still (``old``)."""
 
@@ -47,6 +49,8 @@ class Row:
     present: bool
 
 
+_ABSENT: Final = Row(None, None, False)
+
 Columns: TypeAlias = tuple[Any, ...]
 _COLUMN_NAMES: Final = frozenset({"ttl", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"})
 _NO_COLUMNS: Final[Columns] = (None,) * 5
@@ -54,13 +58,36 @@ Change: TypeAlias = tuple[Key, Row, Item | None, bytes | None]
 """The key, its row, and the item to store with its stored form; None and None remove the row."""
 
 
-def read_row(connection: sqlite3.Connection, key: Key, now: float) -> Row:
-    """The row under the key, as of ``now`` (Unix seconds)."""
+def read_rows(connection: sqlite3.Connection, ops: Sequence[Op], now: float) -> list[Row]:
+    """The rows under the ops' keys, none of which is there twice, as of ``now`` (Unix seconds)."""
+    keys = [op.key for op in ops]
+    if len(keys) == 1:
+        return [_read_row(connection, keys[0], now)]
+    pk = keys[0][0]
+    if all(key[0] == pk for key in keys):
+        sks = [sk for _, sk in keys]
+        if listable(sks):
+            return _read_together(connection, pk, sks, now)
+    return [_read_row(connection, key, now) for key in keys]
+
+
+def _read_row(connection: sqlite3.Connection, key: Key, now: float) -> Row:
     found = connection.execute(_READ, key).fetchone()
     if found is None:
-        return Row(None, None, False)
+        return _ABSENT
     item = decode(key[0], found[0])
     return Row(None if expired(item, now) else item, item, True)
+
+
+def _read_together(
+    connection: sqlite3.Connection, pk: str, sks: Sequence[str], now: float
+) -> list[Row]:
+    rows = [_ABSENT] * len(sks)
+    asked = orjson.dumps(sks).decode()
+    for number, body in connection.execute(_READ_TOGETHER, (asked, pk)):
+        item = decode(pk, body)
+        rows[number] = Row(None if expired(item, now) else item, item, True)
+    return rows
 
 
 def planned(op: Put | Update | Delete, row: Row) -> Change:
@@ -79,26 +106,41 @@ def planned(op: Put | Update | Delete, row: Row) -> Change:
     return op.key, row, item, body
 
 
-def apply_change(connection: sqlite3.Connection, change: Change) -> ChangeEvent | None:
-    """Do it, and tell what changed (None: nothing, there was nothing to remove)."""
-    key, row, item, body = change
+def apply_changes(connection: sqlite3.Connection, changes: Iterable[Change]) -> list[ChangeEvent]:
+    """Do them, and tell what changed (not what there was nothing to remove of)."""
+    events: list[ChangeEvent] = []
+    statements: dict[str, list[tuple[Any, ...]]] = {}
+    for key, row, item, body in changes:
+        if item is None and not row.present:
+            continue
+        sql, values = _statement(key, row, item, body)
+        if sql in statements:
+            statements[sql].append(values)
+        else:
+            statements[sql] = [values]
+        events.append(ChangeEvent(key[0], key[1], row.old, item is None))
+    for sql, all_values in statements.items():
+        if len(all_values) == 1:
+            connection.execute(sql, all_values[0])
+        else:
+            connection.executemany(sql, all_values)
+    return events
+
+
+def _statement(
+    key: Key, row: Row, item: Item | None, body: bytes | None
+) -> tuple[str, tuple[Any, ...]]:
     if item is None:
-        if not row.present:
-            return None
-        connection.execute(_DELETE, key)
-        return ChangeEvent(key[0], key[1], row.old, True)
+        return _DELETE, key
     columns = _columns(item)
     if not row.present:
-        if columns == _NO_COLUMNS:
+        if columns is _NO_COLUMNS:
             # Most items: a third of the time of the full statement less.
-            connection.execute(_INSERT_BODY, (body, *key))
-        else:
-            connection.execute(_INSERT, (*columns, body, *key))
-    elif row.old is not None and _columns(row.old) == columns:
-        connection.execute(_UPDATE_BODY, (body, *key))
-    else:
-        connection.execute(_UPDATE, (*columns, body, *key))
-    return ChangeEvent(key[0], key[1], row.old)
+            return _INSERT_BODY, (body, *key)
+        return _INSERT, (*columns, body, *key)
+    if row.old is not None and _columns(row.old) == columns:
+        return _UPDATE_BODY, (body, *key)
+    return _UPDATE, (*columns, body, *key)
 
 
 def expired_rows(

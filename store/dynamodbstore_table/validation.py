@@ -73,6 +73,8 @@ def check_item(item: Item) -> None:
 
 def check_condition(condition: Condition, depth: int = 0) -> None:
     """Check that every engine can evaluate a condition; raises ``InvalidOps``."""
+    if type(condition) in _ALWAYS_VALID and depth <= MAX_DEPTH:
+        return
     if depth > MAX_DEPTH:
         raise InvalidOps(f"a condition is nested deeper than {MAX_DEPTH} levels")
     if isinstance(condition, (Both, Either)):
