@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from dynamodbstore_events.keys import Key
 from dynamodbstore_table.port import Table
+
+_MOST_KEYS: Final = 500
 
 Position: TypeAlias = Mapping[str, Any]
 """Where a part goes on, as JSON."""
@@ -69,7 +71,13 @@ class TableScan:
         """Raises a ``TableError``."""
         while True:
             page = self._table.scan(int(part), self._segments, start)
-            yield KeyPage([(item["PK"], item["SK"]) for item in page.items], page.next)
+            keys: list[Key] = [(item["PK"], item["SK"]) for item in page.items]
+            # A page of 1 MB may lead to thousands of entities: that is too much to do twice.
+            for first in range(0, len(keys) - _MOST_KEYS, _MOST_KEYS):
+                some = keys[first : first + _MOST_KEYS]
+                yield KeyPage(some, {"PK": some[-1][0], "SK": some[-1][1]})
+            last = max(0, len(keys) - 1) // _MOST_KEYS * _MOST_KEYS
+            yield KeyPage(keys[last:], page.next)
             if page.next is None:
                 return
             start = page.next
