@@ -39,6 +39,7 @@ def report_batch(outcome: Outcome, refused: Mapping[Entity, NotQueued], now_ms: 
             "An entity could not be projected",
             entity=entity.pk,
             queued=entity not in refused,
+            refused=str(refused.get(entity, "")),
             exc_info=error,
         )
 

@@ -1,0 +1,103 @@
+"""template.yaml deployed, with real functions on a real stream behind a real server."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import pytest
+from dynamodbstore_events.keys import META, run_pk
+from dynamodbstore_projections.heartbeat import all_fresh, last_beats
+from dynamodbstore_projections.registry import STREAM_FUNCTIONS
+from mlflow import MlflowClient
+
+from tests.deployed.conftest import Deployment
+from tests.deployed.lacking import lacking
+from tests.deployed.questions import answers
+from tests.deployed.stack import wait_until
+from tests.deployed.workload import CLIENTS, RUNS_EACH, change_ended_runs
+from tests.lambdas.samples import sample
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+PROBES = 20
+
+
+def test_a_search_finds_what_an_inline_store_finds(deployment: Deployment) -> None:
+    found = answers(deployment.streamed)
+
+    assert len(found["all runs: "]) == CLIENTS * RUNS_EACH
+    assert found == answers(deployment.inline)
+
+
+def test_nothing_has_failed(deployment: Deployment) -> None:
+    assert deployment.stack.queued("QueueUrl") == 0
+    assert deployment.stack.queued("DeadLetterQueueUrl") == 0
+
+
+def test_the_schedule_tells_that_the_functions_are_at_work(deployment: Deployment) -> None:
+    deployment.stack.invoke("Lifecycle", sample("schedule"))
+
+    beats = last_beats(deployment.stack.table, STREAM_FUNCTIONS)
+    assert all_fresh(beats.values(), int(time.time() * 1000))
+
+
+def test_a_tag_is_searchable_within_seconds(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = MlflowClient(deployment.streamed)
+    run_id = _run_to_probe(client)
+    lags = []
+    for number in range(PROBES):
+        client.set_tag(run_id, "mlflow.probe", str(number))
+        lags.append(wait_until(lambda n=number: _probe(deployment, run_id) == str(n), 30, "probe"))
+
+    with capsys.disabled():
+        print(
+            f"\nlag of the stream functions: median {statistics.median(lags) * 1000:.0f} ms, "
+            f"longest {max(lags) * 1000:.0f} ms; after {CLIENTS * RUNS_EACH} runs from {CLIENTS} "
+            f"clients drained in {deployment.drained_seconds:.1f} s"
+        )
+    assert statistics.median(lags) < 5
+    inline = MlflowClient(deployment.inline)
+    inline.set_tag(_run_to_probe(inline), "mlflow.probe", str(PROBES - 1))
+
+
+def test_what_a_broken_function_misses_is_queued_and_healed(deployment: Deployment) -> None:
+    stack = deployment.stack
+    stack.redrive(enabled=False)
+    stack.deny_table("Search")
+    change_ended_runs(MlflowClient(deployment.streamed))
+    change_ended_runs(MlflowClient(deployment.inline))
+    wait_until(lambda: stack.queued() >= 7, 60, "the entities that changed are queued")
+    assert set(lacking(stack.table)) >= {"fts", "summary", "tags"}
+
+    stack.redrive(enabled=True)
+
+    deployment.drain()
+    wait_until(lambda: stack.queued() == 0, 60, "the queue is empty")
+    assert answers(deployment.streamed) == answers(deployment.inline)
+
+
+def test_a_mended_function_goes_on(deployment: Deployment) -> None:
+    deployment.stack.allow_table("Search")
+    for uri in (deployment.streamed, deployment.inline):
+        client = MlflowClient(uri)
+        experiment_id = client.create_experiment("mended", tags={"mlflow.note.content": "again"})
+        client.create_run(experiment_id, 2, run_name="mended lynx")
+
+    deployment.drain()
+
+    assert deployment.stack.queued() == 0
+    assert answers(deployment.streamed) == answers(deployment.inline)
+
+
+def _run_to_probe(client: MlflowClient) -> str:
+    experiment_id = client.create_experiment("probes")
+    run_id: str = client.create_run(experiment_id, 1, run_name="probe").info.run_id
+    return run_id
+
+
+def _probe(deployment: Deployment, run_id: str) -> str | None:
+    meta = deployment.stack.table.get((run_pk(run_id), META))
+    return None if meta is None else meta.get("tag.mlflow.probe")
