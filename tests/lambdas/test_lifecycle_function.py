@@ -128,6 +128,7 @@ def test_the_schedule_cleans_up_what_the_stream_did_not_tell_of(
     assert deployed.table.get((f"EXPIRED#{RUN}", META)) is not None
 
 
+@pytest.mark.filterwarnings("ignore:No application metrics")
 def test_an_event_of_another_kind_is_refused(deployed: Deployed) -> None:
     with pytest.raises(ValueError, match="neither a batch of the stream nor the schedule's"):
         lifecycle.handler({"detail-type": "Something Else"}, deployed.context)
