@@ -2,12 +2,14 @@
 
 ``SUMMARY#<run id>``/``SUMMARY`` holds the run's ``status`` and ``end_time`` as they were, which
 tell a reader whether the summary speaks of the run as it is listed, and the rest as JSON: in
-``json`` while it is short, else compressed in ``z``. Running runs have no summary to rely on, and
-a run too large for one item has none at all: both are read from their canonical items.
+``json`` while it is short, else compressed in ``z``. ``digest`` tells summaries apart. Running runs
+have no summary to rely on, and a run too large for one item has none at all: both are read from
+their canonical items.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Mapping
@@ -17,6 +19,7 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import RUN, Entity, entity_of
 from dynamodbstore_events.keys import META, SUMMARY, Key, summary_pk
 from dynamodbstore_events.metric_values import decode
+from dynamodbstore_table.conditions import ITEM_MISSING, equals
 from dynamodbstore_table.port import Delete, Item, Put
 from dynamodbstore_table.text_items import is_part, text_name, text_of
 
@@ -27,6 +30,7 @@ from dynamodbstore_projections.view import View
 ENDED: Final = frozenset({"FINISHED", "FAILED", "KILLED"})
 _PLAIN_BYTES: Final = 3 * 1024
 _LARGEST_BYTES: Final = 360 * 1024
+_DIGEST_BYTES: Final = 12
 _INPUT_ATTRIBUTES: Final = frozenset({"PK", "ttl"})
 
 
@@ -53,13 +57,16 @@ class SummaryProjection:
             return []
         known = view.get(key)
         wanted = None if meta is None else summary_item(key, view.items(entity.pk))
-        if wanted is None:
-            return [] if known is None else [(Delete(key),)]
-        return [] if known == wanted else [(Put(wanted),)]
+        if known == wanted:
+            return []
+        # The run was read after its summary: who has seen a later run, and said so, is not undone.
+        as_read = ITEM_MISSING if known is None else equals("digest", known["digest"])
+        return [(Delete(key, as_read) if wanted is None else Put(wanted, as_read),)]
 
 
 def summary_item(key: Key, items: Iterable[Mapping[str, Any]]) -> Item | None:
-    """The summary of a run from its partition; None if it is too large for one item."""
+    """The summary of a run from its partition; None if it is too large for one item, or META has
+    gone."""
     parts: dict[str, bytes] = {}
     texts: list[Mapping[str, Any]] = []
     model: dict[str, Any] = {"params": {}, "tags": {}, "metrics": [], "edges": []}
@@ -79,6 +86,8 @@ def summary_item(key: Key, items: Iterable[Mapping[str, Any]]) -> Item | None:
                 texts.append(item)
         elif kind in ("INPUT", "OUTPUT"):
             model["edges"].append({k: v for k, v in item.items() if k not in _INPUT_ATTRIBUTES})
+    if not meta:
+        return None
     for item in texts:
         into = model["params" if item["SK"].startswith("PARAM#") else "tags"]
         into[text_name(item)] = text_of(item, parts)
@@ -91,6 +100,8 @@ def _packed(key: Key, meta: Mapping[str, Any], model: Mapping[str, Any]) -> Item
     if "end_time" in meta:
         item["end_time"] = meta["end_time"]
     data = text.encode("utf-8")
+    told = f"{item['status']} {item.get('end_time')} ".encode()
+    item["digest"] = hashlib.sha256(told + data).digest()[:_DIGEST_BYTES]
     if len(data) <= _PLAIN_BYTES:
         item["json"] = text
         return item

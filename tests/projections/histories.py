@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
@@ -310,19 +310,25 @@ class Race:
     another instance of the function has then done its work before the first one goes on."""
 
     before: tuple[Step, ...]
-    changes: tuple[Step, ...]
-    meanwhile: tuple[Step, ...]
+    changes: tuple[OnRun | OnExperiment, ...]
+    meanwhile: tuple[OnRun | OnExperiment, ...]
     function: str
     crash_after: int | None
 
     def at(self, request: int) -> Happening:
         """The race in which the other one cuts in before a request."""
-        change = self.changes[request % len(self.changes)]
-        other = self.meanwhile[request % len(self.meanwhile)]
+        change = _distinct(self.changes, request, "a")
+        other = _distinct(self.meanwhile, request, "b")
         all_of_it = Deliver(self.function, _ALL, False, False, 0, True)
         crash_at = None if self.crash_after is None else request + self.crash_after
         rival = InTurn((other, all_of_it))
         return Happening(InTurn((change, all_of_it)), ((request, rival),), crash_at)
+
+
+def _distinct(steps: tuple[OnRun | OnExperiment, ...], number: int, suffix: str) -> Step:
+    """One of the steps, with a text that no other has: so that it is a change."""
+    step = steps[number % len(steps)]
+    return replace(step, text=f"{step.text}{number}{suffix}")
 
 
 _run_0 = st.builds(
@@ -336,7 +342,8 @@ _experiment_0 = st.builds(
     _keys,
     _values,
 )
-_one_place = st.one_of(_run_0, _run_0, _experiment_0)
+_tags_0 = st.builds(OnRun, st.just(0), st.just("set a tag of"), st.just(0), _keys, _values)
+_one_place = st.one_of(_run_0, _tags_0, _experiment_0)
 _ended = st.builds(OnRun, st.just(0), st.just("end"), st.just(0), _keys, _values)
 races = st.builds(
     Race,

@@ -77,6 +77,12 @@ class Stream:
         self.told[function] += [event for event in waiting if id(event) in finished]
         self.pending[function] = [event for event in waiting if id(event) not in finished]
 
+    def again(self, function: str, batch: Iterable[ChangeEvent]) -> None:
+        """These are to be redelivered."""
+        waiting = self.pending[function]
+        known = {id(event) for event in waiting}
+        self.pending[function] = [event for event in batch if id(event) not in known] + waiting
+
     @property
     def drained(self) -> bool:
         """Whether every function has read everything."""

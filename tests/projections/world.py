@@ -83,8 +83,13 @@ class World:
             self._before, self._requests = outer
 
     def deliver(self, function: str, batch: Sequence[ChangeEvent]) -> None:
-        """Hand a batch to a stream function. What fails stays in the stream."""
-        report = projector(self.streamed, self.kept[function]).project(batch)
+        """Hand a batch to a stream function. What fails stays in the stream; so does the batch of
+        one that crashes, whoever else has seen to it meanwhile."""
+        try:
+            report = projector(self.streamed, self.kept[function]).project(batch)
+        except Crash:
+            self.stream.again(function, batch)
+            raise
         raise_what_no_retry_heals(report)
         failed = {entity.pk for entity in report.failed}
         self.stream.done(function, [event for event in batch if event.pk not in failed])
