@@ -17,8 +17,10 @@ _PROGRAM = Path(__file__).parents[2] / "benchmarks" / "projections.py"
 def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, dict[str, Any]]]:
     """The rows of each section by their names, over an experiment of 250 runs."""
     done = subprocess.run(
-        [sys.executable, _PROGRAM, "dynamodb:///table.ddb?durability=process"]
-        + ["--runs", "250", "--calls", "20", "--json"],
+        [
+            *(sys.executable, str(_PROGRAM), "dynamodb:///table.ddb?durability=process"),
+            *("--runs", "250", "--calls", "20", "--json"),
+        ],
         cwd=tmp_path_factory.mktemp("benchmark"),
         capture_output=True,
         text=True,

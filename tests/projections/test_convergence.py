@@ -29,7 +29,7 @@ from tests.projections.rebuilt import differences, is_due_record, rebuilt, relie
 from tests.projections.streamed import FakeTime
 from tests.projections.world import World
 
-EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "200"))
 _REQUESTS = 24
 """More than a function makes for a change or two."""
 
