@@ -21,6 +21,11 @@ logged model               ``LM#<id>``                   ``META``
 model tag, param           ``LM#<id>``                   ``TAG#<key>``, ``PARAM#<key>``
 model metric               ``LM#<id>``                   ``METRIC#<key>#<time>#<step>#<run>``
 name claim                 ``NAME#<ws>#<kind>#<name>``   ``NAME``
+registered model           ``RM#<model key>``            ``META``
+model version              ``RM#<model key>``            ``VERSION#<number>``
+registered model has a tag ``RM#<model key>``            ``TAG#<key>``
+long text of these         ``RM#<model key>``            ``TEXT#<text id>#<n>``
+webhook                    ``WEBHOOK#<id>``              ``META``
 configuration              ``CONFIG``                    ``<name>``
 posting (projection)       ``FTS#…#<trigram>``          ``<entity id>``
 which postings there are   ``FTSMARK#<kind>#<id>``       ``<field>``
@@ -51,8 +56,14 @@ DELETED_MODELS: Final = "DELETED#MODELS"
 EXPIRING: Final = "EXPIRING"
 EXPIRED_RUNS: Final = "EXPIRED#RUNS"
 EXPIRED_MODELS: Final = "EXPIRED#MODELS"
+DELETED_REGISTERED_MODELS: Final = "DELETED#RM"
+
+VERSIONS: Final = "VERSION#"
+LAST_VERSION_NUMBER: Final = 10**10 - 1
 
 _MAX_PART_BYTES: Final = 900
+_MAX_SORT_KEY_BYTES: Final = 1024
+_VALUE_START_BYTES: Final = 200
 _HASH_MARK: Final = "%~"
 _TIME_ORIGIN: Final = 2**63 - 1
 
@@ -101,6 +112,22 @@ def history_pk(run_id: str) -> str:
 
 def model_pk(model_id: str) -> str:
     return f"LM#{part(model_id)}"
+
+
+def registered_model_pk(model_key: str) -> str:
+    return f"RM#{model_key}"
+
+
+def registered_model_key(workspace: str, name: str) -> str:
+    """The key (32 hex digits) that the first registered model of a name gets.
+
+    A model keeps its key when it is renamed, so that a later one of the same name has another.
+    """
+    return _digest(workspace, name)
+
+
+def webhook_pk(webhook_id: str) -> str:
+    return f"WEBHOOK#{part(webhook_id)}"
 
 
 def dataset_pk(dataset_hash: str) -> str:
@@ -183,8 +210,22 @@ def model_metrics_marker_sk(model_id: str) -> str:
 
 def dataset_hash(experiment_id: str, name: str, digest: str) -> str:
     """The identity of a dataset: 32 hex digits of its experiment, name and digest."""
-    identity = "\0".join((experiment_id, name, digest))
-    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return _digest(experiment_id, name, digest)
+
+
+def _digest(*identity: str) -> str:
+    joined = "\0".join(identity)
+    return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def version_sk(number: int) -> str:
+    """The version of a registered model, from 1 to ``LAST_VERSION_NUMBER``, in number order."""
+    return f"{VERSIONS}{number:010d}"
+
+
+def text_sk(text_id: str, n: int) -> str:
+    """The n-th part of a text that is too long for the item that names its id."""
+    return f"TEXT#{text_id}#{n:04d}"
 
 
 # Listings (GSI1) and lookups (GSI2)
@@ -205,6 +246,75 @@ def models_listing(experiment_id: str) -> str:
 def expiring_listing(experiment_id: str) -> str:
     """The records of an experiment's runs that expire by themselves."""
     return f"EXP#{experiment_id}#EXPIRING"
+
+
+def registered_models_listing(workspace: str) -> str:
+    """The registered models that are no prompts, by name."""
+    return f"REGISTERED_MODELS#{workspace}"
+
+
+def prompts_listing(workspace: str) -> str:
+    """The registered models that are prompts, by name."""
+    return f"PROMPTS#{workspace}"
+
+
+def name_listed(name: str) -> str:
+    """A sort key that lists by name; names beyond 1,024 bytes by their beginning, then a hash."""
+    encoded = name.encode("utf-8", "surrogatepass")
+    if len(encoded) <= _MAX_SORT_KEY_BYTES:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()
+    return _start(name, _MAX_SORT_KEY_BYTES - len(digest)) + digest
+
+
+def versions_listing(workspace: str) -> str:
+    """The model versions of a workspace, those that were updated last first."""
+    return f"MODEL_VERSIONS#{workspace}"
+
+
+def version_listed(updated_ms: int, model_key: str, number: int) -> str:
+    """The sort key of a version in its listing; of one model's the highest number first."""
+    return newest_first(updated_ms, f"{model_key}#{LAST_VERSION_NUMBER - number:010d}")
+
+
+def run_versions_lookup(run_id: str) -> str:
+    """The model versions that a run has made; sort keys are ``version_of_run``."""
+    return f"RUN#{part(run_id)}#VERSIONS"
+
+
+def version_of_run(model_key: str, number: int) -> str:
+    return f"{model_key}#{number:010d}"
+
+
+def model_tag_lookup(workspace: str, tag_key: str) -> str:
+    """The registered models that have a tag; sort keys are ``tag_value_listed``."""
+    return f"{workspace}#RM#TAG#{part(tag_key)}"
+
+
+def tag_value_listed(value: str | None, model_key: str) -> str:
+    """The sort key of a model among those that have a tag: ``tag_value_start``, then its key."""
+    return f"{tag_value_start(value)}#{model_key}"
+
+
+def tag_value_start(value: str | None) -> str:
+    """As much of a tag's value as is looked up by: at most 200 bytes of UTF-8."""
+    return _start(value or "", _VALUE_START_BYTES)
+
+
+def _start(text: str, size: int) -> str:
+    if len(text) * 4 <= size:
+        return text
+    return text.encode("utf-8", "surrogatepass")[:size].decode("utf-8", "ignore")
+
+
+def webhooks_listing(workspace: str) -> str:
+    return f"WEBHOOKS#{workspace}"
+
+
+def outside_default_workspace(kind: str) -> str:
+    """The entities of one kind (``RM``, ``WEBHOOK``) in other workspaces than the default one;
+    sort keys begin with the workspace and a ``#``."""
+    return f"WORKSPACES#{kind}"
 
 
 def newest_first(time_ms: int, entity_id: str) -> str:

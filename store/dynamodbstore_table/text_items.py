@@ -42,7 +42,7 @@ def text_items(pk: str, sk: str, name: str, text: str | None) -> TextItems:
         item["z"] = data
         return TextItems(item)
     generation = uuid.uuid4().hex
-    chunks = [data[i : i + _PART_BYTES] for i in range(0, len(data), _PART_BYTES)]
+    chunks = _cut(data)
     item["generation"] = generation
     item["parts"] = len(chunks)
     return TextItems(
@@ -52,6 +52,20 @@ def text_items(pk: str, sk: str, name: str, text: str | None) -> TextItems:
             for n, chunk in enumerate(chunks)
         ),
     )
+
+
+def compressed_parts(text: str) -> list[bytes]:
+    """The text compressed, in as many parts as it takes for each to fit an item."""
+    return _cut(zlib.compress(text.encode()))
+
+
+def text_of_parts(parts: Iterable[bytes]) -> str:
+    """The inverse of ``compressed_parts``."""
+    return zlib.decompress(b"".join(parts)).decode()
+
+
+def _cut(data: bytes) -> list[bytes]:
+    return [data[i : i + _PART_BYTES] for i in range(0, len(data), _PART_BYTES)]
 
 
 def text_name(item: Mapping[str, Any]) -> str:
@@ -75,8 +89,7 @@ def text_of(item: Mapping[str, Any], parts: Mapping[str, bytes]) -> str | None:
     if "z" in item:
         return zlib.decompress(item["z"]).decode()
     prefix = f"{item['SK']}#+{item['generation']}#"
-    data = b"".join(parts[f"{prefix}{n:04d}"] for n in range(item["parts"]))
-    return zlib.decompress(data).decode()
+    return text_of_parts(parts[f"{prefix}{n:04d}"] for n in range(item["parts"]))
 
 
 def texts(items: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:

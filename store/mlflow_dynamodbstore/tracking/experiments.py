@@ -37,15 +37,15 @@ from mlflow.utils.validation import (
     _validate_experiment_tag,
 )
 
-from mlflow_dynamodbstore.settings import run_shards
-from mlflow_dynamodbstore.tracking.base import TrackingBase
-from mlflow_dynamodbstore.tracking.claims import (
+from mlflow_dynamodbstore.claims import (
     EXPERIMENT_KIND,
     claim,
     holder,
     release,
     stale_holder,
 )
+from mlflow_dynamodbstore.settings import run_shards
+from mlflow_dynamodbstore.tracking.base import TrackingBase
 from mlflow_dynamodbstore.tracking.lifecycle import ACTIVE, DELETED, ExperimentState
 from mlflow_dynamodbstore.tracking.tag_removal import remove_tag
 

@@ -37,8 +37,8 @@ from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, begins_with
 from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.validation import _parse_experiment_id
 
+from mlflow_dynamodbstore.claims import EXPERIMENT_KIND, release
 from mlflow_dynamodbstore.tracking.base import TrackingBase
-from mlflow_dynamodbstore.tracking.claims import EXPERIMENT_KIND, release
 from mlflow_dynamodbstore.tracking.experiments import raise_experiment_missing
 from mlflow_dynamodbstore.tracking.lifecycle import DELETED, ExperimentState, run_deleted_time
 from mlflow_dynamodbstore.tracking.logged_model_items import is_deleted, model_id_of

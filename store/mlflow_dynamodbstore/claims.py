@@ -7,6 +7,7 @@ from dynamodbstore_table.conditions import ITEM_MISSING, Either, equals
 from dynamodbstore_table.port import Delete, Put, Table
 
 EXPERIMENT_KIND = "EXP"
+REGISTERED_MODEL_KIND = "RM"
 
 
 def claim_key(workspace: str, kind: str, name: str) -> Key:
