@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from dynamodbstore_events.change import ChangeEvent
@@ -77,6 +78,13 @@ def kept_fields(config: Config) -> frozenset[str]:
     return frozenset((NAME_FIELD, *config.fts_fields, *built))
 
 
+@lru_cache(maxsize=64)
+def _indexed_tags(kind: str, fields: tuple[str, ...], built: frozenset[str]) -> frozenset[str]:
+    """The sort keys of the tags that are indexed of a kind, by the configuration's parts."""
+    kept = kept_fields(Config(fts_fields=fields, built=built))
+    return frozenset(tag_sk(key) for name, key in SOURCES[kind].tags.items() if name in kept)
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """Which partitions of postings tell the candidates: the sort keys that all of ``every`` have
@@ -111,12 +119,10 @@ class FtsProjection:
         if event.sk != META and not event.sk.startswith("TAG#"):
             return False
         entity = entity_of(event.pk)
-        source = None if entity is None else SOURCES.get(entity.kind)
-        if source is None:
+        if entity is None or entity.kind not in SOURCES:
             return False
-        kept = kept_fields(config)
-        return event.sk == META or any(
-            event.sk == tag_sk(key) for name, key in source.tags.items() if name in kept
+        return event.sk == META or event.sk in _indexed_tags(
+            entity.kind, config.fts_fields, config.built
         )
 
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import RUN, Entity, entity_of
 from dynamodbstore_events.keys import META, SUMMARY, Key, summary_pk
-from dynamodbstore_events.metric_values import decode
+from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_table.conditions import ITEM_MISSING, equals
 from dynamodbstore_table.port import Delete, Item, Put
 from dynamodbstore_table.text_items import is_part, text_name, text_of
@@ -77,8 +77,9 @@ def summary_item(key: Key, items: Iterable[Mapping[str, Any]]) -> Item | None:
         if kind == META:
             meta = item
         elif kind == "METRIC":
-            value = None if "nan" in item else decode(item["v"])
-            model["metrics"].append([text_name(item), value, item["t"], item["s"]])
+            step, time_ms, value = decode_point(item["last"])
+            told = None if "nan" in item else value
+            model["metrics"].append([text_name(item), told, time_ms, step])
         elif kind in ("PARAM", "TAG"):
             if is_part(sk):
                 parts[sk] = item["z"]

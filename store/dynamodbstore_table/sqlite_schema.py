@@ -22,10 +22,10 @@ APPLICATION_ID: Final = 0x4D4C4444
 SCHEMA_VERSION: Final = 1
 # 8 KB holds several chunks of metric history; 4 KB pages would spill each into a page of its own.
 PAGE_BYTES: Final = 8192
-# 8 MB of changes: a checkpoint of them takes some milliseconds. Where every commit waits for the
-# disk, 2 MB: to write over a log takes half the time of making it longer, and from its first
-# checkpoint on it is written over.
-CHECKPOINT_PAGES: Final[dict[Durability, int]] = {"full": 256, "process": 1000}
+# 32 MB of changes: a checkpoint of them takes some milliseconds, most of them for the disk to say
+# that it has them. Where every commit waits for that anyway, 2 MB: to write over a log takes half
+# the time of making it longer, and from its first checkpoint on it is written over.
+CHECKPOINT_PAGES: Final[dict[Durability, int]] = {"full": 256, "process": 4000}
 MAX_LOG_BYTES: Final = 64 * 1024 * 1024
 # Address space, not memory. Mapped pages are read in half the time of copied ones.
 MAPPED_BYTES: Final = 1024 * 1024 * 1024

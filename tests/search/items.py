@@ -15,7 +15,7 @@ from dynamodbstore_events.keys import (
     runs_listing,
     tag_sk,
 )
-from dynamodbstore_events.metric_values import encode
+from dynamodbstore_events.metric_values import encode_point
 from dynamodbstore_table.port import Item, Put, Table
 from dynamodbstore_table.text_items import text_items
 from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState
@@ -83,7 +83,7 @@ def run_puts(
     for key, number in (metrics or {}).items():
         sk = metric_sk(key)
         named = {"k": key} if is_hashed(sk.partition("#")[2]) else {}
-        yield Put({"PK": pk, "SK": sk, "v": encode(number), "s": 0, "t": 0, **named})
+        yield Put({"PK": pk, "SK": sk, "last": encode_point(0, 0, number), **named})
     for number, (name, context) in enumerate((datasets or {}).items()):
         yield Put(
             {

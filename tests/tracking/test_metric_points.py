@@ -7,7 +7,7 @@ import struct
 
 import pytest
 from dynamodbstore_events.keys import history_pk, metric_sk, run_pk
-from dynamodbstore_events.metric_values import decode, encode, stored
+from dynamodbstore_events.metric_values import decode, decode_point, encode, encode_point, stored
 from dynamodbstore_table.apply import updated
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import Item, Put
@@ -24,6 +24,7 @@ from mlflow_dynamodbstore.tracking.metric_points import (
     pack_chunk,
     point_text,
     unpack,
+    unpack_all,
     unpack_chunk,
 )
 from mlflow_dynamodbstore.tracking.metric_writes import (
@@ -43,6 +44,17 @@ plain_points = st.builds(Point, integers, integers, numbers, st.just(False))
 points = plain_points | nans
 
 
+usual_points = st.builds(
+    Point, st.integers(200, 10**6), st.integers(0, 2**48 - 1), numbers, st.just(False)
+)
+
+
+@given(st.lists(points) | st.lists(usual_points))
+def test_points_unpacked_together_are_those_unpacked_one_by_one(some: list[Point]) -> None:
+    texts = [pack(point) for point in some]
+    assert unpack_all(texts) == [unpack(text) for text in texts]
+
+
 class TestStoredValues:
     def test_nan_is_kept_as_zero_with_a_mark(self) -> None:
         assert stored(math.nan) == (0.0, True)
@@ -53,6 +65,16 @@ class TestStoredValues:
 
     def test_minus_zero_is_zero(self) -> None:
         assert math.copysign(1.0, stored(-0.0)[0]) == 1.0
+
+    @given(integers, integers, numbers)
+    def test_a_point_comes_back_from_its_bytes(self, step: int, time: int, number: float) -> None:
+        assert decode_point(encode_point(step, time, number)) == (step, time, number)
+
+    @given(plain_points, plain_points)
+    def test_the_bytes_of_points_are_in_the_order_that_makes_one_later(
+        self, a: Point, b: Point
+    ) -> None:
+        assert (encode_point(*a[:3]) < encode_point(*b[:3])) == later(b, a)
 
     @given(numbers)
     def test_a_number_comes_back_from_its_bytes(self, number: float) -> None:

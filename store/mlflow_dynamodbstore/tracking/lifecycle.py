@@ -23,7 +23,8 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_
 ACTIVE: str = LifecycleStage.ACTIVE
 DELETED: str = LifecycleStage.DELETED
 
-REMEMBERED_SECONDS = 5.0
+_REMEMBERED_SECONDS = 5.0
+_ACTIVE_SECONDS_IN_A_FILE = 1.0
 _MOST_REMEMBERED = 10_000
 
 
@@ -84,6 +85,17 @@ def in_view(view_type: int, experiment: ExperimentState) -> Condition | None:
     return Both((same_epoch, equals("stage", wanted)))
 
 
+def remembered_seconds(table: Table) -> float:
+    """How long a process may rely on what it has read: 5 seconds on a remote table, 0 in a file,
+    where looking again costs microseconds."""
+    return _REMEMBERED_SECONDS if table.remote else 0.0
+
+
+def _active_seconds(table: Table) -> float:
+    """How long a process may rely, in writes, on having seen a run active."""
+    return remembered_seconds(table) or _ACTIVE_SECONDS_IN_A_FILE
+
+
 class Memory:
     """Values by key, each for at most ``seconds``; with 0 seconds nothing is remembered."""
 
@@ -109,11 +121,11 @@ class Memory:
 
 
 class Experiments:
-    """Reads experiments' META items; on a remote table each is remembered for up to 5 seconds."""
+    """Reads experiments' META items; each may be remembered (``remembered_seconds``)."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._memory = Memory(REMEMBERED_SECONDS if table.remote else 0.0)
+        self._memory = Memory(remembered_seconds(table))
 
     def find(self, experiment_id: str, *, fresh: bool = False) -> ExperimentState | None:
         """The experiment, or None; ``fresh`` asks the table whatever is remembered."""
@@ -166,13 +178,13 @@ class Experiments:
 class Runs:
     """Reads runs' META items, and says before a write that the run exists and is active.
 
-    On a remote table a process remembers a yes for up to 5 seconds.
+    A process remembers a yes for up to 5 seconds, in a file for 1.
     """
 
     def __init__(self, table: Table, experiments: Experiments) -> None:
         self._table = table
         self._experiments = experiments
-        self._memory = Memory(REMEMBERED_SECONDS if table.remote else 0.0)
+        self._memory = Memory(_active_seconds(table))
 
     def meta(self, run_id: str) -> Item:
         """The run's META item; raises ``RESOURCE_DOES_NOT_EXIST`` if there is no such run."""
@@ -216,7 +228,7 @@ class Runs:
 
     def forget_all(self) -> None:
         """An experiment's change of stage changes its runs'."""
-        self._memory = Memory(REMEMBERED_SECONDS if self._table.remote else 0.0)
+        self._memory = Memory(_active_seconds(self._table))
 
 
 def raise_run_missing(run_id: str) -> NoReturn:

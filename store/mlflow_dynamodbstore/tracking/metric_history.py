@@ -12,12 +12,13 @@ from itertools import groupby
 from typing import Any, TypeAlias
 
 from dynamodbstore_events.keys import Key, history_pk, metric_sk, run_pk
+from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_table.port import Table, begins_with
 
 from mlflow_dynamodbstore.tracking.metric_points import (
     Point,
     in_time,
-    unpack,
+    unpack_all,
     unpack_chunk,
 )
 from mlflow_dynamodbstore.tracking.metric_writes import (
@@ -36,7 +37,7 @@ def metric_item_key(run_id: str | None, key: str | None) -> Key:
 
 def open_points(item: Mapping[str, Any]) -> list[Point]:
     """The points of a ``METRIC#`` item's open chunk."""
-    return [unpack(text) for text in item.get("p", ())]
+    return unpack_all(item.get("p", ()))
 
 
 def points_of(items: Iterable[Mapping[str, Any]]) -> list[Point]:
@@ -129,5 +130,5 @@ class MetricHistory:
 
     def max_step(self, run_id: str, key: str) -> int | None:
         """The largest step of a metric; None without it."""
-        item = self._table.get(metric_item_key(run_id, key), attributes=("s",))
-        return None if item is None else item["s"]
+        item = self._table.get(metric_item_key(run_id, key), attributes=("last",))
+        return None if item is None else decode_point(item["last"])[0]

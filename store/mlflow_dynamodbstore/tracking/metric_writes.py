@@ -1,7 +1,7 @@
 """What to write for points of one metric of a run. Pure: from what is known of its item to ops.
 
-The ``METRIC#`` item holds the latest point (``v`` its value as 8 ordered bytes, ``nan``, step
-``s``, time ``t`` in ms) and the open chunk: its number ``c`` (missing: 0) and its points ``p``,
+The ``METRIC#`` item holds the latest point (``last``: step, time in ms and value as ordered bytes;
+``nan``) and the open chunk: its number ``c`` (missing: 0) and its points ``p``,
 each as text. A chunk with ``OPEN_CHUNK_POINTS`` is full and can't grow: it is sealed, put under its
 number in the run's history, before the item is reset to the next chunk. ``m`` is the latest time
 among sealed points; ``x`` says that the chunks, in their order, do not ascend in time.
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dynamodbstore_events.keys import Key, history_pk, is_hashed, metric_sk, part, run_pk
-from dynamodbstore_events.metric_values import decode, encode
+from dynamodbstore_events.metric_values import decode_point, encode_point
 from dynamodbstore_table.conditions import (
     Both,
     Compare,
@@ -35,7 +35,7 @@ from mlflow_dynamodbstore.tracking.metric_points import (
     pack,
     pack_chunk,
     point_text,
-    unpack,
+    unpack_all,
 )
 
 OPEN_CHUNK_POINTS: Final = 35
@@ -45,7 +45,7 @@ BATCH_POINTS: Final = 8
 """From this many points of a key on, a batch becomes a history item of its own."""
 
 _HAS_ROOM: Final = Either((Length("p", "<", OPEN_CHUNK_POINTS), Missing("p")))
-_NO_LATEST: Final = Missing("s")
+_NO_LATEST: Final = Missing("last")
 _SURELY_PLAIN: Final = 75
 """Characters that no key part is hashed for: they take at most 900 bytes, escaped or not."""
 
@@ -98,12 +98,14 @@ def next_plan(metric: MetricPoints, item: Mapping[str, Any]) -> MetricPlan:
     top, ahead = _latest(ahead), sorted(ahead)
     if len(open_points) < OPEN_CHUNK_POINTS:
         return MetricPlan(history, _append(metric, ahead, top))
-    return MetricPlan((*history, _sealed(metric, item)), _reset(metric, item, ahead, top))
+    sealed = unpack_all(open_points)
+    chunk = _history(metric, chunk_sk(metric.key, item.get("c", 0)), sealed)
+    return MetricPlan((*history, chunk), _reset(metric, item, sealed, ahead, top))
 
 
 def latest_point(item: Mapping[str, Any]) -> Point:
     """The latest point of a ``METRIC#`` item."""
-    return Point(item["s"], item["t"], decode(item["v"]), "nan" in item)
+    return Point(*decode_point(item["last"]), "nan" in item)
 
 
 def history_prefix(key: str) -> str:
@@ -138,10 +140,13 @@ def _new_latest(metric: MetricPoints, top: Point) -> Update:
 
 
 def _reset(
-    metric: MetricPoints, item: Mapping[str, Any], points: Sequence[Point], top: Point
+    metric: MetricPoints,
+    item: Mapping[str, Any],
+    sealed: Sequence[Point],
+    points: Sequence[Point],
+    top: Point,
 ) -> Update:
     number = item.get("c", 0)
-    sealed = [unpack(text) for text in item["p"]]
     times = [p.time for p in sealed]
     before = item.get("m", times[0])
     changed: dict[str, Any] = {
@@ -162,9 +167,7 @@ def _update(
     condition: Condition,
     append: Mapping[str, list[Any]] | None = None,
 ) -> Update:
-    changed["v"] = encode(top.value)
-    changed["s"] = top.step
-    changed["t"] = top.time
+    changed["last"] = encode_point(*top[:3])
     if top.nan:
         changed["nan"] = True
     if len(metric.key) > _SURELY_PLAIN and is_hashed(part(metric.key)):
@@ -175,34 +178,7 @@ def _update(
 
 def _behind(point: Point) -> Condition:
     """The item's latest point is before ``point``, or there is none."""
-    step, time = point.step, point.time
-    return Either(
-        (
-            Compare("s", "<", step),
-            _NO_LATEST,
-            Both(
-                (
-                    Compare("s", "=", step),
-                    Either(
-                        (
-                            Compare("t", "<", time),
-                            Both(
-                                (
-                                    Compare("t", "=", time),
-                                    Compare("v", "<", encode(point.value)),
-                                )
-                            ),
-                        )
-                    ),
-                )
-            ),
-        )
-    )
-
-
-def _sealed(metric: MetricPoints, item: Mapping[str, Any]) -> Put:
-    points = [unpack(text) for text in item["p"]]
-    return _history(metric, chunk_sk(metric.key, item.get("c", 0)), points)
+    return Either((Compare("last", "<", encode_point(*point[:3])), _NO_LATEST))
 
 
 def _batch(metric: MetricPoints, points: Sequence[Point]) -> Put:

@@ -27,7 +27,7 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
-from mlflow_dynamodbstore.tracking.lifecycle import REMEMBERED_SECONDS, Memory
+from mlflow_dynamodbstore.tracking.lifecycle import Memory, remembered_seconds
 from mlflow_dynamodbstore.tracking.metric_points import Point, ordered_text
 
 _DATASET = ("dataset_name", "dataset_digest")
@@ -69,7 +69,7 @@ class ModelMetrics:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._models = Memory(REMEMBERED_SECONDS if table.remote else 0.0)
+        self._models = Memory(remembered_seconds(table))
         self._markers = Memory(_MARKER_SECONDS)
 
     def require(self, model_ids: Iterable[str]) -> None:

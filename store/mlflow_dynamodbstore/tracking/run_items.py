@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dynamodbstore_events.metric_values import decode
+from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_table.text_items import is_part, text_name, text_of
 from mlflow.entities import Metric, RunData, RunInfo
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
@@ -15,7 +15,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState, run_stage
 
 RUN_ATTRIBUTES = (
-    *("PK", "SK", "k", "v", "z", "generation", "parts", "nan", "s", "t"),
+    *("PK", "SK", "k", "v", "z", "generation", "parts", "nan", "s", "t", "last"),
     *("experiment_id", "name", "user_id", "status", "start_time", "end_time", "artifact_uri"),
     *("stage", "epoch", "deleted", "digest", "tags", "step", "model_id"),
 )
@@ -77,8 +77,8 @@ def run_items(items: Iterable[Mapping[str, Any]]) -> RunItems:
 
 def latest_metric(item: Mapping[str, Any], key: str) -> Metric:
     """The latest value of a metric from its ``METRIC#`` item."""
-    value = math.nan if "nan" in item else decode(item["v"])
-    return Metric(key, value, item["t"], item["s"])
+    step, time_ms, value = decode_point(item["last"])
+    return Metric(key, math.nan if "nan" in item else value, time_ms, step)
 
 
 def run_data(run: RunItems) -> RunData:

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dynamodbstore_events.keys import Key
-from dynamodbstore_events.metric_values import decode
+from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_projections.tags import known_tag
 from dynamodbstore_table.port import Item, Table
 from dynamodbstore_table.text_items import text_of
 
-_VALUE_ATTRIBUTES = ("v", "z", "generation", "parts", "nan")
+_VALUE_ATTRIBUTES = ("v", "z", "generation", "parts", "nan", "last")
 _READS_OF_A_MOVING_TEXT = 5
 
 
@@ -50,7 +50,7 @@ def read_values(table: Table, keys: Iterable[Key]) -> dict[Key, Any]:
     long: dict[Key, Item] = {}
     for key, item in items.items():
         if key[1].startswith("METRIC#"):
-            values[key] = math.nan if "nan" in item else decode(item["v"])
+            values[key] = math.nan if "nan" in item else decode_point(item["last"])[2]
         elif "parts" in item:
             long[key] = item
         else:
