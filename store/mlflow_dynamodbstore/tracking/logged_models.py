@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from dynamodbstore_events.keys import (
@@ -16,10 +16,10 @@ from dynamodbstore_events.keys import (
     run_pk,
     tag_sk,
 )
-from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, Condition, both, equals
+from dynamodbstore_table.conditions import ITEM_EXISTS, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Put, Update, begins_with
-from dynamodbstore_table.text_items import TextItems, is_part, text_items, text_of
+from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Put, Update
+from dynamodbstore_table.text_items import TextItems, text_items
 from mlflow.entities import LoggedModel, LoggedModelParameter, LoggedModelStatus, LoggedModelTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR, RESOURCE_DOES_NOT_EXIST
@@ -40,6 +40,7 @@ from mlflow_dynamodbstore.tracking.logged_model_items import (
     model_items,
     model_meta,
 )
+from mlflow_dynamodbstore.tracking.tag_changes import change_tag
 from mlflow_dynamodbstore.tracking.tombstones import expired_model
 
 MODELS_FOLDER = "models"
@@ -232,26 +233,13 @@ class LoggedModelsMixin(TrackingBase):
             )
         described = mlflow_model.get_tags_dict()
         self._runs.require_active(run_id)
-        pk, sk = run_pk(run_id), tag_sk(MLFLOW_LOGGED_MODELS)
-        while True:
-            items = {item["SK"]: item for item in self._table.query_all(pk, sk=begins_with(sk))}
-            found = items.get(sk)
-            parts = {part: item["z"] for part, item in items.items() if is_part(part)}
-            history = [] if found is None else json.loads(text_of(found, parts) or "[]")
-            value = json.dumps([*history, described])
+
+        def with_model(history: str | None) -> str:
+            value = json.dumps([*json.loads(history or "[]"), described])
             _validate_tag(MLFLOW_LOGGED_MODELS, value)
-            text = text_items(pk, sk, MLFLOW_LOGGED_MODELS, value)
-            if text.parts:
-                self._table.bulk(text.parts)
-            try:
-                self._table.write(Put(text.item, condition=_unchanged(found)))
-            except ConditionFailed as failed:
-                # The SDK repeats a request whose answer was lost: then it is our own write we meet.
-                if failed.item == text.item:
-                    return
-                self._table.bulk([Delete(part.key) for part in text.parts])
-            else:
-                return
+            return value
+
+        change_tag(self._table, run_pk(run_id), MLFLOW_LOGGED_MODELS, with_model)
 
 
 def raise_model_missing(model_id: str) -> NoReturn:
@@ -261,13 +249,6 @@ def raise_model_missing(model_id: str) -> NoReturn:
 
 def _meta_key(model_id: str) -> tuple[str, str]:
     return model_pk(str(model_id)), META
-
-
-def _unchanged(item: Mapping[str, Any] | None) -> Condition:
-    if item is None:
-        return ITEM_MISSING
-    name = next(name for name in ("v", "z", "generation") if name in item)
-    return equals(name, item[name])
 
 
 def _distinct(kind: str, texts: Sequence[Any]) -> dict[str, str | None]:

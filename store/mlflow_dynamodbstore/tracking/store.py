@@ -6,6 +6,7 @@ from mlflow_dynamodbstore.errors import translate_public_methods
 from mlflow_dynamodbstore.tracking.experiments import ExperimentsMixin
 from mlflow_dynamodbstore.tracking.garbage import GarbageMixin
 from mlflow_dynamodbstore.tracking.inputs import InputsMixin
+from mlflow_dynamodbstore.tracking.links import LinksMixin
 from mlflow_dynamodbstore.tracking.log_batch import LogBatchMixin
 from mlflow_dynamodbstore.tracking.logged_model_search import LoggedModelSearchMixin
 from mlflow_dynamodbstore.tracking.logged_models import LoggedModelsMixin
@@ -23,6 +24,7 @@ class DynamoTrackingStore(
     SearchRunsMixin,
     SearchExperimentsMixin,
     LoggedModelSearchMixin,
+    LinksMixin,
     LoggedModelsMixin,
     InputsMixin,
     LogBatchMixin,

@@ -1,0 +1,57 @@
+"""Changing a tag that others change too: read it, make the new value, write if it still fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dynamodbstore_events.keys import tag_sk
+from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
+from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.port import Delete, Put, Table, begins_with
+from dynamodbstore_table.text_items import is_part, text_items, text_of
+
+
+def change_tag(
+    table: Table,
+    pk: str,
+    key: str,
+    change: Callable[[str | None], str | None],
+    *,
+    before_write: Callable[[], None] = lambda: None,
+) -> None:
+    """Set a tag of the entity under ``pk`` to what ``change`` makes of its value (None: no tag).
+
+    Nothing that another writer adds meanwhile is lost: where one has been quicker, ``change`` gets
+    the newer value. The same value, or None, is not written; ``before_write`` may refuse a write
+    by raising.
+    """
+    sk = tag_sk(key)
+    while True:
+        items = {item["SK"]: item for item in table.query_all(pk, sk=begins_with(sk))}
+        found = items.get(sk)
+        parts = {part: item["z"] for part, item in items.items() if is_part(part)}
+        value = None if found is None else text_of(found, parts)
+        changed = change(value)
+        if changed is None or changed == value:
+            return
+        before_write()
+        text = text_items(pk, sk, key, changed)
+        if text.parts:
+            table.bulk(text.parts)
+        try:
+            table.write(Put(text.item, condition=_unchanged(found)))
+        except ConditionFailed as failed:
+            # The SDK repeats a request whose answer was lost: then it is our own write we meet.
+            if failed.item == text.item:
+                return
+            table.bulk([Delete(part.key) for part in text.parts])
+        else:
+            return
+
+
+def _unchanged(item: Mapping[str, Any] | None) -> Condition:
+    if item is None:
+        return ITEM_MISSING
+    name = next(name for name in ("v", "z", "generation") if name in item)
+    return equals(name, item[name])
