@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from dynamodbstore_projections.config import FTS_FIELDS
+from dynamodbstore_projections.config_values import comma_separated, field_fault
 
 TABLE_NAME: Final = "TABLE_NAME"
 QUEUE_URL: Final = "QUEUE_URL"
@@ -44,11 +44,9 @@ def _required(variables: Mapping[str, str], name: str) -> str:
 
 
 def _fields(text: str) -> tuple[str, ...]:
-    fields = tuple(field.strip() for field in text.split(",") if field.strip())
+    fields = comma_separated(text)
     for field in fields:
-        if field not in FTS_FIELDS:
-            raise InvalidEnvironment(
-                f"{FTS_TRIGRAM_FIELDS}={text!r} names {field!r}; the fields are "
-                f"{', '.join(FTS_FIELDS)}"
-            )
+        fault = field_fault(field)
+        if fault is not None:
+            raise InvalidEnvironment(f"{FTS_TRIGRAM_FIELDS}={text!r}: {field!r} is {fault}")
     return fields

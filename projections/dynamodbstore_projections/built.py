@@ -2,27 +2,26 @@
 
 ``marks`` are complete and kept by every writer. ``building`` are those that are being built, and
 since when (ms) that has been said: a field among them is kept by every process from the moment that
-it has read so, also by one whose own variable does not name it. The item changes only under its
-``version``, so that replays and commands that run at the same time lose nothing of each other's.
+it has read so, also by one whose own variable does not name it. ``withdrawn`` is when (ms) a mark
+was last taken away: for some seconds after that, processes rely on it still. The item changes only
+under its ``version``, so that replays and commands that run at the same time lose nothing of each
+other's.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from dynamodbstore_events.keys import CONFIG, Key
 from dynamodbstore_table.conditions import ITEM_MISSING, Condition, Missing, equals
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
-from dynamodbstore_table.port import Table, Update
+from dynamodbstore_table.port import Item, Table, Update
 
 from dynamodbstore_projections import fts, tags
-from dynamodbstore_projections.config import (
-    ALWAYS_DENORMALIZED,
-    BUILT,
-    Config,
-    config_from_items,
-)
+from dynamodbstore_projections.config import BUILT, Config, config_from_items
+from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED
 
 BUILT_KEY: Final[Key] = (CONFIG, BUILT)
 SUMMARY: Final = "summary"
@@ -62,7 +61,7 @@ def announce(table: Table, marks: Iterable[str], now_ms: int) -> Mapping[str, in
 
     def change(said: _Said) -> _Said:
         new = {mark: now_ms for mark in announced if mark not in said.marks}
-        return _Said(said.marks, {**new, **said.building})
+        return said._replace(building={**new, **said.building})
 
     said = _change(table, change)
     return {mark: said.building[mark] for mark in announced if mark in said.building}
@@ -77,18 +76,31 @@ def mark_built(table: Table, projections: Iterable[str], marks: Iterable[str]) -
     names, earned = tuple(projections), frozenset(marks)
 
     def change(said: _Said) -> _Said:
-        kept = marks_of(names, said.config)
+        kept = marks_of(names, config_from_items(said.items))
         others = frozenset(mark for mark in said.marks if _projection_of(mark) not in names)
         mine = (said.marks | earned) & kept
-        return _Said(others | mine, _without(said.building, mine))
+        return said._replace(marks=others | mine, building=_without(said.building, mine))
 
     return _change(table, change).marks & earned
 
 
-def withdraw(table: Table, marks: Iterable[str]) -> None:
+def withdraw(table: Table, marks: Iterable[str], now_ms: int | None = None) -> None:
     """Take marks away, before what they stand for is no longer kept."""
     gone = frozenset(marks)
-    _change(table, lambda said: _Said(said.marks - gone, _without(said.building, gone)))
+    now = int(time.time() * 1000) if now_ms is None else now_ms
+
+    def change(said: _Said) -> _Said:
+        withdrawn = now if said.marks & gone else said.withdrawn
+        building = _without(said.building, gone)
+        return said._replace(marks=said.marks - gone, building=building, withdrawn=withdrawn)
+
+    _change(table, change)
+
+
+def unchanged_marks(item: Item | None) -> Update:
+    """An op that lets a write fail if a mark has changed since the item was read (None: it was
+    missing), and lets whoever is about to set one read the configuration again."""
+    return Update(BUILT_KEY, add={"version": 1}, condition=_unchanged(item))
 
 
 def _without(building: Mapping[str, int], marks: frozenset[str]) -> dict[str, int]:
@@ -102,23 +114,29 @@ def _projection_of(mark: str) -> str:
 class _Said(NamedTuple):
     marks: frozenset[str]
     building: Mapping[str, int]
-    config: Config = Config()
+    withdrawn: int | None
+    items: list[Item]
 
 
 def _change(table: Table, change: Callable[[_Said], _Said]) -> _Said:
     for _ in range(_MOST_TRIES):
         items = list(table.query_all(CONFIG))
-        item: dict[str, Any] | None = next((i for i in items if i["SK"] == BUILT), None)
+        item = next((i for i in items if i["SK"] == BUILT), None)
+        # Refuses marks that are nonsense; of the rest only who sets a mark must know.
+        config_from_items([] if item is None else [item])
         found = item or {}
         before = _Said(
             frozenset(found.get("marks", ())),
             found.get("building", {}),
-            config_from_items(items),
+            found.get("withdrawn"),
+            items,
         )
         after = change(before)
-        if after[:2] == before[:2]:
+        if after[:3] == before[:3]:
             return after
-        said = {"marks": sorted(after.marks), "building": dict(after.building)}
+        said: dict[str, Any] = {"marks": sorted(after.marks), "building": dict(after.building)}
+        if after.withdrawn is not None:
+            said["withdrawn"] = after.withdrawn
         update = Update(BUILT_KEY, set=said, add={"version": 1}, condition=_unchanged(item))
         try:
             table.write(update)
@@ -128,7 +146,7 @@ def _change(table: Table, change: Callable[[_Said], _Said]) -> _Said:
     raise TransactionConflict(f"{CONFIG}/{BUILT} changes faster than it can be changed here")
 
 
-def _unchanged(item: dict[str, Any] | None) -> Condition:
+def _unchanged(item: Item | None) -> Condition:
     if item is None:
         return ITEM_MISSING
     return equals("version", item["version"]) if "version" in item else Missing("version")

@@ -8,15 +8,24 @@ what is complete and may be relied on by searches.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, Final
 
 from dynamodbstore_events.keys import CONFIG
 from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.port import Item, Table
+
+from dynamodbstore_projections.config_values import (
+    ALWAYS_DENORMALIZED,
+    days_fault,
+    field_fault,
+    pattern_fault,
+)
 
 DENORMALIZE_TAGS: Final = "DENORMALIZE_TAGS"
 TTL_POLICY: Final = "TTL_POLICY"
@@ -24,12 +33,15 @@ FTS_TRIGRAM_FIELDS: Final = "FTS_TRIGRAM_FIELDS"
 BUILT: Final = "BUILT"
 PROJECTOR: Final = "PROJECTOR#"
 
-ALWAYS_DENORMALIZED: Final = "mlflow.*"
-FTS_FIELDS: Final = ("description",)
-"""The fields beyond names that ``FTS_TRIGRAM_FIELDS`` may name."""
-
 DAY_SECONDS: Final = 86_400
 REMEMBERED_SECONDS: Final = 30.0
+
+_COMMANDS: Final = {
+    DENORMALIZE_TAGS: "denormalize-tags",
+    TTL_POLICY: "ttl-policy",
+    FTS_TRIGRAM_FIELDS: "fts-trigrams",
+}
+_logger = logging.getLogger(__name__)
 
 
 class InvalidConfig(TableError):
@@ -43,6 +55,9 @@ class TtlPolicy:
     trace_retention_days: int = 30
     soft_deleted_retention_days: int = 90
     metric_history_retention_days: int = 365
+
+
+TTL_FIELDS: Final = tuple(TtlPolicy.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +77,18 @@ class Config:
 
     def matches_any(self, tag_key: str) -> bool:
         """Whether some experiment may have the tag denormalized."""
-        return any(
-            fnmatchcase(tag_key, pattern)
-            for patterns in (self.patterns, *self.experiment_patterns.values())
-            for pattern in patterns
+        return matches(tag_key, self.patterns) or any(
+            matches(tag_key, patterns) for patterns in self.experiment_patterns.values()
         )
 
 
 def matches(tag_key: str, patterns: Iterable[str]) -> bool:
     """Whether a tag key matches one of the glob patterns, case-sensitively."""
+    return _matches(tag_key, tuple(patterns))
+
+
+@lru_cache(maxsize=4096)
+def _matches(tag_key: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(tag_key, pattern) for pattern in patterns)
 
 
@@ -79,7 +97,7 @@ def config_from_items(
 ) -> Config:
     """The configuration that the ``CONFIG`` items say; ``extra_fields`` are this process's own.
 
-    Raises ``InvalidConfig`` for an item of the wrong shape.
+    Raises ``InvalidConfig`` for an item that is not as it should be.
     """
     patterns: tuple[str, ...] = (ALWAYS_DENORMALIZED,)
     experiments: dict[str, tuple[str, ...]] = {}
@@ -89,67 +107,136 @@ def config_from_items(
     for item in items:
         sk = item["SK"]
         if sk == DENORMALIZE_TAGS:
-            patterns = tuple(dict.fromkeys((ALWAYS_DENORMALIZED, *_texts(item, "patterns"))))
+            found = _listed(item, "patterns", pattern_fault)
+            patterns = tuple(dict.fromkeys((ALWAYS_DENORMALIZED, *found)))
         elif sk.startswith(f"{DENORMALIZE_TAGS}#"):
-            experiments[sk.partition("#")[2]] = tuple(_texts(item, "patterns"))
+            experiments[sk.partition("#")[2]] = tuple(_listed(item, "patterns", pattern_fault))
         elif sk == TTL_POLICY:
             ttl = _ttl_policy(item)
         elif sk == FTS_TRIGRAM_FIELDS:
-            fields += _texts(item, "fields")
+            fields += _listed(item, "fields", field_fault)
         elif sk == BUILT:
-            built = frozenset(_texts(item, "marks"))
-            if "building" in item:
-                fields += _announced_fields(item["building"])
+            built, announced = _built(item)
+            fields += announced
     return Config(patterns, experiments, ttl, tuple(dict.fromkeys(fields)), built)
 
 
-def _texts(item: Mapping[str, Any], name: str) -> list[str]:
-    value = item.get(name)
-    if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
-        raise InvalidConfig(
-            f"the item {CONFIG}/{item['SK']} is wrong: {name!r} is {value!r}, not a list of text"
-        )
-    return value
-
-
-def _announced_fields(marks: Iterable[str]) -> list[str]:
-    """Fields that a replay is building: every process keeps their postings from now on."""
-    return [mark[len("fts:") :] for mark in marks if mark.startswith("fts:")]
+def _listed(
+    item: Mapping[str, Any], name: str, fault_of: Callable[[object], str | None]
+) -> list[str]:
+    _refuse_other_fields(item, (name,))
+    values = item.get(name)
+    if not isinstance(values, list):
+        raise _wrong(item, name, values, "not a list of text")
+    for value in values:
+        fault = fault_of(value)
+        if fault is not None:
+            raise _wrong(item, name, values, f"and {value!r} is {fault}")
+    return values
 
 
 def _ttl_policy(item: Mapping[str, Any]) -> TtlPolicy:
-    days: dict[str, int] = {}
-    for name in TtlPolicy.__dataclass_fields__:
-        value = item.get(name)
-        if value is None:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise InvalidConfig(
-                f"the item {CONFIG}/{TTL_POLICY} is wrong: {name!r} is {value!r}, not a "
-                "non-negative whole number of days"
-            )
-        days[name] = value
+    _refuse_other_fields(item, TTL_FIELDS)
+    days = {name: item[name] for name in TTL_FIELDS if name in item}
+    for name, value in days.items():
+        fault = days_fault(value)
+        if fault is not None:
+            raise _wrong(item, name, value, fault)
     return TtlPolicy(**days)
 
 
-class ConfigSource:
-    """Reads the configuration from the table, and remembers it for up to 30 seconds."""
+def _built(item: Mapping[str, Any]) -> tuple[frozenset[str], list[str]]:
+    """The marks, and the fields that a replay is building: every process keeps the postings of
+    these from now on."""
+    marks, building = item.get("marks", []), item.get("building", {})
+    if not isinstance(marks, list) or not all(isinstance(mark, str) for mark in marks):
+        raise _wrong(item, "marks", marks, "not a list of text")
+    if not isinstance(building, dict):
+        raise _wrong(item, "building", building, "not a map")
+    return frozenset(marks), [m[len("fts:") :] for m in building if m.startswith("fts:")]
 
-    def __init__(self, table: Table, extra_fields: Iterable[str] = ()) -> None:
+
+def _refuse_other_fields(item: Mapping[str, Any], names: Iterable[str]) -> None:
+    for other in sorted(item.keys() - {"PK", "SK", *names}):
+        raise _wrong(item, other, item[other], f"no field of it; it has {', '.join(names)}")
+
+
+def _wrong(item: Mapping[str, Any], name: str, value: object, fault: str) -> InvalidConfig:
+    sk = item["SK"]
+    command = _COMMANDS.get(sk.partition("#")[0])
+    mend = (
+        "remove the item, and run 'mlflow-dynamodbstore replay'"
+        if command is None
+        else f"put it right by hand, or with 'mlflow-dynamodbstore {command} set'"
+    )
+    return InvalidConfig(f"the item {CONFIG}/{sk} is wrong: {name!r} is {value!r}, {fault}. {mend}")
+
+
+class ConfigSource:
+    """Reads the configuration from the table, and remembers it for up to 30 seconds.
+
+    ``extra_fields`` are fields with trigram search that this process adds; ``known`` is what has
+    just been read; ``clock`` tells seconds.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        extra_fields: Iterable[str] = (),
+        known: Config | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._table = table
         self._extra_fields = tuple(extra_fields)
+        self._clock = clock
         self._known: tuple[float, Config] | None = None
+        self._warned = False
+        if known is not None:
+            self.remember(known)
 
     def current(self) -> Config:
-        """The configuration as it was at most 30 seconds ago."""
+        """The configuration as it was at most 30 seconds ago.
+
+        Where it has become nonsense since this process read it, what it said before still holds;
+        but searches rely only on what is marked as built now.
+        """
         known = self._known
-        if known is not None and time.monotonic() < known[0]:
+        if known is None:
+            return self.read()
+        if self._clock() < known[0]:
             return known[1]
-        return self.read()
+        items = self._items()
+        try:
+            config = config_from_items(items, self._extra_fields)
+        except InvalidConfig as error:
+            self._warn(error)
+            config = replace(known[1], built=_marks_now(items))
+        else:
+            self._warned = False
+        self.remember(config)
+        return config
 
     def read(self) -> Config:
-        """The configuration as it is now."""
-        items: list[Item] = list(self._table.query_all(CONFIG))
-        config = config_from_items(items, self._extra_fields)
-        self._known = (time.monotonic() + REMEMBERED_SECONDS, config)
+        """The configuration as it is now. Raises ``InvalidConfig`` where it is nonsense."""
+        config = config_from_items(self._items(), self._extra_fields)
+        self.remember(config)
         return config
+
+    def _items(self) -> list[Item]:
+        return list(self._table.query_all(CONFIG))
+
+    def remember(self, config: Config) -> None:
+        """Take this for the configuration as it is now."""
+        self._known = (self._clock() + REMEMBERED_SECONDS, config)
+
+    def _warn(self, error: InvalidConfig) -> None:
+        if not self._warned:
+            self._warned = True
+            _logger.warning("What the configuration said before still holds, as %s.", error)
+
+
+def _marks_now(items: Iterable[Item]) -> frozenset[str]:
+    try:
+        return config_from_items(item for item in items if item["SK"] == BUILT).built
+    except InvalidConfig:
+        return frozenset()

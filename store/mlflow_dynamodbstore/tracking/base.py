@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dynamodbstore_events.entities import MODEL, RUN
-from dynamodbstore_projections.config import ConfigSource
+from dynamodbstore_projections.config import Config, ConfigSource
 from dynamodbstore_table.port import Table
 from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
@@ -30,6 +30,10 @@ class TrackingBase(AbstractStore):
         self._experiments = Experiments(table)
         self._runs = Runs(table, self._experiments)
         self._housekeeping: Callable[[], None] | None = None
+
+    def use_config(self, config: Config) -> None:
+        """Work by a configuration that has just been read, until it is time to read it again."""
+        self._config.remember(config)
 
     def keep_house(self, now_and_then: Callable[[], None]) -> None:
         """Let calls that begin or end something also do a little of this work beside it."""

@@ -1,0 +1,1 @@
+"""The configuration of a store: reconciled when a server starts, and changed by operators."""

@@ -1,0 +1,177 @@
+"""What operators change in the ``CONFIG`` items, beside servers that start and replays that end.
+
+What is taken away is kept by nobody from then on. So searches are told first not to rely on it, and
+every process is given the time to hear of that (``SETTLE_SECONDS``) before the item changes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dynamodbstore_events.keys import CONFIG
+from dynamodbstore_projections import fts, tags
+from dynamodbstore_projections.built import unchanged_marks, withdraw
+from dynamodbstore_projections.config import (
+    BUILT,
+    DENORMALIZE_TAGS,
+    FTS_TRIGRAM_FIELDS,
+    TTL_POLICY,
+    InvalidConfig,
+    config_from_items,
+)
+from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED
+from dynamodbstore_projections.replay import SETTLE_SECONDS
+from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
+from dynamodbstore_table.port import Item, Op, Table
+
+from mlflow_dynamodbstore.config.list_items import replace_values
+from mlflow_dynamodbstore.config.policy_item import DEFAULT_DAYS, policy_of, put_policy
+
+_MOST_TRIES: Final = 20
+
+Wait = Callable[[float], None]
+"""Waits so many seconds, and says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigList:
+    """A list in a ``CONFIG`` item: the item's sort key, the list's name in it, what is always in
+    it, and the mark that ``BUILT`` has for a value."""
+
+    sk: str
+    name: str
+    always: tuple[str, ...]
+    mark: Callable[[str], str]
+
+    def marks(self, values: Iterable[str]) -> frozenset[str]:
+        """The marks of these values."""
+        return frozenset(self.mark(value) for value in values)
+
+
+def pattern_list(experiment_id: str | None) -> ConfigList:
+    """The tag patterns of every experiment, or those of one experiment's own."""
+    if experiment_id is None:
+        return ConfigList(DENORMALIZE_TAGS, "patterns", (ALWAYS_DENORMALIZED,), tags.built_mark)
+    sk = f"{DENORMALIZE_TAGS}#{experiment_id}"
+    return ConfigList(sk, "patterns", (), lambda pattern: tags.built_mark(pattern, experiment_id))
+
+
+FIELD_LIST: Final = ConfigList(FTS_TRIGRAM_FIELDS, "fields", (), fts.built_mark)
+
+
+@dataclass(frozen=True, slots=True)
+class ListChange:
+    """A list before (None: it made no sense) and after it was set."""
+
+    before: tuple[str, ...] | None
+    after: tuple[str, ...]
+
+    @property
+    def added(self) -> list[str]:
+        return [value for value in self.after if value not in (self.before or ())]
+
+    @property
+    def removed(self) -> list[str]:
+        return [value for value in self.before or () if value not in self.after]
+
+
+def set_list(
+    table: Table, listed: ConfigList, values: Iterable[str], wait: Wait = time.sleep
+) -> ListChange:
+    """Let a list have these values, and what is always in it; nothing is written where it has them.
+
+    ``wait`` is called before something is taken away that searches have relied on. Raises a
+    ``TableError``.
+    """
+    wanted = tuple(dict.fromkeys((*listed.always, *values)))
+    waited_for: int | None = None
+    for _ in range(_MOST_TRIES):
+        items = {item["SK"]: item for item in table.query_all(CONFIG)}
+        found = items.get(listed.sk)
+        change = ListChange(_values(found, listed), wanted)
+        if change.before is not None and not change.added and not change.removed:
+            return change
+        marks = items.get(BUILT)
+        outdated = _marks(marks, listed) - listed.marks(set(wanted) & set(change.before or ()))
+        if outdated:
+            withdraw(table, outdated)
+            continue
+        takes_away = bool(change.removed) or change.before is None
+        withdrawn = None if marks is None else marks.get("withdrawn")
+        left = 0.0 if withdrawn is None else withdrawn / 1000 + SETTLE_SECONDS - time.time()
+        if takes_away and left > 0 and withdrawn != waited_for:
+            waited_for = withdrawn
+            wait(left)
+            continue
+        ops: list[Op] = [
+            replace_values(found, listed.sk, listed.name, wanted, remove_empty=_is_own(listed))
+        ]
+        if takes_away:
+            ops.append(unchanged_marks(marks))
+        try:
+            table.write(*ops)
+        except (ConditionFailed, TransactionConflict):
+            continue
+        return change
+    raise TransactionConflict(f"{CONFIG}/{listed.sk} changes faster than it can be changed here")
+
+
+def _is_own(listed: ConfigList) -> bool:
+    return "#" in listed.sk
+
+
+def _values(item: Item | None, listed: ConfigList) -> tuple[str, ...] | None:
+    """The values that an item has; None where it is not as it should be: it is written anew."""
+    if item is None:
+        return listed.always
+    try:
+        config_from_items([item])
+    except InvalidConfig:
+        return None
+    return tuple(item[listed.name])
+
+
+def _marks(item: Item | None, listed: ConfigList) -> frozenset[str]:
+    """The list's marks in ``BUILT``, those of what is always in it aside."""
+    if item is None:
+        return frozenset()
+    prefix = listed.mark("")
+    said = {*item.get("marks", ()), *item.get("building", {})}
+    always = {*listed.marks(listed.always), fts.built_mark(fts.NAME_FIELD)}
+    return frozenset(mark for mark in said if mark.startswith(prefix)) - always
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """The days of the TTL policy before, as the item or else the default had them (nonsense as it
+    was), and after."""
+
+    before: Mapping[str, Any]
+    after: Mapping[str, int]
+
+    @property
+    def changed(self) -> list[str]:
+        """The fields that say something else now."""
+        return [name for name, days in self.after.items() if self.before[name] != days]
+
+
+def set_policy(table: Table, days: Mapping[str, int]) -> PolicyChange:
+    """Let these fields of the TTL policy have these days; the others keep theirs.
+
+    Raises a ``TableError``; an ``InvalidConfig`` where another field is not as it should be.
+    """
+    for _ in range(_MOST_TRIES):
+        item = table.get((CONFIG, TTL_POLICY))
+        change = PolicyChange({**DEFAULT_DAYS, **(item or {})}, policy_of(item, days))
+        written = put_policy(item, change.after)
+        if item == written.item:
+            return change
+        try:
+            table.write(written)
+        except (ConditionFailed, TransactionConflict):
+            continue
+        return change
+    raise TransactionConflict(f"{CONFIG}/{TTL_POLICY} changes faster than it can be changed here")
