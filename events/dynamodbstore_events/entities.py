@@ -13,6 +13,9 @@ REGISTERED_MODEL: Final = "RM"
 TRACE: Final = "TRACE"
 EXPIRED: Final = "EXPIRED"
 
+DELETING: Final = "deleting"
+"""The attribute of a META item whose entity is being removed: to every reader it has gone."""
+
 KINDS: Final = frozenset({EXPERIMENT, RUN, MODEL, REGISTERED_MODEL, TRACE, EXPIRED})
 
 

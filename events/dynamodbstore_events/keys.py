@@ -59,10 +59,12 @@ EXPIRED_MODELS: Final = "EXPIRED#MODELS"
 DELETED_REGISTERED_MODELS: Final = "DELETED#RM"
 
 VERSIONS: Final = "VERSION#"
+WEBHOOK: Final = "WEBHOOK"
 LAST_VERSION_NUMBER: Final = 10**10 - 1
 
 _MAX_PART_BYTES: Final = 900
 _MAX_SORT_KEY_BYTES: Final = 1024
+_DIGEST_CHARACTERS: Final = 64
 _VALUE_START_BYTES: Final = 200
 _HASH_MARK: Final = "%~"
 _TIME_ORIGIN: Final = 2**63 - 1
@@ -127,7 +129,7 @@ def registered_model_key(workspace: str, name: str) -> str:
 
 
 def webhook_pk(webhook_id: str) -> str:
-    return f"WEBHOOK#{part(webhook_id)}"
+    return f"{WEBHOOK}#{part(webhook_id)}"
 
 
 def dataset_pk(dataset_hash: str) -> str:
@@ -263,8 +265,21 @@ def name_listed(name: str) -> str:
     encoded = name.encode("utf-8", "surrogatepass")
     if len(encoded) <= _MAX_SORT_KEY_BYTES:
         return name
-    digest = hashlib.sha256(encoded).hexdigest()
-    return _start(name, _MAX_SORT_KEY_BYTES - len(digest)) + digest
+    return name_beginning(name) + hashlib.sha256(encoded).hexdigest()
+
+
+def name_beginning(name: str) -> str:
+    """As much of a name as ``name_listed`` surely begins with, which is nearly always all of it.
+
+    Names that begin alike stand together in a listing, but those that are long in no order.
+    """
+    return _start(name, _MAX_SORT_KEY_BYTES - _DIGEST_CHARACTERS)
+
+
+def renamed_models_lookup(workspace: str) -> str:
+    """The registered models that were renamed, those last renamed first: sort keys are
+    ``newest_first``."""
+    return f"{workspace}#RM#RENAMED"
 
 
 def versions_listing(workspace: str) -> str:
@@ -312,8 +327,8 @@ def webhooks_listing(workspace: str) -> str:
 
 
 def outside_default_workspace(kind: str) -> str:
-    """The entities of one kind (``RM``, ``WEBHOOK``) in other workspaces than the default one;
-    sort keys begin with the workspace and a ``#``."""
+    """The entities of one kind (``RM``, ``WEBHOOK``) in other workspaces than the default one; a
+    sort key is the workspace, ``#``, and what the entity is called."""
     return f"WORKSPACES#{kind}"
 
 

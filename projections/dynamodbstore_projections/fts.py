@@ -12,12 +12,20 @@ from functools import lru_cache
 from typing import Any, Final
 
 from dynamodbstore_events.change import ChangeEvent
-from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity, entity_of
+from dynamodbstore_events.entities import (
+    DELETING,
+    EXPERIMENT,
+    REGISTERED_MODEL,
+    RUN,
+    Entity,
+    entity_of,
+)
 from dynamodbstore_events.keys import META, posting_pk, tag_sk
 from dynamodbstore_table.conditions import (
     ITEM_MISSING,
     Condition,
     Exists,
+    Missing,
     both,
     either,
     equals,
@@ -63,6 +71,8 @@ SOURCES: Final[Mapping[str, Source]] = {
     RUN: Source(
         "experiment_id", tags={NAME_FIELD: RUN_NAME_TAG, DESCRIPTION_FIELD: DESCRIPTION_TAG}
     ),
+    # No filter asks for the description of a registered model.
+    REGISTERED_MODEL: Source("workspace", {NAME_FIELD: "name"}),
 }
 
 
@@ -110,7 +120,8 @@ def lookup(
 
 
 class FtsProjection:
-    """Keeps the postings of experiments and runs, each with the marks that tell which there are."""
+    """Keeps the postings of experiments, runs and registered models, each with the marks that tell
+    which there are."""
 
     name = "fts"
 
@@ -156,10 +167,10 @@ def _wanted(
 ) -> tuple[Indexed | None, tuple[Check, ...]]:
     """What a field of an entity is to be indexed by, and checks that this has not changed."""
     meta = view.meta(pk)
-    if meta is None:
-        return None, (Check((pk, META), ITEM_MISSING),)
+    if meta is None or DELETING in meta:
+        return None, (Check((pk, META), either(ITEM_MISSING, Exists(DELETING))),)
     scope = meta[source.scope]
-    in_scope = equals(source.scope, scope)
+    in_scope = both(equals(source.scope, scope), Missing(DELETING))
     if name in source.attributes:
         attribute = source.attributes[name]
         text = meta[attribute]

@@ -20,6 +20,7 @@ CONFIG = Config(patterns=("*",), fts_fields=("description",))
 
 RUN_PK = keys.run_pk("1f")
 EXPERIMENT_PK = keys.experiment_pk("17")
+MODEL_PK = keys.registered_model_pk("0f")
 CANONICAL = [
     (EXPERIMENT_PK, keys.META),
     (EXPERIMENT_PK, keys.tag_sk("team")),
@@ -38,6 +39,10 @@ CANONICAL = [
     (keys.model_pk("m-1"), keys.META),
     (keys.model_pk("m-1"), keys.tag_sk("team")),
     (keys.dataset_pk("0a"), "BODY#0#0"),
+    (MODEL_PK, keys.META),
+    (MODEL_PK, keys.version_sk(1)),
+    (MODEL_PK, keys.tag_sk("team")),
+    (MODEL_PK, keys.text_sk("0a", 0)),
     (keys.name_pk("default", "EXP", "name"), keys.NAME),
     (keys.CONFIG, "DENORMALIZE_TAGS"),
 ]

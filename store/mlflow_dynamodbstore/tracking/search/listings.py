@@ -104,6 +104,32 @@ def entries(
     keys = sort_range(order, times, cursor)
     if keys is None or not listings:
         return iter(())
+    merged = merged_listings(
+        table,
+        listings,
+        keys,
+        reverse=not order.newest_first,
+        page_size=page_size,
+        attributes=attributes,
+    )
+    if not order.as_kept:
+        merged = _groups_turned(merged)
+    return merged if cursor is None else dropwhile(_reached(order, cursor), merged)
+
+
+def merged_listings(
+    table: Table,
+    listings: Sequence[Listing],
+    keys: SortRange,
+    *,
+    reverse: bool,
+    page_size: int,
+    attributes: Sequence[str] | None = None,
+) -> Iterator[Item]:
+    """The entries of all the listings whose sort keys are in a range, in the order of these.
+
+    Pages are read as ``entries`` does.
+    """
 
     def read(listing: Listing, start: Start | None = None, size: int = page_size) -> Page:
         return table.query(
@@ -111,7 +137,7 @@ def entries(
             index=GSI1,
             sk=keys,
             filter=listing.filter,
-            reverse=not order.newest_first,
+            reverse=reverse,
             limit=size,
             start=start,
             attributes=attributes,
@@ -131,14 +157,9 @@ def entries(
         with ThreadPoolExecutor(min(_AT_ONCE, len(listings))) as pool:
             first_pages = list(pool.map(read, listings))
     streams = [stream(*given) for given in zip(listings, first_pages, strict=True)]
-    merged: Iterator[Item] = (
-        streams[0]
-        if len(streams) == 1
-        else heapq.merge(*streams, key=_sort_key, reverse=not order.newest_first)
-    )
-    if not order.as_kept:
-        merged = _groups_turned(merged)
-    return merged if cursor is None else dropwhile(_reached(order, cursor), merged)
+    if len(streams) == 1:
+        return streams[0]
+    return heapq.merge(*streams, key=_sort_key, reverse=reverse)
 
 
 def in_order(

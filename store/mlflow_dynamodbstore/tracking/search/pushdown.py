@@ -40,7 +40,7 @@ def condition_of(clause: AttributeClause) -> Condition | None:
     if isinstance(value, int):
         small = abs(value) <= _LARGEST
         return Compare(clause.name, clause.comparator, value) if small else None  # type: ignore[arg-type]
-    return _text_condition(clause.name, clause.comparator, value)
+    return text_condition(clause.name, clause.comparator, value)
 
 
 def tag_condition(attribute: str, comparator: str, value: Any) -> Condition | None:
@@ -52,11 +52,12 @@ def tag_condition(attribute: str, comparator: str, value: Any) -> Condition | No
         return Missing(attribute)
     if comparator == IS_NOT_NULL:
         return may_hold(attribute, Exists(attribute))
-    condition = _text_condition(attribute, comparator, value)
+    condition = text_condition(attribute, comparator, value)
     return None if condition is None else may_hold(attribute, condition)
 
 
-def _text_condition(name: str, comparator: str, value: Any) -> Condition | None:
+def text_condition(name: str, comparator: str, value: Any) -> Condition | None:
+    """A condition on an attribute of text that is true wherever the comparison is, or None."""
     if not isinstance(value, str) or len(value) > _MOST_TEXT:
         return None
     if comparator == "LIKE":
