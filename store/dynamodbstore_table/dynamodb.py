@@ -22,7 +22,7 @@ from dynamodbstore_table.dynamodb_reads import (
     query_partition,
     scan_page,
 )
-from dynamodbstore_table.dynamodb_retry import Backoff
+from dynamodbstore_table.dynamodb_retry import Backoff, OnRetry
 from dynamodbstore_table.dynamodb_workers import Workers
 from dynamodbstore_table.dynamodb_writes import write_all, write_one
 from dynamodbstore_table.port import (
@@ -49,7 +49,8 @@ class DynamoDBTable(Table):
     a local engine the region defaults to ``us-east-1``, and credentials are made up if none are
     configured. ``max_connections`` bounds the HTTP connections, half of which one call may use for
     requests side by side. ``on_request`` is called after each HTTP request, from whichever thread
-    made it. ``backoff`` says how long throttled and conflicting requests are tried again.
+    made it, and ``on_retry`` before one is made again. ``backoff`` says how long throttled and
+    conflicting requests are tried again.
     """
 
     remote: ClassVar[bool] = True
@@ -64,6 +65,7 @@ class DynamoDBTable(Table):
         max_connections: int = 50,
         on_request: OnRequest | None = None,
         backoff: Backoff | None = None,
+        on_retry: OnRetry | None = None,
     ) -> None:
         self.name = name
         self.observer = observer
@@ -74,6 +76,7 @@ class DynamoDBTable(Table):
             max_connections=max_connections,
             on_request=on_request,
             backoff=backoff or Backoff(),
+            on_retry=on_retry,
         )
         self._workers = Workers(max(1, max_connections // 2))
         self._observing = threading.local()

@@ -100,7 +100,10 @@ def _write_batch(client: Client, ops: Sequence[Put | Delete]) -> list[ChangeEven
         for op in ops
     ]
     delays = client.backoff.delays()
+    on_pause = client.on_pause("batch_write_item")
+    attempt = 0
     while True:
+        attempt += 1
         answer = client.send("batch_write_item", RequestItems={client.table: pending})
         unprocessed = answer.get("UnprocessedItems", {}).get(client.table) or []
         if not unprocessed:
@@ -111,6 +114,7 @@ def _write_batch(client: Client, ops: Sequence[Put | Delete]) -> list[ChangeEven
         pause = next(delays, None)
         if pause is None:
             raise Throttled(f"{len(pending)} ops of a batch were left unprocessed")
+        on_pause("Unprocessed", attempt, pause)
         time.sleep(pause)
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dynamodbstore_table.dynamodb_errors import translate
-from dynamodbstore_table.dynamodb_retry import Backoff
+from dynamodbstore_table.dynamodb_errors import is_transient, translate
+from dynamodbstore_table.dynamodb_retry import Backoff, OnPause, OnRetry, Retry
 from dynamodbstore_table.errors import TableUnavailable, Throttled, TransactionConflict
+from dynamodbstore_table.request_count import REQUESTS
 
 LOCAL_REGION = "us-east-1"
 _LOCAL_CREDENTIAL = "local"
 _AWS_DOMAIN = ".amazonaws.com"
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 20
+_SDK_ATTEMPTS = 4
 _WITH_CAPACITY = frozenset(
     {
         "batch_get_item",
@@ -61,6 +64,7 @@ class Client:
         max_connections: int,
         on_request: OnRequest | None,
         backoff: Backoff,
+        on_retry: OnRetry | None = None,
     ) -> None:
         self.table = table
         self.where = endpoint_url or region or "the configured region"
@@ -69,6 +73,7 @@ class Client:
         self._endpoint_url = endpoint_url
         self._max_connections = max_connections
         self._on_request = on_request
+        self._on_retry = on_retry
         self._lock = threading.Lock()
         self._made: tuple[int, Any] | None = None
         self._closed = False
@@ -84,7 +89,9 @@ class Client:
     def send(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
         """``call`` for an operation that names the table elsewhere."""
         return self.backoff.retry(
-            lambda: self.attempt(operation, **parameters), (Throttled, TransactionConflict)
+            lambda: self.attempt(operation, **parameters),
+            (Throttled, TransactionConflict),
+            self.on_pause(operation),
         )
 
     def attempt(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
@@ -93,11 +100,16 @@ class Client:
 
         if self._on_request is not None and operation in _WITH_CAPACITY:
             parameters["ReturnConsumedCapacity"] = "TOTAL"
+        REQUESTS.made += 1
         try:
             answer: dict[str, Any] = getattr(self.sdk(), operation)(**parameters)
         except (BotoCoreError, ClientError) as error:
             raise translate(error, self.table, self.where) from error
         return answer
+
+    def on_pause(self, operation: str) -> OnPause:
+        """What is to be told before a request of this client's method is made again."""
+        return functools.partial(self._tell_retry, operation.title().replace("_", ""))
 
     def close(self) -> None:
         """Close the connections; no request can be made afterwards."""
@@ -138,7 +150,7 @@ class Client:
             "dynamodb",
             **options,
             config=Config(
-                retries={"mode": "standard", "total_max_attempts": 4},
+                retries={"mode": "standard", "total_max_attempts": _SDK_ATTEMPTS},
                 max_pool_connections=self._max_connections,
                 tcp_keepalive=True,
                 connect_timeout=_CONNECT_TIMEOUT_S,
@@ -149,7 +161,30 @@ class Client:
         )
         if self._on_request is not None:
             client.meta.events.register("response-received.dynamodb", self._metered)
+        if self._on_retry is not None:
+            client.meta.events.register("response-received.dynamodb", self._attempted)
         return client
+
+    def _tell_retry(
+        self, operation: str, reason: str, attempt: int, pause_s: float | None = None
+    ) -> None:
+        if self._on_retry is not None:
+            pause_ms = None if pause_s is None else pause_s * 1000
+            self._on_retry(Retry(operation, reason, attempt, pause_ms))
+
+    def _attempted(
+        self,
+        event_name: str,
+        parsed_response: Mapping[str, Any] | None = None,
+        exception: Exception | None = None,
+        context: Mapping[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        """Tell of an attempt that the SDK repeats by itself."""
+        reason = is_transient(parsed_response, exception)
+        attempt = int((context or {}).get("retries", {}).get("attempt", 1))
+        if reason and attempt < _SDK_ATTEMPTS:
+            self._tell_retry(event_name.rpartition(".")[2], reason, attempt)
 
     def _metered(
         self, event_name: str, parsed_response: dict[str, Any] | None = None, **_: Any

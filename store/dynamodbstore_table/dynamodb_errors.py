@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ _CONFLICTS = frozenset(
     {"TransactionConflictException", "TransactionConflict", "TransactionInProgressException"}
 )
 _DENIALS: Mapping[str, str] = {
-    "AccessDeniedException": "grant these credentials the actions that template.yaml lists",
+    "AccessDeniedException": "grant what `mlflow-dynamodbstore iam-policy` prints",
     "ExpiredTokenException": "the session token has expired: sign in again",
     "IncompleteSignatureException": "check the AWS credentials",
     "InvalidClientTokenId": "check the AWS credentials",
@@ -38,6 +39,7 @@ _DENIALS: Mapping[str, str] = {
     "MissingAuthenticationTokenException": "configure AWS credentials",
     "UnrecognizedClientException": "check the AWS credentials and the region",
 }
+_ACTION = re.compile(r"dynamodb:\w+")
 _UNSUPPORTED = frozenset(
     {"UnknownOperationException", "UnknownOperation", "NotImplementedException"}
 )
@@ -71,6 +73,17 @@ def translate(error: Exception, table: str, where: str) -> TableError:
     return _of_code(code, message, table, where)
 
 
+def is_transient(answer: Mapping[str, Any] | None, exception: Exception | None) -> str:
+    """Why the SDK would make a request again, in a word; empty if it would not."""
+    if exception is not None:
+        return type(exception).__name__
+    code = str((answer or {}).get("Error", {}).get("Code", ""))
+    if code in _THROTTLES:
+        return "Throttled"
+    status = (answer or {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 200)
+    return code or str(status) if status >= 500 else ""
+
+
 def _of_code(code: str, message: str, table: str, where: str) -> TableError:
     if code in _THROTTLES:
         return Throttled(f"DynamoDB throttles the table {table!r}: {message or code}")
@@ -86,11 +99,17 @@ def _of_code(code: str, message: str, table: str, where: str) -> TableError:
         return Unsupported(message or code)
     if code in _DENIALS:
         return TableUnavailable(
-            f"DynamoDB in {where} denies access to the table {table!r} ({code}): {_DENIALS[code]}"
+            f"DynamoDB in {where} denies {_denied(message)} the table {table!r} ({code}): "
+            f"{_DENIALS[code]}"
         )
     return TableUnavailable(
         f"DynamoDB in {where} answered for the table {table!r}: {code}: {message}"
     )
+
+
+def _denied(message: str) -> str:
+    found = _ACTION.search(message)
+    return f"{found[0]} on" if found else "access to"
 
 
 def _invalid(message: str, table: str) -> TableError:

@@ -91,7 +91,10 @@ def get_batch(
     found: dict[Key, Item] = {}
     pending: list[Attributes] = [encode_key(key) for key in keys]
     delays = client.backoff.delays()
+    on_pause = client.on_pause("batch_get_item")
+    attempt = 0
     while True:
+        attempt += 1
         answer = client.send(
             "batch_get_item", RequestItems={client.table: {**request, "Keys": pending}}
         )
@@ -110,6 +113,7 @@ def get_batch(
         pause = next(delays, None)
         if pause is None:
             raise Throttled(f"{len(pending)} keys of a batch were left unprocessed")
+        on_pause("Unprocessed", attempt, pause)
         time.sleep(pause)
 
 

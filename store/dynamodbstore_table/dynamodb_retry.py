@@ -6,9 +6,28 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A request that is about to be made again.
+
+    ``operation`` is DynamoDB's name for it (``PutItem``), ``reason`` what it met (``Throttled``,
+    ``TransactionConflict``, ``Unprocessed``, else the SDK's word for it), ``attempt`` the one that
+    failed, from 1 on. ``pause_ms`` is how long is waited; None where the SDK waits by itself.
+    """
+
+    operation: str
+    reason: str
+    attempt: int
+    pause_ms: float | None = None
+
+
+OnRetry: TypeAlias = Callable[[Retry], None]
+OnPause: TypeAlias = Callable[[str, int, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +48,21 @@ class Backoff:
             # Full jitter: clients that collided once must not meet again.
             yield random.uniform(0, min(self.cap_s, self.base_s * 2**attempt))
 
-    def retry(self, attempt: Callable[[], Result], on: tuple[type[Exception], ...]) -> Result:
-        """Call ``attempt`` until it raises none of ``on``; raise the last one when all have."""
-        for delay in self.delays():
+    def retry(
+        self,
+        attempt: Callable[[], Result],
+        on: tuple[type[Exception], ...],
+        on_pause: OnPause = lambda reason, number, seconds: None,
+    ) -> Result:
+        """Call ``attempt`` until it raises none of ``on``; raise the last one when all have.
+
+        ``on_pause`` is told the name of what was raised, by which attempt, and the seconds that
+        are waited before the next.
+        """
+        for number, delay in enumerate(self.delays(), 1):
             try:
                 return attempt()
-            except on:
+            except on as error:
+                on_pause(type(error).__name__, number, delay)
                 time.sleep(delay)
         return attempt()

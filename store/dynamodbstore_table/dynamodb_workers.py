@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from dynamodbstore_table.request_count import REQUESTS
+
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
@@ -30,9 +32,19 @@ class Workers:
         given = list(arguments)
         if len(given) <= 1:
             return [function(argument) for argument in given]
+        made: list[int] = []
+
+        def counted(argument: Argument) -> Result:
+            before = REQUESTS.made
+            try:
+                return function(argument)
+            finally:
+                made.append(REQUESTS.made - before)
+
         pool = self._pool()
-        futures = [pool.submit(function, argument) for argument in given]
+        futures = [pool.submit(counted, argument) for argument in given]
         errors = [error for error in (future.exception() for future in futures) if error]
+        REQUESTS.made += sum(made)
         if errors:
             raise errors[0]
         return [future.result() for future in futures]

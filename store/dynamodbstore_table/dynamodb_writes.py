@@ -84,6 +84,7 @@ def transact(client: Client, entries: Sequence[Mapping[str, Any]]) -> None:
             ClientRequestToken=uuid.uuid4().hex,
         ),
         (Throttled, TransactionConflict),
+        client.on_pause("transact_write_items"),
     )
 
 

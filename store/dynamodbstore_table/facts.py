@@ -32,7 +32,8 @@ class KindCount:
 class TableFacts:
     """Items and bytes of the table; None where the engine does not say.
 
-    DynamoDB counts anew about every six hours. ``stream`` is None where there are no streams.
+    DynamoDB counts anew about every six hours. ``stream`` is None where there are no streams;
+    ``stream_arn`` names one that is on.
     ``kinds`` are exact counts, where the engine has them at little cost.
     """
 
@@ -40,6 +41,7 @@ class TableFacts:
     bytes: int | None = None
     stream: bool | None = None
     kinds: Mapping[str, KindCount] | None = None
+    stream_arn: str | None = None
 
 
 def table_facts(table: Table, *, with_kinds: bool = False) -> TableFacts:
@@ -54,10 +56,12 @@ def table_facts(table: Table, *, with_kinds: bool = False) -> TableFacts:
     if not isinstance(table, DynamoDBTable):
         return TableFacts()
     description = table.client.call("describe_table")["Table"]
+    stream = bool((description.get("StreamSpecification") or {}).get("StreamEnabled"))
     return TableFacts(
         items=description.get("ItemCount"),
         bytes=description.get("TableSizeBytes"),
-        stream=bool((description.get("StreamSpecification") or {}).get("StreamEnabled")),
+        stream=stream,
+        stream_arn=description.get("LatestStreamArn") if stream else None,
     )
 
 

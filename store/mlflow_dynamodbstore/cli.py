@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Final
+
 import click
+from click.shell_completion import CompletionItem
 
-from mlflow_dynamodbstore.commands.create_table import create_table
-from mlflow_dynamodbstore.commands.explain import explain
-from mlflow_dynamodbstore.commands.replay import replay
-from mlflow_dynamodbstore.commands.status import status
-from mlflow_dynamodbstore.commands.table_options import resolve_location
+COMMANDS: Final = {
+    "create-table": "create_table:create_table",
+    "denormalize-tags": "denormalize_tags:denormalize_tags",
+    "explain": "explain:explain",
+    "fts-trigrams": "fts_trigrams:fts_trigrams",
+    "iam-policy": "iam_policy:iam_policy",
+    "replay": "replay:replay",
+    "status": "status:status",
+    "ttl-policy": "ttl_policy:ttl_policy",
+}
+"""Each command, and where it is: a module of ``commands``, and its name there."""
 
-__all__ = ["main", "resolve_location"]
+
+class _Commands(click.Group):
+    """Loads a command when it is called: loading MLflow takes seconds, which neither completion
+    nor a mistyped name should wait for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        name, _, attribute = COMMANDS[cmd_name].partition(":")
+        module = import_module(f"mlflow_dynamodbstore.commands.{name}")
+        found: click.Command = getattr(module, attribute)
+        return found
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name) for name in sorted(COMMANDS) if name.startswith(incomplete)]
 
 
-@click.group()
+@click.command(cls=_Commands)
 @click.version_option(package_name="mlflow-dynamodbstore")
 def main() -> None:
-    """Look after the table of an MLflow store on DynamoDB."""
+    """Look after the table of an MLflow store on DynamoDB.
 
+    \b
+    Example:
+      mlflow-dynamodbstore status --table mlflow --region eu-central-1
 
-for command in (create_table, explain, replay, status):
-    main.add_command(command)
+    \b
+    Completion in bash (for zsh and fish, the same with their names):
+      eval "$(_MLFLOW_DYNAMODBSTORE_COMPLETE=bash_source mlflow-dynamodbstore)"
+
+    Exit codes: 0 done, 1 failed or drift found, 2 wrong usage.
+    """

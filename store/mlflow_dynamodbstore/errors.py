@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any, TypeVar
 
+from dynamodbstore_projections.config import InvalidConfig
 from dynamodbstore_table.errors import (
     InvalidOps,
     ItemTooLarge,
@@ -16,13 +18,17 @@ from dynamodbstore_table.errors import (
     Throttled,
     TransactionConflict,
 )
+from dynamodbstore_table.request_count import REQUESTS
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
     INTERNAL_ERROR,
     INVALID_PARAMETER_VALUE,
+    INVALID_STATE,
     RESOURCE_DOES_NOT_EXIST,
     TEMPORARILY_UNAVAILABLE,
 )
+
+from mlflow_dynamodbstore.slow_calls import LIMIT, tell
 
 _C = TypeVar("_C", bound=type)
 
@@ -41,6 +47,8 @@ def as_mlflow_error(error: TableError) -> MlflowException:
     """The MLflow exception that says what a table's error means to a user."""
     if isinstance(error, TableMissing):
         return MlflowException(f"The store's table is missing: {error}.", RESOURCE_DOES_NOT_EXIST)
+    if isinstance(error, InvalidConfig):
+        return MlflowException(f"The store's configuration can't be used: {error}.", INVALID_STATE)
     if isinstance(error, ItemTooLarge | InvalidOps):
         return MlflowException(f"The value can't be stored: {error}.", INVALID_PARAMETER_VALUE)
     if isinstance(error, Throttled | TransactionConflict | TableUnavailable):
@@ -51,14 +59,20 @@ def as_mlflow_error(error: TableError) -> MlflowException:
 
 
 def translated(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let ``function`` raise MLflow's errors in place of the table's."""
+    """Let ``function`` raise MLflow's errors in place of the table's, and tell when it is slow."""
+    name = function.__name__
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        requests, begin = REQUESTS.made, perf_counter()
         try:
             return function(*args, **kwargs)
         except TableError as error:
             raise as_mlflow_error(error) from error
+        finally:
+            seconds = perf_counter() - begin
+            if seconds >= LIMIT.seconds:
+                tell(name, seconds, REQUESTS.made - requests)
 
     return call
 

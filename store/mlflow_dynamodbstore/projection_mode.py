@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 
@@ -13,22 +12,22 @@ from dynamodbstore_projections.inline import InlineObserver
 from dynamodbstore_projections.registry import STREAM_FUNCTIONS, inline_projections
 from dynamodbstore_table.port import Observer, Table
 
+from mlflow_dynamodbstore import logs
 from mlflow_dynamodbstore.location import Location, RegionLocation
-from mlflow_dynamodbstore.settings import projections_mode
+from mlflow_dynamodbstore.settings import fts_trigram_fields, projections_mode
 
-_logger = logging.getLogger(__name__)
 _CHECK_SECONDS = 60.0
 
 
 def observer_for(location: Location) -> Observer | None:
     """The observer that a table at this location needs; None leaves it to the stream functions.
 
-    Raises ``INVALID_PARAMETER_VALUE`` for a mode that there is none of.
+    Raises ``INVALID_PARAMETER_VALUE`` for a mode or a field that there is none of.
     """
     mode = projections_mode()
     if mode == "stream":
         return None
-    inline = InlineObserver(inline_projections(), _warn_of_failures)
+    inline = InlineObserver(inline_projections(), _warn_of_failures, fts_trigram_fields())
     if mode == "auto" and isinstance(location, RegionLocation):
         return AutoObserver(inline, location)
     return inline
@@ -55,25 +54,11 @@ class AutoObserver:
             self._checked = now
             if not self._streaming and not self._warned:
                 self._warned = True
-                _logger.warning(
-                    "No stream functions are at work on the table %s in %s: this process keeps its "
-                    "projections itself, at more requests a write. Deploy the functions with "
-                    "'sam build && sam deploy --guided --region %s --parameter-overrides "
-                    "TableName=%s'.",
-                    self._location.table,
-                    self._location.region,
-                    self._location.region,
-                    self._location.table,
-                )
+                logs.stream_functions_missing(self._location)
         if not self._streaming:
             self._inline(table, events)
 
 
 def _warn_of_failures(failed: Mapping[Entity, Exception]) -> None:
     for entity, error in failed.items():
-        _logger.warning(
-            "The projections of %s are behind (%s): its next write, or 'mlflow-dynamodbstore "
-            "replay', brings them up to date.",
-            entity.pk,
-            error,
-        )
+        logs.projections_behind(entity.pk, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dynamodbstore_table.dynamodb_retry import OnRetry
 from dynamodbstore_table.port import Observer, Table
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
@@ -14,8 +15,13 @@ from mlflow_dynamodbstore.location import (
 )
 
 
-def open_table(location: Location, observer: Observer | None = None) -> Table:
-    """The table at a location, which hands its writes to ``observer``; no request is made yet."""
+def open_table(
+    location: Location, observer: Observer | None = None, on_retry: OnRetry | None = None
+) -> Table:
+    """The table at a location, which hands its writes to ``observer``; no request is made yet.
+
+    ``on_retry`` is told of requests that have to be made again.
+    """
     if isinstance(location, FileLocation):
         from dynamodbstore_table.sqlite import SqliteTable
 
@@ -23,8 +29,15 @@ def open_table(location: Location, observer: Observer | None = None) -> Table:
     from dynamodbstore_table.dynamodb import DynamoDBTable
 
     if isinstance(location, EndpointLocation):
-        return DynamoDBTable(location.table, endpoint_url=location.endpoint_url, observer=observer)
-    return DynamoDBTable(location.table, region=location.region, observer=observer)
+        return DynamoDBTable(
+            location.table,
+            endpoint_url=location.endpoint_url,
+            observer=observer,
+            on_retry=on_retry,
+        )
+    return DynamoDBTable(
+        location.table, region=location.region, observer=observer, on_retry=on_retry
+    )
 
 
 def create_missing(table: Table, location: Location) -> None:

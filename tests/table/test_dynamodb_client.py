@@ -122,7 +122,7 @@ def test_a_local_endpoint_needs_no_configuration(dynoxide_endpoint: str) -> None
     ("code", "message", "expected", "says"),
     [
         ("ResourceNotFoundException", "", TableMissing, "runs"),
-        ("AccessDeniedException", "", TableUnavailable, "template.yaml"),
+        ("AccessDeniedException", "", TableUnavailable, "iam-policy"),
         ("UnrecognizedClientException", "", TableUnavailable, "credentials"),
         ("ExpiredTokenException", "", TableUnavailable, "sign in again"),
         ("InvalidSignatureException", "", TableUnavailable, "clock"),

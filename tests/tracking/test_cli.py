@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from dynamodbstore_table.dynamodb import DynamoDBTable
 from mlflow_dynamodbstore import cli, location
 from mlflow_dynamodbstore.build import build_tracking_store
+from mlflow_dynamodbstore.commands.table_options import resolve_location
 from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, RegionLocation
 
 from tests.conftest import new_table_name
@@ -25,17 +26,17 @@ def run(*arguments: str) -> Result:
 
 class TestNamingTheTable:
     def test_by_region(self) -> None:
-        found = cli.resolve_location("mlflow", "eu-central-1", None, None)
+        found = resolve_location("mlflow", "eu-central-1", None, None)
 
         assert found == RegionLocation("eu-central-1", "mlflow")
 
     def test_by_endpoint(self) -> None:
-        found = cli.resolve_location("mlflow", None, "http://127.0.0.1:8000/", None)
+        found = resolve_location("mlflow", None, "http://127.0.0.1:8000/", None)
 
         assert found == EndpointLocation("http://127.0.0.1:8000", "mlflow")
 
     def test_by_store_uri(self) -> None:
-        found = cli.resolve_location(None, None, None, "dynamodb:///mlflow.ddb")
+        found = resolve_location(None, None, None, "dynamodb:///mlflow.ddb")
 
         assert found == FileLocation(Path("mlflow.ddb"))
 
@@ -110,8 +111,8 @@ class TestMissingTable:
         there = DynamoDBTable(name, endpoint_url=dynoxide_endpoint)
 
         with (
-            mock.patch("mlflow_dynamodbstore.build.parse_location", return_value=region),
-            mock.patch("mlflow_dynamodbstore.build.open_table", return_value=there),
+            mock.patch("mlflow_dynamodbstore.opening.parse_location", return_value=region),
+            mock.patch("mlflow_dynamodbstore.opening.open_table", return_value=there),
             pytest.raises(Exception, match="sam deploy") as refusal,
         ):
             build_tracking_store(f"dynamodb://eu-central-1/{name}", str(tmp_path))

@@ -15,7 +15,9 @@ from mlflow_dynamodbstore.location import Location
 def create_table(location: Location, as_json: bool) -> None:
     """Create the table if it is missing.
 
-    Example: mlflow-dynamodbstore create-table --table mlflow --region eu-central-1
+    \b
+    Example:
+      mlflow-dynamodbstore create-table --table mlflow --region eu-central-1
     """
     with opened(location) as table:
         created = not table.exists()

@@ -50,8 +50,10 @@ def explain(
 ) -> None:
     """Print how search_runs would answer: what it reads, what the table filters, in which order.
 
-    Example: mlflow-dynamodbstore explain "tags.mlflow.runName LIKE '%lion%'" --table mlflow
-    --region eu-central-1
+    \b
+    Example:
+      mlflow-dynamodbstore explain "tags.mlflow.runName LIKE '%lion%'" \\
+        --table mlflow --region eu-central-1
     """
     try:
         check_max_results(max_results, none_is_all=True)

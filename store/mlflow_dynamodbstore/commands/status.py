@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import click
@@ -23,10 +24,11 @@ from dynamodbstore_table.port import Table
 from mlflow_dynamodbstore.commands.keeper import keeper
 from mlflow_dynamodbstore.commands.status_report import Found, print_report
 from mlflow_dynamodbstore.commands.status_report import as_json as report_json
+from mlflow_dynamodbstore.commands.stream_lag import stream_lag
 from mlflow_dynamodbstore.commands.table_options import FAILED, name_of, opened, table_command
 from mlflow_dynamodbstore.commands.table_sample import sample_of
-from mlflow_dynamodbstore.location import Location
-from mlflow_dynamodbstore.settings import projections_mode
+from mlflow_dynamodbstore.location import Location, RegionLocation
+from mlflow_dynamodbstore.settings import fts_trigram_fields, projections_mode
 
 _EXAMPLES: Final = 3
 _MOST_ENTITIES: Final = 200
@@ -59,7 +61,9 @@ class _Keys:
 def status(location: Location, sample_pages: int, as_json: bool) -> None:
     """Say how a table and its projections are; exit with 1 if a sample of them has drifted.
 
-    Example: mlflow-dynamodbstore status --table mlflow --region eu-central-1
+    \b
+    Example:
+      mlflow-dynamodbstore status --table mlflow --region eu-central-1
     """
     setting = projections_mode()
     with opened(location) as table:
@@ -67,6 +71,8 @@ def status(location: Location, sample_pages: int, as_json: bool) -> None:
             raise TableMissing(name_of(location))
         found = _look(table, sample_pages)
     kept = keeper(location, setting, found.beats, found.now_ms)
+    if kept.mode == "stream" and isinstance(location, RegionLocation):
+        found = replace(found, lag=stream_lag(location.region, STREAM_FUNCTIONS))
     if as_json:
         click.echo(json.dumps(report_json(location, found, kept)))
     else:
@@ -81,7 +87,8 @@ def _look(table: Table, pages: int) -> Found:
     sample = sample_of(table, facts, pages)
     some = _some(sample.keys)
     projections = inline_projections()
-    drift, _ = compare(Scope(table, projections, _Keys(some)), examples=_EXAMPLES)
+    scope = Scope(table, projections, _Keys(some), extra_fields=fts_trigram_fields())
+    drift, _ = compare(scope, examples=_EXAMPLES)
     return Found(
         facts=facts,
         beats=last_beats(table, STREAM_FUNCTIONS),

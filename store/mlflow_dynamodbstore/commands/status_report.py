@@ -15,6 +15,7 @@ from rich.table import Table as Grid
 
 from mlflow_dynamodbstore.commands.drift_table import AS_FOUND, drift_json, print_drift
 from mlflow_dynamodbstore.commands.keeper import Keeper
+from mlflow_dynamodbstore.commands.stream_lag import NAMESPACE, StreamLag
 from mlflow_dynamodbstore.commands.table_options import name_of
 from mlflow_dynamodbstore.commands.table_sample import NAMES, Sample
 from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, Location, RegionLocation
@@ -23,7 +24,8 @@ from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, Locati
 @dataclass(frozen=True, slots=True)
 class Found:
     """The table's facts; when each stream function last said that it was alive (ms); the marks of
-    what is built and being built; a sample, and the drift of so many ``compared`` entities of it.
+    what is built and being built; a sample, and the drift of so many ``compared`` entities of it;
+    how far the stream functions are behind, where they keep the projections and CloudWatch tells.
     """
 
     facts: TableFacts
@@ -34,6 +36,7 @@ class Found:
     compared: int
     drift: Drift
     now_ms: int
+    lag: StreamLag | None = None
 
     def age_seconds(self, name: str) -> float | None:
         """How long ago a function said that it was alive."""
@@ -57,12 +60,14 @@ def as_json(location: Location, found: Found, kept: Keeper) -> dict[str, Any]:
         "items": found.facts.items,
         "bytes": found.facts.bytes,
         "stream": found.facts.stream,
+        "stream_arn": found.facts.stream_arn,
         "projections": {"setting": kept.setting, "mode": kept.mode, "why": kept.why},
         "heartbeats": {
             name: {"at": at, "age_seconds": found.age_seconds(name)}
             for name, at in found.beats.items()
         },
-        "lag_ms": 0 if kept.mode == "inline" else None,
+        "lag_ms": 0 if kept.mode == "inline" else found.lag and found.lag.most_ms,
+        "lag_by_function": dict(found.lag.by_function) if found.lag else None,
         "built": found.built,
         "building": found.building,
         "sample": {
@@ -84,10 +89,10 @@ def print_report(location: Location, found: Found, kept: Keeper) -> None:
     lines = {
         "table": f"{name_of(location)} ({_engine(location)})",
         "size": _size(location, found.facts),
-        "stream": {True: "on", False: "off", None: "none on this engine"}[found.facts.stream],
+        "stream": _stream(found.facts),
         "projections": f"{kept.mode} (set: {kept.setting}; {kept.why})",
         **_heartbeats(location, found),
-        "lag": _lag(kept),
+        "lag": _lag(kept, found),
         "built": ", ".join(found.built) or "nothing: searches read canonical items only",
     }
     if found.building:
@@ -121,10 +126,26 @@ def _age(seconds: float | None) -> str:
     return f"{seconds:.0f} s ago" if seconds < 600 else f"{seconds / 60:.0f} minutes ago"
 
 
-def _lag(kept: Keeper) -> str:
+def _stream(facts: TableFacts) -> str:
+    if facts.stream_arn:
+        return f"on ({facts.stream_arn})"
+    return {True: "on", False: "off", None: "none on this engine"}[facts.stream]
+
+
+def _lag(kept: Keeper, found: Found) -> str:
     if kept.mode == "inline":
         return "none: projections are kept with each write"
-    return "see the metric Lag in CloudWatch, namespace MlflowDynamodbstore"
+    if found.lag is None:
+        return "not known: only in a region do the functions tell it (to CloudWatch)"
+    source = f"metric Lag in CloudWatch, namespace {NAMESPACE}"
+    if found.lag.unknown:
+        return f"not known: {found.lag.unknown} ({source}); the heartbeats are all there is"
+    told = (f"{name} {_behind(lag)}" for name, lag in found.lag.by_function.items())
+    return f"{', '.join(told)} ({source}, last hour)"
+
+
+def _behind(lag_ms: float | None) -> str:
+    return "was not called" if lag_ms is None else f"{lag_ms / 1000:,.1f} s"
 
 
 def _counts(sample: Sample) -> Grid:
@@ -142,7 +163,3 @@ def _counts(sample: Sample) -> Grid:
             f"{count.items:,}",
         )
     return grid
-
-
-def _place(kind: str) -> tuple[int, str]:
-    return (list(NAMES).index(kind) if kind in NAMES else len(NAMES)), kind

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -15,7 +14,13 @@ from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.port import Table
 from mlflow.exceptions import MlflowException
 
-from mlflow_dynamodbstore.errors import as_mlflow_error
+from mlflow_dynamodbstore.commands.failures import (
+    FAILED,
+    INTERRUPTED,
+    WrongUsage,
+    describe,
+    fail,
+)
 from mlflow_dynamodbstore.location import (
     EndpointLocation,
     Location,
@@ -24,8 +29,7 @@ from mlflow_dynamodbstore.location import (
 )
 from mlflow_dynamodbstore.table_access import open_table
 
-FAILED: Final = 1
-"""The exit code of what failed, and of drift that was found. Wrong usage is 2."""
+__all__ = ["FAILED", "fail", "name_of", "opened", "resolve_location", "table_command"]
 
 _OPTIONS: Final = (
     click.option("--json", "as_json", is_flag=True, help="Print for machines."),
@@ -55,21 +59,20 @@ def table_command(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(location=location, **options)
         except TableError as error:
-            fail(as_mlflow_error(error).message)
+            fail(describe(error, location))
         except MlflowException as error:
             fail(error.message)
+        except BrokenPipeError:
+            # The reader has what it wanted (``| head``); click ends quietly.
+            raise
         except (InvalidCheckpoint, InvalidExport, OSError) as error:
             fail(str(error))
+        except KeyboardInterrupt:
+            fail(INTERRUPTED)
 
     for option in _OPTIONS:
         run = option(run)
     return run
-
-
-def fail(message: str) -> None:
-    """Print an error as one line, and end with exit code 1."""
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
-    sys.exit(FAILED)
 
 
 def resolve_location(
@@ -84,8 +87,8 @@ def resolve_location(
         if table and region and not (endpoint_url or store_uri):
             return parse_location(f"dynamodb://{region}/{table}")
     except MlflowException as error:
-        raise click.UsageError(error.message) from error
-    raise click.UsageError(
+        raise WrongUsage(error.message) from error
+    raise WrongUsage(
         "Name the table by --table and --region, by --table and --endpoint-url, or by --store-uri."
     )
 

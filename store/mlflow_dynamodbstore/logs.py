@@ -1,0 +1,162 @@
+"""What a process tells its operator: events, one a line, as ``key=value``.
+
+They go to the logger ``mlflow_dynamodbstore`` and to whatever handlers and level the process has
+given it or the root logger; nothing of the process's logging is changed. A process without any
+(``mlflow server`` is one) shows them among MLflow's own lines, from ``MLFLOW_LOGGING_LEVEL`` on.
+The fields are also on the record, as ``record.event``, for handlers that write JSON.
+
+Events name operations, keys of entities and settings; never a tag's or param's value or a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, MutableMapping
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Final
+
+from dynamodbstore_projections.config import InvalidConfig
+from dynamodbstore_table.dynamodb_retry import Retry
+from dynamodbstore_table.errors import (
+    TableMissing,
+    TableUnavailable,
+    Throttled,
+    TransactionConflict,
+)
+
+from mlflow_dynamodbstore.location import EndpointLocation, Location, RegionLocation
+
+LOGGER: Final = "mlflow_dynamodbstore"
+OF_MLFLOW: Final = "mlflow.dynamodbstore"
+
+# `mlflow server` sets it for its workers, after it has opened the store itself.
+_OF_A_WORKER: Final = "_MLFLOW_SERVER_FILE_STORE"
+# Their texts are ours or DynamoDB's own, which hold no values.
+_TOLD_IN_FULL: Final = (
+    InvalidConfig,
+    TableMissing,
+    TableUnavailable,
+    Throttled,
+    TransactionConflict,
+)
+
+
+def started(location: Location, summary: Mapping[str, Any]) -> None:
+    """A store has been opened: where, and by which configuration (``EffectiveConfig.summary``).
+
+    ``mlflow server`` says it once, its workers only where the level is DEBUG.
+    """
+    level = logging.DEBUG if _OF_A_WORKER in os.environ else logging.INFO
+    fields = {name: _compact(value) for name, value in summary.items()}
+    _emit(level, "started", version=version("mlflow-dynamodbstore"), **_where(location), **fields)
+
+
+def slow_operation(operation: str, ms: float, requests: int) -> None:
+    """A call of a store's method took longer than ``MLFLOW_DYNAMODB_SLOW_MS``."""
+    _emit(logging.WARNING, "slow_operation", operation=operation, ms=round(ms), requests=requests)
+
+
+def request_retried(retry: Retry) -> None:
+    """A request is made again: the table throttles, it met a conflict, or its answer was lost."""
+    fields: dict[str, Any] = {"operation": retry.operation, "reason": retry.reason}
+    if retry.pause_ms is not None:
+        fields["pause_ms"] = round(retry.pause_ms)
+    _emit(logging.INFO, "request_retried", **fields, attempt=retry.attempt)
+
+
+def stream_functions_missing(location: RegionLocation) -> None:
+    """This process keeps a table's projections itself, as no stream functions do."""
+    table, region = location.table, location.region
+    _emit(
+        logging.WARNING,
+        "stream_functions_missing",
+        table=table,
+        region=region,
+        meaning="this process keeps the projections itself, at more requests a write",
+        do=(
+            f"sam build && sam deploy --guided --region {region} --parameter-overrides "
+            f"TableName={table}"
+        ),
+        and_if_create_table_made_it=(
+            "add ExistingStreamArn=<the stream that 'mlflow-dynamodbstore status' shows>"
+        ),
+    )
+
+
+def projections_behind(entity: str, error: Exception) -> None:
+    """An entity was written, but its projections could not be brought up to date."""
+    _emit(
+        logging.WARNING,
+        "projections_behind",
+        entity=entity,
+        **reason_of(error),
+        heals="with its next write, or by mlflow-dynamodbstore replay",
+    )
+
+
+def reason_of(error: Exception) -> dict[str, str]:
+    """An error without what may be a user's data: its kind, and its text if that is ours."""
+    told = {"error": type(error).__name__}
+    return told | {"reason": str(error)} if isinstance(error, _TOLD_IN_FULL) else told
+
+
+def _where(location: Location) -> dict[str, str]:
+    if isinstance(location, RegionLocation):
+        return {"engine": "dynamodb", "region": location.region, "table": location.table}
+    if isinstance(location, EndpointLocation):
+        return {"engine": "dynamodb", "endpoint": location.endpoint_url, "table": location.table}
+    return {
+        "engine": "embedded",
+        "file": str(location.path.absolute()),
+        "durability": location.durability,
+    }
+
+
+def _compact(value: Any) -> Any:
+    """A value and its source, or values by source, as ``value:source``; a list with commas."""
+    if isinstance(value, Mapping) and value.keys() == {"value", "source"}:
+        return f"{value['value']}:{value['source']}"
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}:{source}" for name, source in value.items())
+    return ",".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _emit(level: int, event: str, /, **fields: Any) -> None:
+    logger = logging.getLogger(LOGGER)
+    if not logger.hasHandlers():
+        logger = logging.getLogger(OF_MLFLOW)
+    if logger.isEnabledFor(level):
+        _structured(logger.name).log(level, event, **fields)
+
+
+@cache
+def _structured(name: str) -> Any:
+    import structlog
+
+    # Wrapped, not configured: structlog's configuration belongs to the process, too.
+    return structlog.wrap_logger(
+        logging.getLogger(name),
+        processors=[_on_one_line, _Rendered()],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
+def _on_one_line(_: object, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in fields.items():
+        if isinstance(value, str):
+            fields[name] = " ".join(value.split())
+    return fields
+
+
+class _Rendered:
+    """The last processor: the line, and the fields beside it on the record."""
+
+    def __init__(self) -> None:
+        import structlog
+
+        self._line = structlog.processors.LogfmtRenderer(key_order=["event"], bool_as_flag=False)
+
+    def __call__(self, logger: object, name: str, fields: MutableMapping[str, Any]) -> Any:
+        return {"msg": self._line(logger, name, {**fields}), "extra": {"event": dict(fields)}}
