@@ -18,7 +18,7 @@ def change_tag(
     key: str,
     change: Callable[[str | None], str | None],
     *,
-    before_write: Callable[[], None] = lambda: None,
+    before_write: Callable[[], object] = lambda: None,
 ) -> None:
     """Set a tag of the entity under ``pk`` to what ``change`` makes of its value (None: no tag).
 
