@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from hypothesis.stateful import RuleBasedStateMachine
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, ErrorCode
@@ -13,25 +15,48 @@ EXPERIMENTS_AT_ONCE = 4
 VIEWS = (ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY, ViewType.ALL)
 
 
-class Operations(RuleBasedStateMachine):
+class Compared(RuleBasedStateMachine):
     """Both stores, empty; after the sequence everything in them must be the same."""
 
     def __init__(self, pair: Pair) -> None:
         super().__init__()
         self.pair = pair
+        pair.empty()
+
+    def teardown(self) -> None:
+        """Compare everything that the stores hold, unless they have disagreed already."""
+        if not self.pair.disagreed:
+            self.compare_all()
+
+    @staticmethod
+    def pick(existing: list[str], index: int, unknown: str) -> str:
+        """One of those that exist, or ``unknown``."""
+        if index == UNKNOWN_INDEX or not existing:
+            return unknown
+        return existing[index % len(existing)]
+
+    @abstractmethod
+    def compare_all(self) -> None:
+        """Ask for all that was ever written."""
+
+
+class Operations(Compared):
+    """Both tracking stores."""
+
+    def __init__(self, pair: Pair) -> None:
+        super().__init__(pair)
         self.experiments = ["0"]
         self.runs: list[str] = []
         self.models: list[str] = []
-        pair.empty()
 
     def experiment(self, index: int) -> str:
-        return self._pick(self.experiments, index, "4711")
+        return self.pick(self.experiments, index, "4711")
 
     def run(self, index: int) -> str:
-        return self._pick(self.runs, index, "0" * 32)
+        return self.pick(self.runs, index, "0" * 32)
 
     def model(self, index: int) -> str:
-        return self._pick(self.models, index, "m-0")
+        return self.pick(self.models, index, "m-0")
 
     def send_batch(
         self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
@@ -44,17 +69,6 @@ class Operations(RuleBasedStateMachine):
         if self.pair.failed_with == ErrorCode.Name(BAD_REQUEST):
             kept = [Metric(m.key, m.value, m.timestamp, m.step) for m in metrics]
             self.pair.ours.store.log_batch(run_id, kept, params, [])
-
-    @staticmethod
-    def _pick(existing: list[str], index: int, unknown: str) -> str:
-        if index == UNKNOWN_INDEX or not existing:
-            return unknown
-        return existing[index % len(existing)]
-
-    def teardown(self) -> None:
-        """Compare everything that the stores hold, unless they have disagreed already."""
-        if not self.pair.disagreed:
-            self.compare_all()
 
     def compare_all(self) -> None:
         """Ask for all that was ever written."""

@@ -30,35 +30,27 @@ class SqlSide:
         self.store = SqlAlchemyStore(f"sqlite:///{path}", ARTIFACTS)
         engine = self.store.engine
 
-        @sqlalchemy.event.listens_for(engine, "connect")
-        def _be_quick(connection: Any, record: object) -> None:
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.execute("PRAGMA journal_mode = MEMORY")
-
         @sqlalchemy.event.listens_for(SqlExperiment, "before_insert")
         def _choose_id(mapper: object, connection: Any, row: Any) -> None:
             # The listener hears of every SQL store of the process; other tests' choose their own.
             if connection.engine is engine:
                 row.experiment_id = next_experiment_id()
 
-        engine.dispose()
+        hurry(engine)
 
     def empty(self) -> None:
         """Remove everything but a new default experiment."""
-        with self.store.engine.begin() as connection:
-            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-            for table in reversed(Base.metadata.sorted_tables):
-                connection.execute(table.delete())
+        delete_everything(self.store.engine)
         self.store._initialize_store_state()
 
 
 class OurSide:
     """Our store, a new one for each sequence."""
 
-    def __init__(self, new_store: Callable[[], DynamoTrackingStore]) -> None:
+    def __init__(self, new_store: Callable[[], Any]) -> None:
         self._new_store = new_store
         self._open = False
-        self.store: DynamoTrackingStore
+        self.store: Any
 
     def empty(self) -> None:
         """Go on with a new table."""
@@ -95,6 +87,25 @@ def embedded_stores(folder: Path, projected: bool) -> Callable[[], DynamoTrackin
 def served_stores(endpoint: str) -> Callable[[], DynamoTrackingStore]:
     """Makes stores on a DynamoDB-compatible server."""
     return lambda: build_tracking_store(f"dynamodb://{endpoint}/{new_table_name()}", ARTIFACTS)
+
+
+def hurry(engine: Any) -> None:
+    """Let SQLite not wait for the disk."""
+
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def _be_quick(connection: Any, record: object) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = MEMORY")
+
+    engine.dispose()
+
+
+def delete_everything(engine: Any) -> None:
+    """Remove every row of MLflow's tables."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
 
 
 @contextmanager
