@@ -18,8 +18,6 @@ def tracking_store(store_uri: str, artifact_uri: str | None = None) -> Any:
 
 def registry_store(store_uri: str, tracking_uri: str | None = None) -> Any:
     """Build the registry of a ``dynamodb:`` URI (entry point ``mlflow.model_registry_store``)."""
-    from mlflow_dynamodbstore.location import parse_location
-    from mlflow_dynamodbstore.registry.store import EmptyRegistryStore
+    from mlflow_dynamodbstore.registry.build import build_registry_store
 
-    parse_location(store_uri)
-    return EmptyRegistryStore(store_uri, tracking_uri)
+    return build_registry_store(store_uri, tracking_uri)

@@ -6,16 +6,23 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from dynamodbstore_events.keys import version_sk
-from dynamodbstore_projections.config import ConfigSource
+from dynamodbstore_projections.config import Config, ConfigSource
 from dynamodbstore_table.port import Item, Table
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from mlflow.store.model_registry.abstract_store import AbstractStore
 from mlflow.utils.validation import _validate_model_name, _validate_model_version
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
+from mlflow_dynamodbstore.registry.long_texts import read_texts
+from mlflow_dynamodbstore.registry.model_items import aliases_for
 from mlflow_dynamodbstore.registry.model_lookup import FoundModel, ModelLookup
-from mlflow_dynamodbstore.registry.version_items import can_be_number, is_deleted
+from mlflow_dynamodbstore.registry.version_items import (
+    can_be_number,
+    is_deleted,
+    model_version,
+)
 
 
 class RegistryBase(AbstractStore):
@@ -30,6 +37,13 @@ class RegistryBase(AbstractStore):
         self._tracking_uri = tracking_uri
         self._config = ConfigSource(table)
         self._models = ModelLookup(table)
+
+    def use_config(self, config: Config) -> None:
+        """Work by a configuration that has just been read, until it is time to read it again."""
+        self._config.remember(config)
+
+    def _await_model_version_creation(self, mv: ModelVersion, await_creation_for: float) -> None:
+        """There is nothing to wait for: a version is ready when it is created."""
 
     def _workspace(self) -> str:
         """The workspace that names are claimed and listed in."""
@@ -66,6 +80,11 @@ class RegistryBase(AbstractStore):
         if found is None or item is None or is_deleted(item):
             raise_version_missing(name, version)
         return found, item
+
+    def _version_entity(self, found: FoundModel, item: Item) -> ModelVersion:
+        """MLflow's version, with its aliases; raises ``TextReplaced`` if it has just changed."""
+        texts = read_texts(self._table, [item])
+        return model_version(found.meta, item, texts, aliases_for(found.meta, item["number"]))
 
 
 def raise_model_missing(name: str) -> NoReturn:

@@ -7,11 +7,18 @@ and the item refers to it: the text is written before the item that names it, an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from dynamodbstore_events.keys import Key, text_sk
+from dynamodbstore_table.errors import (
+    ConditionFailed,
+    InvalidOps,
+    ItemTooLarge,
+    TransactionConflict,
+)
 from dynamodbstore_table.port import Delete, Put, Table
 from dynamodbstore_table.text_items import compressed_parts, text_of_parts
 
@@ -24,23 +31,35 @@ Texts: TypeAlias = Mapping[str, str]
 SHORT_BYTES: Final = 8 * 1024
 _SHORT_BYTES_OF_ITEM: Final = 128 * 1024
 
+# Of other errors nobody knows whether the write was done.
+_REFUSALS: Final = (ConditionFailed, InvalidOps, ItemTooLarge, TransactionConflict)
+
+
+class TextReplaced(LookupError):
+    """A long text has gone since the item that names it was read: read both again."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredTexts:
-    """The attributes of some texts, and the items to write before any item that has them."""
+    """The attributes of some texts, the items to write before any item that has them, and the long
+    ones by id."""
 
-    attributes: dict[str, StoredText]
-    puts: list[Put]
+    attributes: dict[str, StoredText] = field(default_factory=dict)
+    puts: list[Put] = field(default_factory=list)
+    long: dict[str, str] = field(default_factory=dict)
 
-    def write_long(self, table: Table) -> None:
-        """Write the items of the long texts, if there are any."""
+    @contextmanager
+    def written(self, table: Table) -> Iterator[None]:
+        """Write the long texts, if there are any; take them back if what refers to them, which is
+        written in the context, is refused."""
         if self.puts:
             table.bulk(self.puts)
-
-    def take_back(self, table: Table) -> None:
-        """Remove them again: no item came to refer to them."""
-        if self.puts:
-            table.bulk([Delete(put.key) for put in self.puts])
+        try:
+            yield
+        except _REFUSALS:
+            if self.puts:
+                table.bulk([Delete(put.key) for put in self.puts])
+            raise
 
 
 def stored_texts(pk: str, texts: Mapping[str, str | None], *, beside: bool = False) -> StoredTexts:
@@ -49,7 +68,7 @@ def stored_texts(pk: str, texts: Mapping[str, str | None], *, beside: bool = Fal
     The short ones stand in the item as long as they are not too many for it; with ``beside`` none
     does.
     """
-    stored = StoredTexts({}, [])
+    stored = StoredTexts()
     room = 0 if beside else _SHORT_BYTES_OF_ITEM
     for name, text in texts.items():
         size = 0 if text is None else len(text.encode("utf-8", "surrogatepass"))
@@ -60,6 +79,7 @@ def stored_texts(pk: str, texts: Mapping[str, str | None], *, beside: bool = Fal
         text_id = uuid.uuid4().hex
         parts = compressed_parts(text)
         stored.attributes[name] = {"text": text_id, "parts": len(parts)}
+        stored.long[text_id] = text
         stored.puts.extend(
             Put({"PK": pk, "SK": text_sk(text_id, n), "z": part}) for n, part in enumerate(parts)
         )
@@ -101,13 +121,45 @@ def read_texts(table: Table, items: Iterable[Mapping[str, Any]]) -> Texts:
 
 
 def text_of(stored: StoredText, texts: Texts) -> str | None:
-    """The text that an attribute stands for; raises ``KeyError`` for one that has not been read."""
-    if isinstance(stored, Mapping):
-        return texts[stored["text"]]
+    """The text that an attribute stands for; raises ``TextReplaced`` if it is not in ``texts``."""
+    if not isinstance(stored, Mapping):
+        return stored
+    if stored["text"] not in texts:
+        raise TextReplaced
+    return texts[stored["text"]]
+
+
+def replace_texts(
+    table: Table,
+    before: Mapping[str, Any],
+    texts: Mapping[str, str | None],
+    write: Callable[[dict[str, StoredText]], object],
+) -> StoredTexts:
+    """Let ``write`` set new texts (by attribute name) in place of those of an item that was read.
+
+    The long ones are written first, and what they replace is removed afterwards. Where the item
+    would become too large, none of them stands in it. Raises what ``write`` raises.
+    """
+    stored = stored_texts(before["PK"], texts)
+    try:
+        with stored.written(table):
+            write(stored.attributes)
+    except ItemTooLarge:
+        stored = stored_texts(before["PK"], texts, beside=True)
+        with stored.written(table):
+            write(stored.attributes)
+    remove_texts(table, before, texts)
     return stored
 
 
-def removals(pk: str, stored: Iterable[StoredText]) -> list[Delete]:
+def remove_texts(table: Table, before: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Remove the long texts that these attributes of an item referred to when it was read."""
+    ops = _removals(before["PK"], (before.get(name) for name in names))
+    if ops:
+        table.bulk(ops)
+
+
+def _removals(pk: str, stored: Iterable[StoredText]) -> list[Delete]:
     """The ops that remove long texts that nothing refers to any more."""
     return [
         Delete((pk, text_sk(reference["text"], n)))

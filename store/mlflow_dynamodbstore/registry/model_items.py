@@ -15,6 +15,7 @@ from dynamodbstore_events.keys import (
     Key,
     is_hashed,
     model_tag_lookup,
+    name_beginning,
     name_listed,
     outside_default_workspace,
     part,
@@ -25,7 +26,7 @@ from dynamodbstore_events.keys import (
     tag_value_listed,
 )
 from dynamodbstore_table.conditions import Condition, Missing, both, equals
-from dynamodbstore_table.port import Item
+from dynamodbstore_table.port import Item, Put
 from mlflow.entities.model_registry import (
     ModelVersion,
     RegisteredModel,
@@ -35,6 +36,7 @@ from mlflow.entities.model_registry import (
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
+from mlflow_dynamodbstore.claims import REGISTERED_MODEL_KIND, claim
 from mlflow_dynamodbstore.registry.long_texts import StoredText, Texts, text_of
 
 TAG: Final = "tag."
@@ -44,9 +46,13 @@ DESCRIPTION: Final = "description"
 DELETING: Final = "deleting"
 LAST_VERSION: Final = "last_version"
 REVISION: Final = "revision"
-"""Counts what changes aliases, stages or versions: these are written only if it has not moved."""
+"""Counts the changes of aliases, stages and versions: stages are written only if it is as read."""
+PROMPT_VERSIONS: Final = "prompt_versions"
+"""How many versions, deleted ones too, have the tag of a prompt. MLflow hides all versions of a
+name of which one has it."""
 
-_PROMPT: Final = "true"
+PROMPT_TAG: Final = TAG + IS_PROMPT_TAG_KEY
+PROMPT: Final = "true"
 
 
 def model_meta(
@@ -55,7 +61,7 @@ def model_meta(
     """The META item of a new registered model; ``texts`` are its description and tags, as they
     are kept, by attribute name."""
     pk = registered_model_pk(model_key)
-    item: Item = {
+    return {
         "PK": pk,
         "SK": META,
         "name": name,
@@ -68,10 +74,18 @@ def model_meta(
         "gsi1pk": listing(workspace, is_prompt(texts)),
         "gsi1sk": name_listed(name),
     }
-    if workspace != DEFAULT_WORKSPACE_NAME:
-        item["gsi2pk"] = outside_default_workspace(REGISTERED_MODEL)
-        item["gsi2sk"] = f"{workspace}#{model_key}"
-    return item
+
+
+def model_claim(workspace: str, name: str, model_key: str) -> Put:
+    """The op that claims a name for a model; it fails where another model holds the name."""
+    op = claim(workspace, REGISTERED_MODEL_KIND, name, model_key)
+    if workspace == DEFAULT_WORKSPACE_NAME:
+        return op
+    listed = {
+        "gsi2pk": outside_default_workspace(REGISTERED_MODEL),
+        "gsi2sk": f"{workspace}#{name_beginning(name)}",
+    }
+    return Put({**op.item, **listed}, op.condition)
 
 
 def model_key_of(item: Mapping[str, Any]) -> str:
@@ -100,10 +114,10 @@ def listing(workspace: str, prompt: bool) -> str:
     return prompts_listing(workspace) if prompt else registered_models_listing(workspace)
 
 
-def is_prompt(meta: Mapping[str, Any]) -> bool:
-    """Whether a META item (or its attributes of tags) is that of a prompt: searches show prompts
-    and other models apart."""
-    return bool(meta.get(TAG + IS_PROMPT_TAG_KEY) == _PROMPT)
+def is_prompt(item: Mapping[str, Any]) -> bool:
+    """Whether an item (or its attributes of tags) is that of a prompt or of a prompt's version:
+    searches show prompts and other models apart."""
+    return bool(item.get(PROMPT_TAG) == PROMPT)
 
 
 def tag_lookup_item(model_key: str, workspace: str, key: str, value: str | None) -> Item:
@@ -125,7 +139,7 @@ def stored_tags(item: Mapping[str, Any]) -> dict[str, StoredText]:
 
 
 def tags_of(item: Mapping[str, Any], texts: Texts) -> dict[str, str | None]:
-    """The tags of a model or version; raises ``KeyError`` for a long one that is not in
+    """The tags of a model or version; raises ``TextReplaced`` for a long one that is not in
     ``texts``."""
     return {key: text_of(stored, texts) for key, stored in stored_tags(item).items()}
 
@@ -148,7 +162,7 @@ def latest_of(meta: Mapping[str, Any]) -> dict[str, int]:
 def registered_model(
     meta: Mapping[str, Any], texts: Texts, latest_versions: Sequence[ModelVersion]
 ) -> RegisteredModel:
-    """MLflow's registered model; raises ``KeyError`` for a long text that is not in ``texts``."""
+    """MLflow's registered model; raises ``TextReplaced`` for a long text that is not there."""
     return RegisteredModel(
         meta["name"],
         creation_timestamp=meta["created"],

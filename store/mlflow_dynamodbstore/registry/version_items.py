@@ -104,7 +104,7 @@ def model_version(
 ) -> ModelVersion:
     """MLflow's model version, ``meta`` being its model's META item.
 
-    Raises ``KeyError`` for a long text that is not in ``texts``.
+    Raises ``TextReplaced`` for a long text that is not in ``texts``.
     """
     return ModelVersion(
         name=meta["name"],
