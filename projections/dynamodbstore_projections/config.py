@@ -184,7 +184,7 @@ class ConfigSource:
         table: Table,
         extra_fields: Iterable[str] = (),
         known: Config | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = lambda: time.monotonic(),
     ) -> None:
         self._table = table
         self._extra_fields = tuple(extra_fields)

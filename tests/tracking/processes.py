@@ -13,13 +13,13 @@ PROCESSES = 4
 _SECONDS = 60
 
 
-def together(work: Callable[[int], Any]) -> list[Any]:
+def together(work: Callable[[int], Any], processes: int = PROCESSES) -> list[Any]:
     """What ``work(number of the process)`` returns in each of some processes.
 
     They are forks, so that none has to import MLflow first; ``work`` must open its own store.
     """
     context = multiprocessing.get_context("fork")
-    start = context.Barrier(PROCESSES)
+    start = context.Barrier(processes)
     results = context.SimpleQueue()
 
     def run(number: int) -> None:
@@ -29,7 +29,7 @@ def together(work: Callable[[int], Any]) -> list[Any]:
         except BaseException:
             results.put((number, None, traceback.format_exc()))
 
-    children = [context.Process(target=run, args=(n,), daemon=True) for n in range(PROCESSES)]
+    children = [context.Process(target=run, args=(n,), daemon=True) for n in range(processes)]
     for child in children:
         child.start()
     done = sorted((results.get() for _ in children), key=lambda result: result[0])

@@ -1,5 +1,7 @@
 """``CONFIG`` items that are a list: ops that change them, each under the condition that the list is
 as long as it was read. Whoever adds to a list makes it longer, so nothing that was added is lost.
+
+DynamoDB's console also makes sets of strings. One reads as a list, and becomes one when it changes.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from dynamodbstore_table.conditions import (
     Exists,
     Length,
     Missing,
+    Not,
     both,
+    either,
 )
 from dynamodbstore_table.port import Delete, Item, Put, Update
 
@@ -23,7 +27,15 @@ def append_values(item: Item | None, sk: str, name: str, values: Iterable[str]) 
     """Add values to the list."""
     if item is None:
         return Put({"PK": CONFIG, "SK": sk, name: list(values)}, ITEM_MISSING)
-    return Update((CONFIG, sk), append={name: list(values)}, condition=_as_long(item, name))
+    as_long = Length(name, "=", len(item[name]))
+    return Update((CONFIG, sk), append={name: list(values)}, condition=as_long)
+
+
+def append_to_set(item: Item | None, sk: str, name: str, values: Iterable[str]) -> Put:
+    """Add values to what is no list but a set of strings."""
+    if item is None:
+        return Put({"PK": CONFIG, "SK": sk, name: list(values)}, ITEM_MISSING)
+    return Put({"PK": CONFIG, "SK": sk, name: [*item[name], *values]}, _no_list(name))
 
 
 def replace_values(
@@ -39,6 +51,12 @@ def replace_values(
 def _as_long(item: Item | None, name: str) -> Condition:
     if item is None:
         return ITEM_MISSING
-    if isinstance(item.get(name), list):
-        return Length(name, "=", len(item[name]))
-    return both(ITEM_EXISTS, Exists(name) if name in item else Missing(name))
+    if name not in item:
+        return both(ITEM_EXISTS, Missing(name))
+    if not isinstance(item[name], list):
+        return _no_list(name)
+    return either(Length(name, "=", len(item[name])), _no_list(name))
+
+
+def _no_list(name: str) -> Condition:
+    return both(Exists(name), Not(Length(name, ">=", 0)))

@@ -26,7 +26,7 @@ from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Item, Op, Table
 
 from mlflow_dynamodbstore.config.effective import EffectiveConfig, effective_config
-from mlflow_dynamodbstore.config.list_items import append_values
+from mlflow_dynamodbstore.config.list_items import append_to_set, append_values
 from mlflow_dynamodbstore.config.policy_item import policy_of, put_policy
 from mlflow_dynamodbstore.settings import Settings
 
@@ -39,7 +39,7 @@ def reconcile(table: Table, settings: Settings) -> EffectiveConfig:
 
     Raises ``InvalidConfig`` for an item that is not as it should be, before anything is written.
     """
-    for _ in range(MOST_TRIES):
+    for attempt in range(MOST_TRIES):
         items = list(table.query_all(CONFIG))
         config = config_from_items(items)
         persisted = {item["SK"]: item for item in items}
@@ -49,7 +49,7 @@ def reconcile(table: Table, settings: Settings) -> EffectiveConfig:
             return effective_config(items, settings)
         _withdraw_leftovers(table, config, patterns)
         try:
-            table.write(*_ops(persisted, settings, patterns, policy))
+            table.write(*_ops(persisted, settings, patterns, policy, attempt))
         except (ConditionFailed, TransactionConflict):
             # Somebody else has changed it: see what it says now.
             time.sleep(random.uniform(0, _LONGEST_PAUSE))
@@ -80,11 +80,14 @@ def _ops(
     settings: Settings,
     patterns: list[str],
     policy: Mapping[str, int],
+    attempt: int,
 ) -> list[Op]:
     ops: list[Op] = []
     if patterns:
         item = persisted.get(DENORMALIZE_TAGS)
-        ops.append(append_values(item, DENORMALIZE_TAGS, "patterns", patterns))
+        # Every other time, in case that the list is none: see list_items.
+        to_list = append_values if attempt % 2 == 0 else append_to_set
+        ops.append(to_list(item, DENORMALIZE_TAGS, "patterns", patterns))
     if policy:
         item = persisted.get(TTL_POLICY)
         ops.append(put_policy(item, policy_of(item, settings.days)))

@@ -1,0 +1,66 @@
+"""``CONFIG`` items as an operator or a server has left them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynamodbstore_events.keys import CONFIG
+from dynamodbstore_projections.config import (
+    BUILT,
+    DENORMALIZE_TAGS,
+    FTS_TRIGRAM_FIELDS,
+    TTL_POLICY,
+)
+from dynamodbstore_table.port import Delete, Item, Put, Table
+
+DEFAULT_DAYS = {
+    "trace_retention_days": 30,
+    "soft_deleted_retention_days": 90,
+    "metric_history_retention_days": 365,
+}
+
+
+def write_item(table: Table, sk: str, **fields: Any) -> None:
+    """Write one by hand, in place of what is there."""
+    table.write(Put({"PK": CONFIG, "SK": sk, **fields}))
+
+
+def remove_item(table: Table, sk: str) -> None:
+    table.write(Delete((CONFIG, sk)))
+
+
+def item(table: Table, sk: str) -> Item | None:
+    return table.get((CONFIG, sk))
+
+
+def config_items(table: Table) -> dict[str, Item]:
+    """Every item of the configuration, by its sort key."""
+    return {found["SK"]: found for found in table.query_all(CONFIG)}
+
+
+def patterns(table: Table, sk: str = DENORMALIZE_TAGS) -> list[str]:
+    found = item(table, sk)
+    assert found is not None
+    listed: list[str] = found["patterns"]
+    return listed
+
+
+def days(table: Table) -> dict[str, int]:
+    found = item(table, TTL_POLICY)
+    assert found is not None
+    return {name: value for name, value in found.items() if name not in ("PK", "SK")}
+
+
+__all__ = [
+    "BUILT",
+    "DEFAULT_DAYS",
+    "DENORMALIZE_TAGS",
+    "FTS_TRIGRAM_FIELDS",
+    "TTL_POLICY",
+    "config_items",
+    "days",
+    "item",
+    "patterns",
+    "remove_item",
+    "write_item",
+]

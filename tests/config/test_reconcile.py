@@ -1,0 +1,228 @@
+"""Reconciliation: variables and ``CONFIG`` items, when a server starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from dynamodbstore_projections.built import mark_built
+from dynamodbstore_table.counting import CountingTable, Meter
+from dynamodbstore_table.port import Table
+from dynamodbstore_table.sqlite import SqliteTable
+from mlflow_dynamodbstore.config.effective import EffectiveConfig
+from mlflow_dynamodbstore.config.reconcile import reconcile
+from mlflow_dynamodbstore.settings import Settings
+
+from tests.config.items import (
+    BUILT,
+    DEFAULT_DAYS,
+    DENORMALIZE_TAGS,
+    FTS_TRIGRAM_FIELDS,
+    TTL_POLICY,
+    config_items,
+    days,
+    item,
+    patterns,
+    write_item,
+)
+
+
+def start(table: Table, **settings: Any) -> EffectiveConfig:
+    """What a server with these settings does when it starts."""
+    return reconcile(table, Settings(**settings))
+
+
+class TestFirstStart:
+    def test_writes_the_items_as_documented(self, table: Table) -> None:
+        start(table, patterns=("team", "env"), days={"trace_retention_days": 7})
+
+        assert config_items(table) == {
+            DENORMALIZE_TAGS: {
+                "PK": "CONFIG",
+                "SK": "DENORMALIZE_TAGS",
+                "patterns": ["mlflow.*", "team", "env"],
+            },
+            TTL_POLICY: {
+                "PK": "CONFIG",
+                "SK": "TTL_POLICY",
+                **DEFAULT_DAYS,
+                "trace_retention_days": 7,
+            },
+        }
+
+    def test_without_variables_writes_the_defaults(self, table: Table) -> None:
+        start(table)
+
+        assert (patterns(table), days(table)) == (["mlflow.*"], DEFAULT_DAYS)
+
+
+class TestPatterns:
+    def test_of_the_variable_are_added_and_none_is_removed(self, table: Table) -> None:
+        write_item(table, DENORMALIZE_TAGS, patterns=["mlflow.*", "team", "old"])
+
+        effective = start(table, patterns=("env", "team"))
+
+        assert patterns(table) == ["mlflow.*", "team", "old", "env"]
+        assert effective.config.patterns == ("mlflow.*", "team", "old", "env")
+
+    def test_of_mlflow_come_back_where_someone_removed_them_by_hand(self, table: Table) -> None:
+        write_item(table, DENORMALIZE_TAGS, patterns=["team"])
+
+        start(table)
+
+        assert set(patterns(table)) == {"mlflow.*", "team"}
+
+    def test_of_single_experiments_stay_as_they_are(self, table: Table) -> None:
+        write_item(table, f"{DENORMALIZE_TAGS}#12", patterns=["stage"])
+
+        effective = start(table, patterns=("team",))
+
+        assert patterns(table, f"{DENORMALIZE_TAGS}#12") == ["stage"]
+        assert set(effective.config.patterns_of("12")) == {"mlflow.*", "team", "stage"}
+
+    def test_that_are_added_are_not_built_whatever_an_old_mark_says(self, table: Table) -> None:
+        write_item(table, DENORMALIZE_TAGS, patterns=["team"])
+        mark_built(table, ["tags"], ["tags:team", "tags:mlflow.*"])
+        write_item(table, DENORMALIZE_TAGS, patterns=["mlflow.*"])
+
+        effective = start(table, patterns=("team",))
+
+        assert effective.config.built == {"tags:mlflow.*"}
+
+    def test_are_added_to_a_string_set_that_was_made_in_the_console(
+        self, dynoxide_endpoint: str, dynoxide_table: Any
+    ) -> None:
+        import boto3
+
+        client = boto3.client(
+            "dynamodb",
+            endpoint_url=dynoxide_endpoint,
+            region_name="eu-central-1",
+            aws_access_key_id="any",
+            aws_secret_access_key="any",
+        )
+        client.put_item(
+            TableName=dynoxide_table.name,
+            Item={
+                "PK": {"S": "CONFIG"},
+                "SK": {"S": DENORMALIZE_TAGS},
+                "patterns": {"SS": ["mlflow.*", "team"]},
+            },
+        )
+
+        start(dynoxide_table, patterns=("env",))
+
+        assert set(patterns(dynoxide_table)) == {"mlflow.*", "team", "env"}
+
+
+class TestDays:
+    def test_of_a_variable_replace_that_field_alone(self, table: Table) -> None:
+        write_item(table, TTL_POLICY, **{**DEFAULT_DAYS, "trace_retention_days": 5})
+
+        effective = start(table, days={"soft_deleted_retention_days": 10})
+
+        after = {**DEFAULT_DAYS, "trace_retention_days": 5, "soft_deleted_retention_days": 10}
+        assert days(table) == after
+        assert effective.config.ttl.trace_retention_days == 5
+        assert effective.config.ttl.soft_deleted_retention_days == 10
+
+    def test_zero_is_a_value_like_any_other(self, table: Table) -> None:
+        start(table, days={"trace_retention_days": 0})
+
+        assert start(table).config.ttl.trace_retention_days == 0
+
+    def test_that_the_item_lacks_are_the_defaults(self, table: Table) -> None:
+        write_item(table, TTL_POLICY, trace_retention_days=5)
+
+        start(table)
+
+        assert days(table) == {**DEFAULT_DAYS, "trace_retention_days": 5}
+
+
+class TestFields:
+    def test_of_the_variable_count_for_this_process_and_are_not_written(self, table: Table) -> None:
+        effective = start(table, fts_fields=("description",))
+
+        assert effective.config.fts_fields == ("description",)
+        assert item(table, FTS_TRIGRAM_FIELDS) is None
+        assert start(table).config.fts_fields == ()
+
+    def test_that_are_persisted_count_for_everyone_and_stay(self, table: Table) -> None:
+        write_item(table, FTS_TRIGRAM_FIELDS, fields=["description"])
+
+        assert start(table).config.fts_fields == ("description",)
+        assert item(table, FTS_TRIGRAM_FIELDS) == {
+            "PK": "CONFIG",
+            "SK": FTS_TRIGRAM_FIELDS,
+            "fields": ["description"],
+        }
+
+
+class TestWarmStart:
+    def test_is_one_query_and_writes_nothing(self, sqlite_table: SqliteTable) -> None:
+        settings = {"patterns": ("team",), "days": {"trace_retention_days": 7}}
+        start(sqlite_table, **settings)
+        meter = Meter()
+
+        again = start(CountingTable(sqlite_table, meter), **settings)
+
+        usage = meter.take()
+        assert dict(usage.requests) == {"Query": 1}
+        assert usage.write_units == 0
+        assert again.changes == ()
+
+
+class TestWhatIsSaid:
+    def test_what_has_changed(self, table: Table) -> None:
+        start(table)
+
+        effective = start(table, patterns=("team",), days={"trace_retention_days": 7})
+
+        assert effective.summary()["changed"] == [
+            "DENORMALIZE_TAGS: added team",
+            "TTL_POLICY: trace_retention_days = 7, before 30",
+        ]
+
+    def test_where_each_value_came_from(self, table: Table) -> None:
+        write_item(table, DENORMALIZE_TAGS, patterns=["mlflow.*", "team"])
+        write_item(table, TTL_POLICY, trace_retention_days=5)
+
+        said = start(
+            table,
+            patterns=("env",),
+            days={"soft_deleted_retention_days": 1},
+            fts_fields=("description",),
+            run_shards=4,
+            given=frozenset({"MLFLOW_DYNAMODB_RUN_SHARDS"}),
+        ).summary()
+
+        assert said["denormalize_tags"] == {
+            "mlflow.*": "default",
+            "team": "persisted",
+            "env": "variable",
+        }
+        assert said["trace_retention_days"] == {"value": 5, "source": "persisted"}
+        assert said["soft_deleted_retention_days"] == {"value": 1, "source": "variable"}
+        assert said["metric_history_retention_days"] == {"value": 365, "source": "default"}
+        assert said["fts_trigram_fields"] == {"description": "variable"}
+        assert said["run_shards"] == {"value": 4, "source": "variable"}
+        assert said["projections"] == {"value": "auto", "source": "default"}
+
+    def test_a_field_that_only_the_item_names_is_persisted(self, table: Table) -> None:
+        write_item(table, FTS_TRIGRAM_FIELDS, fields=["description"])
+
+        assert start(table).summary()["fts_trigram_fields"] == {"description": "persisted"}
+
+    def test_a_field_that_a_replay_announces_is_persisted(self, table: Table) -> None:
+        write_item(table, BUILT, marks=[], building={"fts:description": 1}, version=1)
+
+        assert start(table).summary()["fts_trigram_fields"] == {"description": "persisted"}
+
+
+@pytest.mark.parametrize("settings", [{}, {"patterns": ("team",)}], ids=["plain", "patterns"])
+def test_a_second_start_changes_nothing(table: Table, settings: dict[str, Any]) -> None:
+    start(table, **settings)
+    before = config_items(table)
+
+    assert start(table, **settings).changes == ()
+    assert config_items(table) == before
