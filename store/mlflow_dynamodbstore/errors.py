@@ -60,7 +60,7 @@ def as_mlflow_error(error: TableError) -> MlflowException:
 
 def translated(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let ``function`` raise MLflow's errors in place of the table's, and tell when it is slow."""
-    name = function.__name__
+    name = function.__name__.lstrip("_")
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

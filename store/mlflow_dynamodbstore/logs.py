@@ -31,6 +31,7 @@ from mlflow_dynamodbstore.location import EndpointLocation, Location, RegionLoca
 LOGGER: Final = "mlflow_dynamodbstore"
 OF_MLFLOW: Final = "mlflow.dynamodbstore"
 
+_SAID: Final[set[Location]] = set()
 # `mlflow server` sets it for its workers, after it has opened the store itself.
 _OF_A_WORKER: Final = "_MLFLOW_SERVER_FILE_STORE"
 # Their texts are ours or DynamoDB's own, which hold no values.
@@ -46,9 +47,12 @@ _TOLD_IN_FULL: Final = (
 def started(location: Location, summary: Mapping[str, Any]) -> None:
     """A store has been opened: where, and by which configuration (``EffectiveConfig.summary``).
 
-    ``mlflow server`` says it once, its workers only where the level is DEBUG.
+    A process says it once of a location, and the workers of ``mlflow server``, which has said it
+    before them, do not: where the level is DEBUG everyone does.
     """
-    level = logging.DEBUG if _OF_A_WORKER in os.environ else logging.INFO
+    said = location in _SAID or _OF_A_WORKER in os.environ
+    _SAID.add(location)
+    level = logging.DEBUG if said else logging.INFO
     fields = {name: _compact(value) for name, value in summary.items()}
     _emit(level, "started", version=version("mlflow-dynamodbstore"), **_where(location), **fields)
 

@@ -1,0 +1,141 @@
+"""No event tells a tag's or a param's value, or a secret."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dynamodbstore_events.entities import RUN, Entity
+from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.errors import InvalidOps
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    ExperimentTag,
+    InputTag,
+    LoggedModelParameter,
+    LoggedModelTag,
+    Param,
+    RunStatus,
+    RunTag,
+    ViewType,
+)
+from mlflow.exceptions import MlflowException
+from mlflow_dynamodbstore import logs, projection_mode, slow_calls
+from mlflow_dynamodbstore.build import build_tracking_store
+from mlflow_dynamodbstore.location import RegionLocation
+from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+
+from tests.conftest import new_table_name
+from tests.logs.conftest import Events
+from tests.table.faults import Faults
+
+SECRET = "hunter2"
+THROTTLED = "ProvisionedThroughputExceededException"
+
+
+@pytest.fixture(autouse=True)
+def everything_is_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every call counts as slow, and this process has said nothing yet."""
+    monkeypatch.setattr(logs, "_SAID", set())
+    before = slow_calls.LIMIT.seconds
+    yield
+    slow_calls.LIMIT.seconds = before
+
+
+def opened_with_secrets(
+    endpoint: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[DynamoTrackingStore, DynamoDBTable]:
+    """A store that is opened with secret credentials, and its table."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", f"AKIA{SECRET}")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", f"{SECRET}-token")
+    monkeypatch.setenv("MLFLOW_FLASK_SERVER_SECRET_KEY", SECRET)
+    monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD", SECRET)
+    tables: list[DynamoDBTable] = []
+    make = DynamoDBTable
+
+    def remember(*arguments: Any, **options: Any) -> DynamoDBTable:
+        tables.append(make(*arguments, **options))
+        return tables[-1]
+
+    monkeypatch.setattr("dynamodbstore_table.dynamodb.DynamoDBTable", remember)
+    uri = f"dynamodb://{endpoint}/{new_table_name()}"
+    store = build_tracking_store(uri, str(folder))
+    slow_calls.LIMIT.seconds = 0.0
+    return store, tables[0]
+
+
+def log_secrets(store: DynamoTrackingStore) -> None:
+    """Give the store a secret wherever a user's values go."""
+    experiment = store.create_experiment("lions", tags=[ExperimentTag("token", SECRET)])
+    store.set_experiment_tag(experiment, ExperimentTag("password", SECRET))
+    run_id = store.create_run(experiment, "ada", 1, [RunTag("token", SECRET)], SECRET).info.run_id
+    store.log_param(run_id, Param("password", SECRET))
+    store.set_tag(run_id, RunTag("mlflow.note.content", SECRET))
+    store.log_batch(run_id, [], [Param("api_key", SECRET)], [RunTag("api_key", SECRET)])
+    dataset = Dataset("faces", "abc123", "http", f'{{"url": "https://u:{SECRET}@h"}}')
+    store.log_inputs(run_id, [DatasetInput(dataset, [InputTag("key", SECRET)])])
+    store.create_logged_model(
+        experiment,
+        tags=[LoggedModelTag("token", SECRET)],
+        params=[LoggedModelParameter("password", SECRET)],
+    )
+    with pytest.raises(MlflowException):
+        store.log_param(run_id, Param("password", "another"))
+    store.update_run_info(run_id, RunStatus.FINISHED, 5, None)
+    store.search_runs([experiment], f"params.password = '{SECRET}'", ViewType.ALL, 10)
+    store.search_runs([experiment], f"tags.token LIKE '%{SECRET}%'", ViewType.ALL, 10)
+    store.search_experiments(filter_string=f"tags.token = '{SECRET}'")
+    store.search_logged_models([experiment], f"params.password = '{SECRET}'")
+
+
+def everything_told(caplog: pytest.LogCaptureFixture) -> str:
+    """The text of every record of ours, its fields and its traceback included."""
+    ours = [r for r in caplog.records if r.name.startswith(("mlflow_dynamodb", "dynamodbstore"))]
+    return "\n".join(f"{logging.Formatter().format(record)} {vars(record)}" for record in ours)
+
+
+def test_slow_operations_and_retries_of_secrets_do_not_tell_them(
+    dynoxide_endpoint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    events: Events,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, table = opened_with_secrets(dynoxide_endpoint, tmp_path, monkeypatch)
+    faults = Faults(table)
+    for operation in ("PutItem", "UpdateItem", "TransactWriteItems", "Query"):
+        faults.fail(operation, THROTTLED, times=1, message=f"slow down, {SECRET}")
+
+    log_secrets(store)
+
+    assert len(events("started")) == 1
+    assert {"create_run", "log_param", "search_runs"} <= {
+        told["operation"] for told in events("slow_operation")
+    }
+    assert len(events("request_retried")) >= 3
+    assert SECRET not in everything_told(caplog)
+
+
+@pytest.mark.parametrize("error", [ValueError(SECRET), InvalidOps(SECRET), KeyError(SECRET)])
+def test_projections_that_fail_on_a_secret_do_not_tell_it(
+    error: Exception, events: Events, caplog: pytest.LogCaptureFixture
+) -> None:
+    projection_mode._warn_of_failures({Entity(RUN, "1"): error})
+
+    (told,) = events("projections_behind")
+    assert told["entity"] == "RUN#1"
+    assert told["error"] == type(error).__name__
+    assert SECRET not in everything_told(caplog)
+
+
+def test_a_table_without_functions_is_told_with_what_to_do(events: Events) -> None:
+    logs.stream_functions_missing(RegionLocation("eu-central-1", "mlflow"))
+
+    (told,) = events("stream_functions_missing")
+    assert "sam deploy --guided --region eu-central-1" in told["do"]
+    assert "ExistingStreamArn" in told["and_if_create_table_made_it"]

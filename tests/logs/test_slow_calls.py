@@ -1,0 +1,138 @@
+"""Calls of a store that take long are told, with how long and how many requests; at no cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.errors import TableUnavailable
+from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
+from mlflow_dynamodbstore import slow_calls
+from mlflow_dynamodbstore.build import build_tracking_store
+from mlflow_dynamodbstore.errors import translate_public_methods, translated
+from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+
+from tests.logs.conftest import Events
+from tests.tracking.stores import embedded_store, new_run, store_on
+
+SLOW_S = 0.01
+
+
+@pytest.fixture(autouse=True)
+def limit() -> Iterator[None]:
+    """What is watched for is a matter of the process: afterwards it is as it was."""
+    before = slow_calls.LIMIT.seconds
+    slow_calls.watch(int(SLOW_S * 1000))
+    yield
+    slow_calls.LIMIT.seconds = before
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DynamoTrackingStore]:
+    with embedded_store(tmp_path) as found:
+        yield found
+
+
+class _Store:
+    """Methods that take long, one of which calls the other."""
+
+    def outer(self) -> None:
+        self.inner()
+
+    def inner(self) -> None:
+        time.sleep(SLOW_S)
+
+    def fails(self) -> None:
+        time.sleep(SLOW_S)
+        raise TableUnavailable("gone")
+
+
+_Store.__module__ = "mlflow_dynamodbstore.made_up"
+for _name in ("outer", "inner", "fails"):
+    getattr(_Store, _name).__module__ = _Store.__module__
+translate_public_methods(_Store)
+
+
+def test_a_slow_call_is_told_by_its_name_with_its_time(events: Events) -> None:
+    _Store().inner()
+
+    (told,) = events("slow_operation")
+    assert told["operation"] == "inner"
+    assert told["ms"] >= SLOW_S * 1000
+
+
+def test_of_calls_within_each_other_the_outer_one_is_told(events: Events) -> None:
+    _Store().outer()
+
+    assert [told["operation"] for told in events("slow_operation")] == ["outer"]
+
+
+def test_a_slow_call_that_fails_is_told_too(events: Events) -> None:
+    with pytest.raises(MlflowException, match="gone"):
+        _Store().fails()
+
+    assert [told["operation"] for told in events("slow_operation")] == ["fails"]
+
+
+def test_a_quick_call_is_not_told(events: Events, store: DynamoTrackingStore) -> None:
+    slow_calls.watch(60_000)
+
+    new_run(store)
+
+    assert events("slow_operation") == []
+
+
+def test_0_tells_of_none(events: Events) -> None:
+    slow_calls.watch(0)
+
+    _Store().inner()
+
+    assert events("slow_operation") == []
+
+
+def test_the_variable_says_how_long_is_slow(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_DYNAMODB_SLOW_MS", "250")
+
+    build_tracking_store(f"dynamodb:///{tmp_path}/mlflow.ddb", str(tmp_path))
+
+    assert slow_calls.LIMIT.seconds == 0.25
+
+
+def test_the_requests_of_a_call_are_counted_those_of_its_threads_too(
+    events: Events, dynoxide_table: DynamoDBTable, tmp_path: Path
+) -> None:
+    slow_calls.LIMIT.seconds = 0.0
+    store = store_on(dynoxide_table, tmp_path)
+    run_id = new_run(store)
+
+    store.log_metric(run_id, Metric("loss", 0.5, 1, 1))
+    store.log_batch(run_id, [Metric(f"m{n}", 1.0, 1, 1) for n in range(150)], [], [])
+
+    requests = {told["operation"]: told["requests"] for told in events("slow_operation")}
+    assert requests["log_metric"] == 1
+    assert requests["log_batch"] >= 150
+
+
+def test_a_call_pays_less_than_a_microsecond_or_two_for_it() -> None:
+    def work() -> None:
+        pass
+
+    watched = translated(work)
+
+    # The best of several: a busy machine can only make a round slower.
+    overhead = min(_seconds(watched) - _seconds(work) for _ in range(20))
+
+    assert overhead < 2e-6
+
+
+def _seconds(function: object, calls: int = 20_000) -> float:
+    begin = time.perf_counter()
+    for _ in range(calls):
+        function()  # type: ignore[operator]
+    return (time.perf_counter() - begin) / calls
