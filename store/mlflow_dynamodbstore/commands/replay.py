@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from dynamodbstore_projections.config import ConfigSource
@@ -25,9 +25,11 @@ from dynamodbstore_table.port import Table
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mlflow_dynamodbstore.commands import waiting
 from mlflow_dynamodbstore.commands.drift_table import AS_FOUND, WOULD, drift_json, print_drift
 from mlflow_dynamodbstore.commands.table_options import FAILED, name_of, opened, table_command
 from mlflow_dynamodbstore.location import FileLocation, Location
+from mlflow_dynamodbstore.settings import fts_trigram_fields
 
 _NAMES: Final = tuple(projection.name for projection in inline_projections())
 _SEGMENTS_OF_A_SERVER: Final = 16
@@ -77,34 +79,31 @@ def replay(
 ) -> None:
     """Rebuild projections from the canonical items, while servers are at work.
 
-    Example: mlflow-dynamodbstore replay --table mlflow --region eu-central-1 --verify
+    \b
+    Example:
+      mlflow-dynamodbstore replay --table mlflow --region eu-central-1 --verify
     """
     if dry_run and verify:
         raise click.UsageError("--dry-run and --verify are the same reading: give one of them.")
     if checkpoint is not None and (dry_run or verify):
         raise click.UsageError("--checkpoint is for a replay that writes.")
-    projections = [p for p in inline_projections() if not names or p.name in names]
-    with opened(_unhurried(location, checkpoint)) as table:
-        if not table.exists():
-            raise TableMissing(name_of(location))
-        workers = segments or (_SEGMENTS_OF_A_SERVER if table.remote else 1)
-        export = None if from_export is None else ExportFiles(from_export)
-        source: Source = export or TableScan(table, workers)
-        total = table_facts(table).items if export is None else export.items
-        with _progress(total, shown=not as_json) as on_page:
-            scope = Scope(table, projections, source, workers, on_page=on_page)
-            if not (dry_run or verify):
-                _remove_expired(table, projections)
-                result = rebuild(
-                    scope, table_name=name_of(location), checkpoint_path=checkpoint, say=_say
-                )
-            else:
-                drift, items = compare(scope, examples=examples)
     if not (dry_run or verify):
-        _print_rebuilt(result, as_json)
-        if result.done.failed:
-            sys.exit(FAILED)
+        result = rebuilt(
+            location,
+            names,
+            segments=segments,
+            from_export=from_export,
+            checkpoint=checkpoint,
+            shown=not as_json,
+        )
+        if as_json:
+            click.echo(json.dumps(rebuilt_json(result)))
+        else:
+            print_rebuilt(result)
+        end_if_failed(result)
         return
+    with _scope(location, names, segments, from_export, checkpoint, not as_json) as scope:
+        drift, items = compare(scope, examples=examples)
     if as_json:
         found = {"items": items, "drift": drift.total, **drift_json(drift, scope.names)}
         click.echo(json.dumps(found))
@@ -113,6 +112,54 @@ def replay(
         click.echo(f"{items} items read; {_summary(drift.total, dry_run)}")
     if verify and drift.total:
         sys.exit(FAILED)
+
+
+def rebuilt(
+    location: Location,
+    names: Sequence[str] = (),
+    *,
+    segments: int | None = None,
+    from_export: Path | None = None,
+    checkpoint: Path | None = None,
+    shown: bool = True,
+) -> Rebuilt:
+    """Rebuild the projections of these names (all, if there are none), with a progress bar where it
+    is ``shown``.
+
+    Raises ``TableError``, ``MlflowException``, ``InvalidCheckpoint``, ``InvalidExport``, or
+    ``OSError``.
+    """
+    with _scope(location, names, segments, from_export, checkpoint, shown) as scope:
+        _remove_expired(scope.table, scope.projections)
+        return rebuild(
+            scope,
+            table_name=name_of(location),
+            checkpoint_path=checkpoint,
+            say=_say,
+            wait=waiting.pause,
+        )
+
+
+@contextmanager
+def _scope(
+    location: Location,
+    names: Sequence[str],
+    segments: int | None,
+    from_export: Path | None,
+    checkpoint: Path | None,
+    shown: bool,
+) -> Iterator[Scope]:
+    projections = [p for p in inline_projections() if not names or p.name in names]
+    fields = fts_trigram_fields()
+    with opened(_unhurried(location, checkpoint)) as table:
+        if not table.exists():
+            raise TableMissing(name_of(location))
+        workers = segments or (_SEGMENTS_OF_A_SERVER if table.remote else 1)
+        export = None if from_export is None else ExportFiles(from_export)
+        source: Source = export or TableScan(table, workers)
+        total = table_facts(table).items if export is None else export.items
+        with _progress(total, shown=shown) as on_page:
+            yield Scope(table, projections, source, workers, fields, on_page)
 
 
 def _unhurried(location: Location, checkpoint: Path | None) -> Location:
@@ -151,36 +198,46 @@ def _progress(total: int | None, *, shown: bool) -> Iterator[Callable[[int], Non
         yield lambda items: progress.advance(task, items)
 
 
-def _print_rebuilt(result: Rebuilt, as_json: bool) -> None:
+def rebuilt_json(result: Rebuilt) -> dict[str, Any]:
+    """What a rebuild did, as JSON."""
     done = result.done
-    if as_json:
-        said = {
-            "items": result.items,
-            "resumed": result.resumed,
-            "entities": done.entities,
-            "ops": done.ops,
-            "postings_restored": done.restored,
-            "postings_removed": done.removed,
-            "failed": done.failed,
-            "built": sorted(result.built),
-            "not_marked": sorted(result.unmarked),
-        }
-        click.echo(json.dumps(said))
-    else:
+    return {
+        "items": result.items,
+        "resumed": result.resumed,
+        "entities": done.entities,
+        "ops": done.ops,
+        "postings_restored": done.restored,
+        "postings_removed": done.removed,
+        "failed": done.failed,
+        "built": sorted(result.built),
+        "not_marked": sorted(result.unmarked),
+    }
+
+
+def print_rebuilt(result: Rebuilt) -> None:
+    """Print what a rebuild did, for people."""
+    done = result.done
+    click.echo(
+        f"{result.items} items read{' from the checkpoint on' if result.resumed else ''}, "
+        f"{done.entities} entities projected, {done.ops} writes, {done.restored} lost postings "
+        f"put back, {done.removed} stray ones removed"
+    )
+    if result.built:
+        click.echo(f"built: {', '.join(sorted(result.built))}")
+    if result.unmarked:
         click.echo(
-            f"{result.items} items read{' from the checkpoint on' if result.resumed else ''}, "
-            f"{done.entities} entities projected, {done.ops} writes, {done.restored} lost postings "
-            f"put back, {done.removed} stray ones removed"
+            f"not marked as built: {', '.join(sorted(result.unmarked))}; the export has not "
+            "all that was written before every server kept them: export again, or replay "
+            "without --from-export"
         )
-        if result.built:
-            click.echo(f"built: {', '.join(sorted(result.built))}")
-        if result.unmarked:
-            click.echo(
-                f"not marked as built: {', '.join(sorted(result.unmarked))}; the export has not "
-                "all that was written before every server kept them: export again, or replay "
-                "without --from-export"
-            )
-    for pk in sorted(done.failed)[:_SHOWN_FAILURES]:
-        click.echo(f"Error: {pk} could not be projected: {done.failed[pk]}", err=True)
-    if len(done.failed) > _SHOWN_FAILURES:
-        click.echo(f"Error: and {len(done.failed) - _SHOWN_FAILURES} others", err=True)
+
+
+def end_if_failed(result: Rebuilt) -> None:
+    """Name the entities that could not be projected, and end with exit code 1 if there are any."""
+    failed = result.done.failed
+    for pk in sorted(failed)[:_SHOWN_FAILURES]:
+        click.echo(f"Error: {pk} could not be projected: {failed[pk]}", err=True)
+    if len(failed) > _SHOWN_FAILURES:
+        click.echo(f"Error: and {len(failed) - _SHOWN_FAILURES} others", err=True)
+    if failed:
+        sys.exit(FAILED)

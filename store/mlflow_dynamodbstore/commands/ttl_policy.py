@@ -1,0 +1,124 @@
+"""``mlflow-dynamodbstore ttl-policy``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import click
+from dynamodbstore_events.keys import CONFIG
+from dynamodbstore_projections.config import TTL_POLICY
+from dynamodbstore_projections.config_values import MOST_DAYS
+from rich.console import Console
+from rich.table import Table as Grid
+
+from mlflow_dynamodbstore.commands.config_options import existing, finish, replay_option
+from mlflow_dynamodbstore.commands.table_options import name_of, table_command
+from mlflow_dynamodbstore.config.changes import PolicyChange, set_policy
+from mlflow_dynamodbstore.config.policy_item import policy_of
+from mlflow_dynamodbstore.location import Location
+
+_WHAT: Final = {
+    "trace_retention_days": "traces",
+    "soft_deleted_retention_days": "deleted experiments and runs",
+    "metric_history_retention_days": "per-step metric history",
+}
+_STAMPED_LATER: Final = "soft_deleted_retention_days"
+"""Of what is deleted already the replay changes the time; all else has its own since written."""
+
+_DAYS: Final = click.IntRange(0, MOST_DAYS)
+
+
+@click.group("ttl-policy")
+def ttl_policy() -> None:
+    """How long traces, deleted things and metric history are kept.
+
+    \b
+    Example:
+      mlflow-dynamodbstore ttl-policy show --table mlflow --region eu-central-1
+    """
+
+
+@ttl_policy.command()
+@table_command
+def show(location: Location, as_json: bool) -> None:
+    """Show the days that things are kept.
+
+    \b
+    Example:
+      mlflow-dynamodbstore ttl-policy show --table mlflow --region eu-central-1
+    """
+    with existing(location) as table:
+        item = table.get((CONFIG, TTL_POLICY)) or {}
+    policy = policy_of(item, {})
+    sources = {name: "persisted" if name in item else "default" for name in policy}
+    if as_json:
+        click.echo(json.dumps({"table": name_of(location), **policy, "sources": sources}))
+        return
+    grid = Grid("what", "is kept for", "from", box=None, pad_edge=False)
+    for name, days in policy.items():
+        grid.add_row(_WHAT[name], _for(days), sources[name])
+    Console().print(grid)
+
+
+@ttl_policy.command("set")
+@click.option("--trace-retention-days", type=_DAYS, help="0 keeps them for ever.")
+@click.option("--soft-deleted-retention-days", type=_DAYS, help="0 keeps them for ever.")
+@click.option("--metric-history-retention-days", type=_DAYS, help="0 keeps it for ever.")
+@replay_option
+@table_command
+def set_days(location: Location, replay: bool, as_json: bool, **options: int | None) -> None:
+    """Change how long things are kept; what is not named stays as it is.
+
+    Traces and metric history have their time from when they were written: a change counts for what
+    is written from then on. What is deleted already gets its new time by a replay.
+
+    \b
+    Example:
+      mlflow-dynamodbstore ttl-policy set --soft-deleted-retention-days 30 --replay \\
+        --table mlflow --region eu-central-1
+    """
+    days = {name: value for name, value in options.items() if value is not None}
+    if not days:
+        raise click.UsageError(
+            "Say what to change: --trace-retention-days, --soft-deleted-retention-days or "
+            "--metric-history-retention-days."
+        )
+    with existing(location) as table:
+        change = set_policy(table, days)
+    finish(
+        location,
+        {**change.after, "changed": _changed(change)},
+        _lines(change),
+        projection="ttl" if _STAMPED_LATER in change.changed else None,
+        replay=replay,
+        as_json=as_json,
+    )
+
+
+def _changed(change: PolicyChange) -> dict[str, Any]:
+    return {
+        name: {"before": _plain(change.before[name]), "after": change.after[name]}
+        for name in change.changed
+    }
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, int | float | str) or value is None else repr(value)
+
+
+def _lines(change: PolicyChange) -> list[str]:
+    if not change.changed:
+        return ["nothing changed"]
+    lines = []
+    for name in change.changed:
+        before = change.before[name]
+        was = _for(before) if isinstance(before, int) else repr(before)
+        lines.append(f"{_WHAT[name]}: kept for {_for(change.after[name])}, before: {was}")
+        if name != _STAMPED_LATER:
+            lines.append("  (counts for what is written from now on)")
+    return lines
+
+
+def _for(days: int) -> str:
+    return f"{days} days" if days else "ever"
