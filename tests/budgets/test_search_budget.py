@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from dynamodbstore_table.counting import Usage
+from dynamodbstore_table.port import Put
+from dynamodbstore_table.sqlite import SqliteTable
 
 from tests.search.items import put_run, run_meta
 from tests.search.projected import NAMES, SUMMARY, SYSTEM_TAGS, projected_table
@@ -73,5 +75,30 @@ def test_the_last_page_of_a_thousand_costs_no_more(search: Searching) -> None:
 
     spent = cost(search, token=token)
 
+    assert spent.total_requests <= 4
+    assert spent.read_units <= 60
+
+
+@pytest.mark.slow
+def test_among_a_hundred_thousand_runs_a_hundred_cost_no_more(
+    search: Searching, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # Given 99,000 runs before those that are asked for
+    path = next(tmp_path_factory.getbasetemp().glob("budget*/table.ddb"))
+    unobserved = SqliteTable(path, durability="process")
+    unobserved.bulk(
+        Put(
+            run_meta(
+                f"f{n:031x}", 1_600_000_000_000 + n, status="FINISHED", end_time=1_650_000_000_000
+            )
+        )
+        for n in range(99_000)
+    )
+    unobserved.close()
+
+    # When the latest hundred are asked for
+    spent = cost(search)
+
+    # Then it is no more than among a thousand
     assert spent.total_requests <= 4
     assert spent.read_units <= 60
