@@ -1,0 +1,1 @@
+"""Searching the registry: registered models, model versions, and prompts among them."""

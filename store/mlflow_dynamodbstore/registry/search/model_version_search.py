@@ -1,0 +1,227 @@
+"""Searching model versions, and carrying it out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, Final
+
+from dynamodbstore_events.keys import GSI2, META, Key, run_versions_lookup
+from dynamodbstore_table.port import Item, Table
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.store.entities.paged_list import PagedList
+from mlflow.store.model_registry import (
+    SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
+    SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD,
+)
+from mlflow.utils.search_utils import SearchModelVersionUtils
+
+from mlflow_dynamodbstore.registry.base import RegistryBase
+from mlflow_dynamodbstore.registry.search.clauses import parsed_filter
+from mlflow_dynamodbstore.registry.search.found_version import FoundVersion, Models, passing
+from mlflow_dynamodbstore.registry.search.long_values import with_texts
+from mlflow_dynamodbstore.registry.search.model_version_filter import model_version_filter
+from mlflow_dynamodbstore.registry.search.model_version_plan import (
+    VersionPlan,
+    VersionQuery,
+    plan_versions,
+)
+from mlflow_dynamodbstore.registry.search.name_listing import by_name
+from mlflow_dynamodbstore.registry.search.named_models import named_models
+from mlflow_dynamodbstore.registry.search.orders import model_version_orders, ordered
+from mlflow_dynamodbstore.registry.search.version_listing import (
+    Updates,
+    by_update,
+    every_version,
+)
+from mlflow_dynamodbstore.registry.version_items import model_version
+from mlflow_dynamodbstore.tracking.search import tokens
+from mlflow_dynamodbstore.tracking.search.postings import MOST_CANDIDATES, posted_keys
+from mlflow_dynamodbstore.tracking.search.tokens import PageStart
+
+_READ_AT_ONCE: Final = 1000
+_QUERIES_AT_ONCE: Final = 16
+_FOR_TIES: Final = 20
+
+
+class ModelVersionSearchMixin(RegistryBase):
+    """``search_model_versions``."""
+
+    def search_model_versions(
+        self,
+        filter_string: str | None = None,
+        max_results: int = SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | bytes | None = None,
+    ) -> PagedList[ModelVersion]:
+        """A page of the versions that match, with the token of the next page if there is one.
+
+        Those of prompts are among them only if the filter asks for them. Raises
+        ``INVALID_PARAMETER_VALUE`` for a filter, order, token or number that is wrong.
+        """
+        _check_max_results(max_results)
+        asked = model_version_filter(parsed_filter(SearchModelVersionUtils, filter_string))
+        orders = model_version_orders(order_by)
+        workspace = self._workspace()
+        fingerprint = tokens.fingerprint(
+            "model versions", workspace, filter_string or "", list(order_by or [])
+        )
+        start = tokens.decode(fingerprint, page_token)
+        query = VersionQuery(workspace, asked, orders, max_results, start)
+        plan = plan_versions(query, self._config.current)
+        found, following = find_versions(self._table, plan)
+        token = following and tokens.encode(fingerprint, following)
+        return PagedList(model_versions(self._table, found), token)
+
+
+def _check_max_results(max_results: int) -> None:
+    if not isinstance(max_results, int) or max_results < 1:
+        raise MlflowException.invalid_parameter_value(
+            f"Invalid value for max_results. It must be a positive integer, but got {max_results}"
+        )
+    if max_results > SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD:
+        raise MlflowException.invalid_parameter_value(
+            "Invalid value for request parameter max_results. It must be at most "
+            f"{SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD}, but got value {max_results}"
+        )
+
+
+def find_versions(table: Table, plan: VersionPlan) -> tuple[list[FoundVersion], PageStart | None]:
+    """The versions of the page, and where the next page starts (None: nowhere)."""
+    query = plan.query
+    models = Models(table)
+    few = _few(table, plan, models)
+    skipped, streamed = query.start.offset, False
+    if few is None and plan.listed:
+        streamed = True
+        skipped = 0 if query.start.cursor is not None else skipped
+        matches = _updated(table, plan, models, skipped + query.limit + 1)
+    else:
+        if few is None:
+            few = _every(table, plan, models)
+        every = passing(table, query.filter, query.workspace, few)
+        matches = iter(ordered(every, query.orders, FoundVersion.value))
+    found = list(islice(matches, skipped, skipped + query.limit + 1))
+    if len(found) <= query.limit:
+        return found, None
+    found = found[: query.limit]
+    cursor = _cursor(plan, found[-1]) if streamed else None
+    return found, PageStart(query.start.offset + query.limit, cursor)
+
+
+def _few(table: Table, plan: VersionPlan, models: Models) -> Iterator[FoundVersion] | None:
+    """The candidates where the filter tells few runs or models; None: they must be listed."""
+    if plan.runs is not None:
+        return _of_runs(table, plan.runs, models)
+    metas = _few_models(table, plan)
+    if metas is None:
+        return None
+    asked = [clause for clause in plan.query.filter.attributes if clause.name == "name"]
+    metas = [meta for meta in metas if all(clause.test(meta["name"]) for clause in asked)]
+    models.add(metas)
+    if plan.numbers is None:
+        return iter(())
+    partitions = table.partitions([meta["PK"] for meta in metas], sk=plan.numbers)
+    return models.versions(item for items in partitions.values() for item in items)
+
+
+def _few_models(table: Table, plan: VersionPlan) -> list[Item] | None:
+    if plan.named is not None:
+        return named_models(table, plan.query.workspace, plan.named)
+    keys = None if plan.posted is None else posted_keys(table, plan.posted)
+    if keys is not None:
+        return list(table.batch_get(keys, consistent=False).values())
+    if plan.names is None:
+        return None
+    metas = list(islice(by_name(table, plan.names, MOST_CANDIDATES + 1), MOST_CANDIDATES + 1))
+    return metas if len(metas) <= MOST_CANDIDATES else None
+
+
+def _of_runs(table: Table, runs: Sequence[str], models: Models) -> Iterator[FoundVersion]:
+    """The versions that these runs have made, read with their models in one batch."""
+
+    def lookup(run_id: str) -> list[Key]:
+        listed = table.query_all(run_versions_lookup(run_id), index=GSI2)
+        return [(item["PK"], item["SK"]) for item in listed]
+
+    found: list[list[Key]]
+    if table.remote and len(runs) > 1:
+        with ThreadPoolExecutor(min(_QUERIES_AT_ONCE, len(runs))) as pool:
+            found = list(pool.map(lookup, runs))
+    else:
+        found = [lookup(run_id) for run_id in runs]
+    keys = dict.fromkeys(key for of_run in found for key in of_run)
+    if not keys:
+        return iter(())
+    metas = dict.fromkeys((pk, META) for pk, _ in keys)
+    items = table.batch_get([*keys, *metas])
+    models.add(items[key] for key in metas if key in items)
+    return models.versions(items[key] for key in keys if key in items)
+
+
+def _every(table: Table, plan: VersionPlan, models: Models) -> Iterator[FoundVersion]:
+    listed = every_version(table, plan.listing)
+    while chunk := list(islice(listed, _READ_AT_ONCE)):
+        yield from models.versions(chunk)
+
+
+def _updated(
+    table: Table, plan: VersionPlan, models: Models, wanted: int
+) -> Iterator[FoundVersion]:
+    """The versions that match in the order of their updates, those behind the cursor."""
+    query = plan.query
+    newest_first, rest = not query.orders[0][1], query.orders[1:]
+    reached = query.start.cursor
+    updates = Updates(
+        query.workspace, plan.listing, newest_first, None if reached is None else reached[0]
+    )
+    behind = None if reached is None else _parsed_cursor(reached[1], rest)
+    # A group ends where the next one begins, and the cursor's own is read again.
+    chunk = min(wanted + _FOR_TIES, _READ_AT_ONCE)
+    for time_ms, group in by_update(table, updates, models, chunk):
+        matching = passing(table, query.filter, query.workspace, group)
+        for found in ordered(matching, rest, FoundVersion.value):
+            if (
+                behind is None
+                or reached is None
+                or time_ms != reached[0]
+                or _is_behind(found, rest, behind)
+            ):
+                yield found
+
+
+def _cursor(plan: VersionPlan, last: FoundVersion) -> tuple[int, str]:
+    rest = [last.value(field) for field, _ in plan.query.orders[1:]]
+    return last.value("updated"), json.dumps(rest)
+
+
+def _parsed_cursor(text: str, rest: Sequence[tuple[str, bool]]) -> list[Any]:
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    kinds = [str if field == "name" else int for field, _ in rest]
+    if not isinstance(values, list) or [type(value) for value in values] != kinds:
+        raise MlflowException.invalid_parameter_value(
+            f"Invalid page token: its cursor {text!r} is none of this query. A page token is the "
+            "next_page_token of the page before."
+        )
+    return values
+
+
+def _is_behind(found: FoundVersion, rest: Sequence[tuple[str, bool]], values: list[Any]) -> bool:
+    for (field, ascending), reached in zip(rest, values, strict=True):
+        value = found.value(field)
+        if value != reached:
+            return bool((value > reached) == ascending)
+    return False
+
+
+def model_versions(table: Table, found: Sequence[FoundVersion]) -> list[ModelVersion]:
+    """MLflow's versions, without aliases, as in its SQL store's searches."""
+    metas = {one.version["PK"]: one.meta for one in found}
+    versions, texts = with_texts(table, (one.version for one in found))
+    return [model_version(metas[item["PK"]], item, texts, []) for item in versions]

@@ -1,0 +1,95 @@
+"""Postings follow the names of registered models."""
+
+from __future__ import annotations
+
+import pytest
+from dynamodbstore_events.entities import DELETING, REGISTERED_MODEL, Entity
+from dynamodbstore_events.keys import META, registered_model_pk, tag_sk, version_sk
+from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.fts import FtsProjection
+from dynamodbstore_projections.projector import Projector
+from dynamodbstore_table.port import Delete, Put, Table, Update
+from dynamodbstore_table.sqlite import SqliteTable
+
+from tests.projections.entities import WORKSPACE, changed
+from tests.projections.postings import fts_projector, marks, of_entity, postings
+
+KEY = "0f" * 16
+PK = registered_model_pk(KEY)
+MODEL = Entity(REGISTERED_MODEL, KEY)
+
+
+@pytest.fixture
+def projector(sqlite_table: SqliteTable) -> Projector:
+    return fts_projector(sqlite_table)
+
+
+def put_model(table: Table, name: str) -> None:
+    meta = {"name": name, "workspace": WORKSPACE, "description": "tabular", "updated": 1}
+    table.write(Put({"PK": PK, "SK": META, **meta}))
+
+
+def test_a_model_is_posted_in_its_workspace_by_its_name_alone(
+    sqlite_table: SqliteTable, projector: Projector
+) -> None:
+    put_model(sqlite_table, "Forest")
+
+    projector.project([changed(PK, META)])
+
+    assert postings(sqlite_table) == of_entity(WORKSPACE, "RM", KEY, "forest")
+
+
+def test_a_rename_moves_the_postings(sqlite_table: SqliteTable, projector: Projector) -> None:
+    put_model(sqlite_table, "forest")
+    projector.project([changed(PK, META)])
+
+    sqlite_table.write(Update((PK, META), set={"name": "foresight"}))
+    projector.project([changed(PK, META)])
+
+    assert postings(sqlite_table) == of_entity(WORKSPACE, "RM", KEY, "foresight")
+
+
+def test_a_model_that_is_being_deleted_has_no_postings(
+    sqlite_table: SqliteTable, projector: Projector
+) -> None:
+    put_model(sqlite_table, "forest")
+    projector.project([changed(PK, META)])
+
+    sqlite_table.write(Update((PK, META), set={DELETING: True}))
+    projector.project([changed(PK, META)])
+
+    assert postings(sqlite_table) == set()
+    assert marks(sqlite_table) == {}
+
+
+def test_a_model_that_has_gone_has_no_postings(
+    sqlite_table: SqliteTable, projector: Projector
+) -> None:
+    put_model(sqlite_table, "forest")
+    projector.project_entities([MODEL])
+
+    sqlite_table.write(Delete((PK, META)))
+    projector.project([changed(PK, META, removed=True)])
+
+    assert postings(sqlite_table) == set()
+
+
+def test_a_model_that_is_marked_meanwhile_gets_no_postings(sqlite_table: SqliteTable) -> None:
+    # Given: a projector that has read the model just before it was marked.
+    put_model(sqlite_table, "forest")
+
+    class MarkedMeanwhile(FtsProjection):
+        def writes(self, entity, view, config):  # type: ignore[no-untyped-def]
+            found = super().writes(entity, view, config)
+            sqlite_table.write(Update((PK, META), set={DELETING: True}))
+            return found
+
+    projector = Projector(sqlite_table, [MarkedMeanwhile()], Config)
+
+    assert not projector.project([changed(PK, META)]).failed
+    assert postings(sqlite_table) == set()
+
+
+@pytest.mark.parametrize("sk", [version_sk(1), tag_sk("team"), "TEXT#0a#0000"])
+def test_versions_and_tags_concern_no_postings(sk: str) -> None:
+    assert not FtsProjection().concerns(changed(PK, sk), Config(fts_fields=("description",)))
