@@ -20,9 +20,7 @@ names = st.sets(st.text(LETTERS, min_size=1, max_size=9), max_size=12)
 patterns = st.text(f"{LETTERS}%%", min_size=1, max_size=7)
 
 
-@settings(
-    max_examples=80, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=80, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     names=names,
     clauses=st.lists(st.tuples(st.sampled_from(tuple(LIKE)), patterns), min_size=1, max_size=2),
