@@ -61,25 +61,24 @@ def finish(
     said: Mapping[str, Any],
     lines: list[str],
     *,
-    projection: str | None,
+    projection: str,
+    outdated: bool,
     replay: bool,
     as_json: bool,
 ) -> None:
     """Say what was set, and name the replay that brings existing items up to date, or do it.
 
-    ``said`` is for machines, ``lines`` are for people; ``projection`` is the one to replay, None
-    where nothing that exists has to change.
+    ``said`` is for machines, ``lines`` are for people; ``projection`` is the one to replay, and
+    ``outdated`` says whether the change needs it.
     """
-    command = None
-    if projection is not None:
-        command = f"mlflow-dynamodbstore replay {options_of(location)} --projection {projection}"
+    command = f"mlflow-dynamodbstore replay {options_of(location)} --projection {projection}"
     if not as_json:
         for line in lines:
             click.echo(line)
-        if command is not None and not replay:
+        if outdated and not replay:
             click.echo(f"To bring what is there up to date, run with --replay, or:\n  {command}")
     done = None
-    if replay and projection is not None:
+    if replay:
         done = rebuilt(location, [projection], shown=not as_json)
         if not as_json:
             print_rebuilt(done)
@@ -90,7 +89,7 @@ def finish(
                 {
                     "table": name_of(location),
                     **said,
-                    "replay": command if done is None else None,
+                    "replay": command if outdated and done is None else None,
                     "replayed": replayed,
                 }
             )

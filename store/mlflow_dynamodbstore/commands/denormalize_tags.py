@@ -132,7 +132,8 @@ def set_patterns(
         location,
         said,
         _lines(change, experiment_id, differs),
-        projection="tags" if differs else None,
+        projection="tags",
+        outdated=differs,
         replay=replay,
         as_json=as_json,
     )

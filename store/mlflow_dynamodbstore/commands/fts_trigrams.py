@@ -97,7 +97,8 @@ def set_fields(
         location,
         said,
         _lines(change, differs),
-        projection="fts" if differs else None,
+        projection="fts",
+        outdated=differs,
         replay=replay,
         as_json=as_json,
     )

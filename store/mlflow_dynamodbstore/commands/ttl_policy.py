@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any, Final
 
 import click
 from dynamodbstore_events.keys import CONFIG
-from dynamodbstore_projections.config import TTL_POLICY
+from dynamodbstore_projections.config import TTL_POLICY, config_from_items
 from dynamodbstore_projections.config_values import MOST_DAYS
 from rich.console import Console
 from rich.table import Table as Grid
@@ -15,7 +16,6 @@ from rich.table import Table as Grid
 from mlflow_dynamodbstore.commands.config_options import existing, finish, replay_option
 from mlflow_dynamodbstore.commands.table_options import name_of, table_command
 from mlflow_dynamodbstore.config.changes import PolicyChange, set_policy
-from mlflow_dynamodbstore.config.policy_item import policy_of
 from mlflow_dynamodbstore.location import Location
 
 _WHAT: Final = {
@@ -49,8 +49,8 @@ def show(location: Location, as_json: bool) -> None:
       mlflow-dynamodbstore ttl-policy show --table mlflow --region eu-central-1
     """
     with existing(location) as table:
-        item = table.get((CONFIG, TTL_POLICY)) or {}
-    policy = policy_of(item, {})
+        item = table.get((CONFIG, TTL_POLICY)) or {"SK": TTL_POLICY}
+    policy = asdict(config_from_items([item]).ttl)
     sources = {name: "persisted" if name in item else "default" for name in policy}
     if as_json:
         click.echo(json.dumps({"table": name_of(location), **policy, "sources": sources}))
@@ -90,7 +90,8 @@ def set_days(location: Location, replay: bool, as_json: bool, **options: int | N
         location,
         {**change.after, "changed": _changed(change)},
         _lines(change),
-        projection="ttl" if _STAMPED_LATER in change.changed else None,
+        projection="ttl",
+        outdated=_STAMPED_LATER in change.changed,
         replay=replay,
         as_json=as_json,
     )
@@ -121,4 +122,4 @@ def _lines(change: PolicyChange) -> list[str]:
 
 
 def _for(days: int) -> str:
-    return f"{days} days" if days else "ever"
+    return "ever" if not days else f"{days} day{'s' if days > 1 else ''}"

@@ -19,6 +19,7 @@ from dynamodbstore_table.conditions import (
     Not,
     both,
     either,
+    equals,
 )
 from dynamodbstore_table.port import Delete, Item, Put, Update
 
@@ -53,9 +54,10 @@ def _as_long(item: Item | None, name: str) -> Condition:
         return ITEM_MISSING
     if name not in item:
         return both(ITEM_EXISTS, Missing(name))
-    if not isinstance(item[name], list):
-        return _no_list(name)
-    return either(Length(name, "=", len(item[name])), _no_list(name))
+    value = item[name]
+    if not isinstance(value, list):
+        return equals(name, value) if isinstance(value, str | int | None) else Exists(name)
+    return either(Length(name, "=", len(value)), _no_list(name))
 
 
 def _no_list(name: str) -> Condition:

@@ -1,0 +1,173 @@
+"""``mlflow-dynamodbstore fts-trigrams``: what it shows, changes, refuses, and builds."""
+
+from __future__ import annotations
+
+import pytest
+from dynamodbstore_events.keys import CONFIG
+from dynamodbstore_projections.config import ConfigSource
+from dynamodbstore_projections.replay import SETTLE_SECONDS
+from dynamodbstore_table.port import Table
+from dynamodbstore_table.sqlite import SqliteTable
+from mlflow_dynamodbstore.commands import waiting
+from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+
+from tests.commands.cli import DONE, FAILED, USAGE, run, run_json
+from tests.config.items import FTS_TRIGRAM_FIELDS, TTL_POLICY, item, write_item
+from tests.projections.replays import run_named
+
+Named = tuple[str, str]
+Waits = list[float]
+VARIABLE = "MLFLOW_DYNAMODB_FTS_TRIGRAM_FIELDS"
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    """How long a command has waited: no test does."""
+    waited: Waits = []
+    monkeypatch.setattr(waiting, "sleep", waited.append)
+    return waited
+
+
+def built(table: Table) -> frozenset[str]:
+    return ConfigSource(table).read().built
+
+
+def described(store: DynamoTrackingStore, text: str) -> str:
+    return run_named(store, "lion", **{"mlflow.note.content": text})
+
+
+def has_postings(table: Table, run_id: str) -> bool:
+    """Whether the run's description has postings."""
+    return table.get((f"FTSMARK#RUN#{run_id}", "description")) is not None
+
+
+class TestShow:
+    def test_of_a_new_table_are_names_alone(self, table: SqliteTable, named: Named) -> None:
+        lines = run("fts-trigrams", "show", *named).output.splitlines()
+
+        assert run_json("fts-trigrams", "show", *named)["fields"] == []
+        assert "name always when a replay has built them" in [" ".join(x.split()) for x in lines]
+        assert "description no no" in [" ".join(line.split()) for line in lines]
+
+    def test_says_what_searches_use(
+        self, store: DynamoTrackingStore, table: SqliteTable, named: Named
+    ) -> None:
+        run("fts-trigrams", "set", *named, "--field", "description", "--replay")
+
+        said = run_json("fts-trigrams", "show", *named)
+        lines = run("fts-trigrams", "show", *named).output.splitlines()
+
+        assert (said["fields"], said["built"]) == (["description"], ["name", "description"])
+        assert "description yes yes" in [" ".join(line.split()) for line in lines]
+
+
+class TestSet:
+    def test_writes_the_item_as_documented(self, table: SqliteTable, named: Named) -> None:
+        done = run("fts-trigrams", "set", *named, "--field", "description")
+
+        assert done.exit_code == DONE
+        assert item(table, FTS_TRIGRAM_FIELDS) == {
+            "PK": CONFIG,
+            "SK": FTS_TRIGRAM_FIELDS,
+            "fields": ["description"],
+        }
+        assert "added: description" in done.output
+        assert done.output.rstrip().endswith("--projection fts")
+
+    @pytest.mark.parametrize("field", ["colour", "name", "", "description,name"])
+    def test_of_another_field_is_wrong_usage_and_writes_nothing(
+        self, table: SqliteTable, named: Named, field: str
+    ) -> None:
+        done = run("fts-trigrams", "set", *named, "--field", field)
+
+        assert done.exit_code == USAGE
+        assert "the further fields are: description" in done.stderr
+        assert item(table, FTS_TRIGRAM_FIELDS) is None
+
+    def test_of_nothing_is_wrong_usage(self, table: SqliteTable, named: Named) -> None:
+        assert run("fts-trigrams", "set", *named).exit_code == USAGE
+
+    def test_leaves_other_nonsense_to_who_mends_it(self, table: SqliteTable, named: Named) -> None:
+        write_item(table, TTL_POLICY, trace_retention_days="soon")
+
+        assert run("fts-trigrams", "set", *named, "--field", "description").exit_code == DONE
+        assert run("fts-trigrams", "show", *named).exit_code == FAILED
+
+    def test_writes_nonsense_anew(self, table: SqliteTable, named: Named) -> None:
+        write_item(table, FTS_TRIGRAM_FIELDS, fields=["colour"])
+
+        done = run("fts-trigrams", "set", *named, "--none")
+
+        assert "written anew" in done.output
+        assert ConfigSource(table).read().fts_fields == ()
+
+
+class TestReplay:
+    def test_builds_the_postings(
+        self, store: DynamoTrackingStore, table: SqliteTable, named: Named
+    ) -> None:
+        run_id = described(store, "the lion sleeps")
+
+        done = run("fts-trigrams", "set", *named, "--field", "description", "--replay")
+
+        assert done.exit_code == DONE
+        assert "built: fts:description, fts:name" in done.output
+        assert has_postings(table, run_id)
+
+    def test_removes_those_of_a_field_that_was_taken_away(
+        self, store: DynamoTrackingStore, table: SqliteTable, named: Named, waits: Waits
+    ) -> None:
+        run_id = described(store, "the lion sleeps")
+        run("fts-trigrams", "set", *named, "--field", "description", "--replay")
+        waits.clear()
+
+        done = run("fts-trigrams", "set", *named, "--none", "--replay")
+
+        assert done.exit_code == DONE
+        assert waits == [pytest.approx(SETTLE_SECONDS, abs=3)]
+        assert not has_postings(table, run_id)
+        assert built(table) == {"fts:name"}
+
+
+class TestVariable:
+    def test_adds_a_field_to_a_replay_that_has_it(
+        self,
+        store: DynamoTrackingStore,
+        table: SqliteTable,
+        named: Named,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        run_id = described(store, "the lion sleeps")
+        monkeypatch.setenv(VARIABLE, "description")
+
+        run("replay", *named)
+
+        assert has_postings(table, run_id)
+        assert "fts:description" in built(table)
+        assert item(table, FTS_TRIGRAM_FIELDS) is None
+
+    def test_is_heeded_by_what_looks_for_drift(
+        self,
+        store: DynamoTrackingStore,
+        table: SqliteTable,
+        named: Named,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        described(store, "the lion sleeps")
+        run("replay", *named)
+        assert run("replay", "--verify", *named).exit_code == DONE
+        assert run("status", *named).exit_code == DONE
+        monkeypatch.setenv(VARIABLE, "description")
+
+        assert run("replay", "--verify", *named).exit_code == FAILED
+        assert run("status", *named).exit_code == FAILED
+
+    def test_of_an_unknown_field_fails_with_its_name(
+        self, table: SqliteTable, named: Named, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(VARIABLE, "colour")
+
+        done = run("replay", *named)
+
+        assert done.exit_code == FAILED
+        assert f"{VARIABLE}='colour'" in done.stderr
