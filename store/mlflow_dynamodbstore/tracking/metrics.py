@@ -69,7 +69,7 @@ class MetricsMixin(TrackingBase):
     ) -> PagedList[Metric]:
         """The values of a metric by time, step, value; none for an unknown run.
 
-        Raises ``INVALID_PARAMETER_VALUE`` for a ``max_results`` below 1 and for a bad token.
+        Raises ``INVALID_PARAMETER_VALUE`` for a bad token.
         """
         query = tokens.fingerprint("metric history", run_id, metric_key)
         start = tokens.decode(query, page_token)
@@ -78,10 +78,7 @@ class MetricsMixin(TrackingBase):
                 points = sorted(self._history.of_run(run_id, metric_key), key=in_time)
                 return PagedList(_metrics(metric_key, points[start.offset :]), None)
         if max_results < 1:
-            raise MlflowException.invalid_parameter_value(
-                f"Invalid value {max_results} for parameter 'max_results' supplied. It must be a "
-                "positive integer."
-            )
+            return PagedList([], None)
         page, following = history_page(self._table, run_id, metric_key, start, max_results)
         token = None if following is None else tokens.encode(query, following)
         return PagedList(_metrics(metric_key, page), token)
