@@ -1,0 +1,51 @@
+"""From a store URI to a table that is there and configured, with its projections kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dynamodbstore_table.errors import TableError, TableMissing
+from dynamodbstore_table.port import Observer, Table
+
+from mlflow_dynamodbstore import logs
+from mlflow_dynamodbstore.config.effective import EffectiveConfig
+from mlflow_dynamodbstore.config.reconcile import reconcile
+from mlflow_dynamodbstore.errors import as_mlflow_error
+from mlflow_dynamodbstore.location import parse_location
+from mlflow_dynamodbstore.projection_mode import observer_for
+from mlflow_dynamodbstore.settings import read_settings
+from mlflow_dynamodbstore.slow_calls import watch
+from mlflow_dynamodbstore.table_access import create_missing, open_table
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A table, who is handed its writes (None: the stream functions), and its configuration."""
+
+    table: Table
+    observer: Observer | None
+    effective: EffectiveConfig
+
+
+def open_configured(store_uri: str) -> Opened:
+    """Open the table of a store; a local endpoint or file gets its table on first use.
+
+    Raises ``INVALID_PARAMETER_VALUE`` for a malformed URI or setting, ``RESOURCE_DOES_NOT_EXIST``
+    for a table missing in a region, ``INVALID_STATE`` for a configuration that can't be used, and
+    ``TEMPORARILY_UNAVAILABLE`` where the engine can't be reached.
+    """
+    location = parse_location(store_uri)
+    settings = read_settings()
+    observer = observer_for(location)
+    table = open_table(location, observer, logs.request_retried)
+    try:
+        try:
+            effective = reconcile(table, settings)
+        except TableMissing:
+            create_missing(table, location)
+            effective = reconcile(table, settings)
+    except TableError as error:
+        raise as_mlflow_error(error) from error
+    watch(settings.slow_ms)
+    logs.started(location, effective.summary())
+    return Opened(table, observer, effective)
