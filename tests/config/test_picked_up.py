@@ -226,6 +226,7 @@ def _serve(uri: str, folder: str, ready: Any, done: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("uri", ["dynoxide"], indirect=True)
 def test_another_process_that_runs_on_really_does_so_within_a_minute(
     uri: str, tmp_path: Path
 ) -> None:
