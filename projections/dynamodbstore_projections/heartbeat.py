@@ -19,10 +19,11 @@ def beat(name: str, now_ms: int) -> Op:
 
 
 def last_beats(table: Table, names: Iterable[str]) -> dict[str, int | None]:
-    """When each function last said that it was alive (ms); None for never."""
+    """When each function last said that it was alive (ms); None for never, and for nonsense."""
     wanted = {name: (CONFIG, f"{PROJECTOR}{name}") for name in names}
     found = table.batch_get(wanted.values())
-    return {name: found[key]["at"] if key in found else None for name, key in wanted.items()}
+    told = {name: found.get(key, {}).get("at") for name, key in wanted.items()}
+    return {name: at if isinstance(at, int) else None for name, at in told.items()}
 
 
 def all_fresh(beats: Iterable[int | None], now_ms: int) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from dynamodbstore_projections.built import mark_built, withdraw
-from dynamodbstore_projections.config import ConfigSource, InvalidConfig
+from dynamodbstore_projections.config import PROJECTOR, ConfigSource, InvalidConfig
+from dynamodbstore_projections.heartbeat import last_beats
 from dynamodbstore_table.port import Table
 from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.exceptions import MlflowException
@@ -161,6 +162,13 @@ class TestWhileServersRun:
 
         with pytest.raises(InvalidConfig):
             ConfigSource(table).current()
+
+
+@pytest.mark.parametrize("fields", [{}, {"at": "now"}], ids=["missing", "text"])
+def test_a_heartbeat_that_is_nonsense_is_none(table: Table, fields: dict[str, Any]) -> None:
+    write_item(table, f"{PROJECTOR}search", **fields)
+
+    assert last_beats(table, ["search"]) == {"search": None}
 
 
 def test_mending_the_item_lets_the_server_start(tmp_path: Path) -> None:
