@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from dynamodbstore_table.counting import CountingTable, Meter
 from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.port import Table
-from fixtures import Fixtures
 from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, parse_location
 from mlflow_dynamodbstore.table_access import open_table
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
-from operation import Operation, Step, Store
+from operation import AnyFixtures, Operation, Step, Store
 
 _WARM_UP = 3
 
@@ -33,33 +31,33 @@ class Subject:
     """A store whose operations are timed, and what they work on."""
 
     store: Store
-    fixtures: Fixtures
+    fixtures: AnyFixtures
 
 
-def open_metered(uri: str, artifact_root: str) -> tuple[Store, Meter]:
-    """A second store on the table at ``uri``, and the meter of its requests.
+def open_metered(uri: str) -> tuple[Table, Meter]:
+    """The table at ``uri`` once more, and the meter of the requests that it is asked for.
 
     On an endpoint or in a region the meter has the requests that were made and the capacity that
     the engine says they took; on a file, what the same calls would ask of DynamoDB.
     """
     meter = Meter()
-    table: Table
     location = parse_location(uri)
     if isinstance(location, FileLocation):
-        table = CountingTable(open_table(location), meter)
-    else:
-        endpoint = location.endpoint_url if isinstance(location, EndpointLocation) else None
-        region = None if isinstance(location, EndpointLocation) else location.region
-        table = DynamoDBTable(
-            location.table,
-            region=region,
-            endpoint_url=endpoint,
-            on_request=lambda r: meter.record(r.operation, r.write_units, r.read_units),
-        )
-    return DynamoTrackingStore(table, artifact_root), meter
+        return CountingTable(open_table(location), meter), meter
+    endpoint = location.endpoint_url if isinstance(location, EndpointLocation) else None
+    region = None if isinstance(location, EndpointLocation) else location.region
+    table = DynamoDBTable(
+        location.table,
+        region=region,
+        endpoint_url=endpoint,
+        on_request=lambda r: meter.record(r.operation, r.write_units, r.read_units),
+    )
+    return table, meter
 
 
-def meter_operation(operation: Operation, store: Store, fixtures: Fixtures, meter: Meter) -> Cost:
+def meter_operation(
+    operation: Operation, store: Store, fixtures: AnyFixtures, meter: Meter
+) -> Cost:
     """The average cost of an operation's calls, after the store has met what they work on."""
     # An even number, as some steps undo the one before.
     warm_up = 2

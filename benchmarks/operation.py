@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-if TYPE_CHECKING:
-    from fixtures import Fixtures
+from typing import Any, TypeAlias
 
 Store: TypeAlias = Any
-"""A tracking store of MLflow: ours or its own SQL store."""
+"""A tracking store or a registry of MLflow: ours or its own on SQL."""
+
+AnyFixtures: TypeAlias = Any
+"""What there is in a store for operations to work on: ``Fixtures``, ``RegistryFixtures``."""
 
 Step: TypeAlias = Callable[[int], object]
 """Does the work once. Its argument counts 0, 1, 2, … so that no two repetitions write the same."""
 
-Prepare: TypeAlias = Callable[[Store, "Fixtures", int], Step]
+Prepare: TypeAlias = Callable[[Store, AnyFixtures, int], Step]
 """Makes what the steps need, unmeasured; the last argument is how many steps there will be."""
 
 

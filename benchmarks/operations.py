@@ -1,4 +1,4 @@
-"""Requests, capacity units and time of MLflow's tracking operations on the store at a URI.
+"""Requests, capacity units and time of MLflow's operations on the store at a URI.
 
     python benchmarks/operations.py dynamodb:///benchmark.ddb --sql sqlite:///benchmark.db
 
@@ -11,13 +11,19 @@ import tempfile
 from pathlib import Path
 
 import click
+from dynamodbstore_table.counting import Meter
 from fixtures import Fixtures, seed_by_logging
 from measuring import Subject, meter_operation, open_metered, time_operation
 from mlflow_dynamodbstore.build import build_tracking_store
-from operation import Operation
+from mlflow_dynamodbstore.registry.build import build_registry_store
+from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from operation import Operation, Store
+from registry_fixtures import RegistryFixtures, seed_by_registering
 from report import Row, as_json, as_markdown, print_table
 from rich.console import Console
 from workloads_reading import reading_operations
+from workloads_registry import registry_operations
 from workloads_writing import writing_operations
 
 
@@ -39,6 +45,13 @@ from workloads_writing import writing_operations
     show_default=True,
     help="Runs that are read back whole.",
 )
+@click.option(
+    "--models",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Registered models that are searched.",
+)
 @click.option("--only", multiple=True, metavar="TEXT", help="Operations with this in their name.")
 @click.option("--quick", is_flag=True, help="Few repetitions: shows that all works, times little.")
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
@@ -48,19 +61,25 @@ def main(
     sql: str | None,
     runs: tuple[int, ...],
     readback: int,
+    models: int,
     only: tuple[str, ...],
     quick: bool,
     form: str | None,
 ) -> None:
-    operations = [*writing_operations(max(runs)), *reading_operations(runs, readback)]
-    if only:
-        operations = [o for o in operations if any(text in o.name for text in only)]
-    if not operations:
+    def chosen(operations: list[Operation]) -> list[Operation]:
+        wanted = [o for o in operations if not only or any(text in o.name for text in only)]
+        return [operation.quick() for operation in wanted] if quick else wanted
+
+    tracking = chosen([*writing_operations(max(runs)), *reading_operations(runs, readback)])
+    registry = chosen(registry_operations(models))
+    if not tracking and not registry:
         raise click.UsageError(f"no operation has any of {', '.join(map(repr, only))} in its name")
-    if quick:
-        operations = [operation.quick() for operation in operations]
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as artifacts:
-        rows = measure(operations, uri, sql, Path(artifacts).as_uri())
+        if tracking:
+            rows += measure_tracking(tracking, uri, sql, Path(artifacts).as_uri())
+    if registry:
+        rows += measure_registry(registry, uri, sql)
     if form == "json":
         click.echo(as_json(rows))
     elif form == "markdown":
@@ -69,10 +88,10 @@ def main(
         print_table(rows, Console())
 
 
-def measure(
+def measure_tracking(
     operations: list[Operation], uri: str, sql: str | None, artifact_root: str
 ) -> list[Row]:
-    """Measure the operations one after the other; says on stderr which one is at work."""
+    """Measure operations of the tracking store."""
     store = build_tracking_store(uri, artifact_root)
     subjects = [Subject(store, Fixtures(store, seed_by_logging))]
     if sql:
@@ -80,7 +99,27 @@ def measure(
 
         sql_store = open_sql_store(sql, artifact_root)
         subjects.append(Subject(sql_store, Fixtures(sql_store, seed_sql)))
-    metered, meter = open_metered(uri, artifact_root)
+    table, meter = open_metered(uri)
+    return _measured(operations, subjects, DynamoTrackingStore(table, artifact_root), meter)
+
+
+def measure_registry(operations: list[Operation], uri: str, sql: str | None) -> list[Row]:
+    """Measure operations of the model registry."""
+    store = build_registry_store(uri)
+    subjects = [Subject(store, RegistryFixtures(store, seed_by_registering))]
+    if sql:
+        from run_sql_registry import open_sql_registry, seed_sql_registry
+
+        sql_store = open_sql_registry(sql)
+        subjects.append(Subject(sql_store, RegistryFixtures(sql_store, seed_sql_registry)))
+    table, meter = open_metered(uri)
+    return _measured(operations, subjects, DynamoRegistryStore(table), meter)
+
+
+def _measured(
+    operations: list[Operation], subjects: list[Subject], metered: Store, meter: Meter
+) -> list[Row]:
+    """Measure the operations one after the other; says on stderr which one is at work."""
     rows = []
     progress = Console(stderr=True)
     with progress.status("") as status:
@@ -88,7 +127,7 @@ def measure(
             status.update(operation.name)
             cost = meter_operation(operation, metered, subjects[0].fixtures, meter)
             times = time_operation(operation, subjects)
-            rows.append(Row(operation, cost, times[0], times[1] if sql else None))
+            rows.append(Row(operation, cost, times[0], times[1] if len(times) > 1 else None))
     return rows
 
 

@@ -29,13 +29,15 @@ def test_it_prints_costs_times_and_ratios(tmp_path: Path) -> None:
         *("dynamodb:///table.ddb", "--sql", "sqlite:///mlflow.db"),
         *("--quick", "--json", "--runs", "60", "--readback", "5"),
         *("--only", "log_metric", "--only", "delete or restore", "--only", "read back"),
+        *("--models", "60", "--only", "by run_id"),
     )
 
     assert done.returncode == 0, done.stderr
     rows = {row["operation"].split()[0].rstrip(","): row for row in json.loads(done.stdout)}
-    assert rows.keys() == {"log_metric", "delete", "read"}
+    assert rows.keys() == {"log_metric", "delete", "read", "search_model_versions"}
     assert rows["log_metric"]["requests_by_kind"] == {"UpdateItem": 1.0}
     assert rows["log_metric"]["verdict"] == "ok"
     assert rows["read"]["read_units"] > 0
+    assert rows["search_model_versions"]["requests_by_kind"] == {"BatchGetItem": 1.0, "Query": 1.0}
     for row in rows.values():
         assert row["ratio"] == row["sql_ms"] / row["ms"]
