@@ -1,1 +1,1 @@
-"""The model registry of a store that keeps none yet."""
+"""The model registry."""

@@ -154,17 +154,23 @@ class RegisteredModelsMixin(RegistryBase):
     ) -> RegisteredModel:
         """Replace the description (None clears it); raises ``RESOURCE_DOES_NOT_EXIST``."""
 
-        def update() -> None:
+        def update() -> Item:
             found = self._require_model(name)
+            updated = {"updated": get_current_time_millis()}
 
             def write(texts: dict[str, StoredText]) -> None:
-                new = {**texts, "updated": get_current_time_millis()}
+                new = {**texts, **updated}
                 self._table.write(Update(meta_key(found.key), set=new, condition=is_still(name)))
 
-            replace_texts(self._table, found.meta, {DESCRIPTION: description}, write)
+            stored = replace_texts(self._table, found.meta, {DESCRIPTION: description}, write)
+            return {**found.meta, **updated, **stored.attributes}
 
-        retried(f"the model {name!r}", update, on=(ConditionFailed,))
-        return self.get_registered_model(name)
+        return self._as_changed(retried(f"the model {name!r}", update, on=(ConditionFailed,)))
+
+    def _as_changed(self, meta: Item) -> RegisteredModel:
+        """The model whose META item is now this, as long as nobody else has changed it."""
+        read = read_latest(self._table, [meta]).get(meta["PK"])
+        return self.get_registered_model(meta["name"]) if read is None else read.entity()
 
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
         """Give the model another name: one write, however many versions it has.
@@ -174,36 +180,19 @@ class RegisteredModelsMixin(RegistryBase):
         """
         _validate_model_renaming(new_name)
 
-        def rename() -> None:
+        def rename() -> Item:
+            found = self._require_model(name)
+            changed = _named(found, new_name, get_current_time_millis())
             try:
-                self._table.write(*self._renaming(self._require_model(name), new_name))
+                self._table.write(*_renaming(found, changed))
             except ConditionFailed as failed:
                 if 1 in failed.failures:
                     _raise_name_taken(new_name)
                 raise
+            return {**found.meta, **changed}
 
-        retried(f"who is named {name!r}", rename, on=(ConditionFailed,))
-        return self.get_registered_model(new_name)
-
-    def _renaming(self, found: FoundModel, new_name: str) -> list[Op]:
-        name, workspace = found.meta["name"], found.meta["workspace"]
-        now = get_current_time_millis()
-        changed: dict[str, Any] = {
-            "name": new_name,
-            "updated": now,
-            "renamed": now,
-            "gsi1sk": name_listed(new_name),
-            "gsi2pk": renamed_models_lookup(workspace),
-            "gsi2sk": newest_first(now, found.key),
-        }
-        update = Update(meta_key(found.key), set=changed, condition=is_still(name))
-        if new_name == name:
-            return [update]
-        return [
-            update,
-            model_claim(workspace, new_name, found.key),
-            release(workspace, REGISTERED_MODEL_KIND, name, found.key),
-        ]
+        renamed = retried(f"who is named {name!r}", rename, on=(ConditionFailed,))
+        return self._as_changed(renamed)
 
     def delete_registered_model(self, name: str) -> None:
         """Delete the model with its versions; raises ``RESOURCE_DOES_NOT_EXIST``.
@@ -224,6 +213,30 @@ class RegisteredModelsMixin(RegistryBase):
 
 class _Renamed(LookupError):
     """The model has another name since it was looked up, or has gone."""
+
+
+def _named(found: FoundModel, name: str, now_ms: int) -> dict[str, Any]:
+    """The attributes of a META item that a rename sets, also one to the same name."""
+    return {
+        "name": name,
+        "updated": now_ms,
+        "renamed": now_ms,
+        "gsi1sk": name_listed(name),
+        "gsi2pk": renamed_models_lookup(found.meta["workspace"]),
+        "gsi2sk": newest_first(now_ms, found.key),
+    }
+
+
+def _renaming(found: FoundModel, changed: dict[str, Any]) -> list[Op]:
+    name, new_name, workspace = found.meta["name"], changed["name"], found.meta["workspace"]
+    update = Update(meta_key(found.key), set=changed, condition=is_still(name))
+    if new_name == name:
+        return [update]
+    return [
+        update,
+        model_claim(workspace, new_name, found.key),
+        release(workspace, REGISTERED_MODEL_KIND, name, found.key),
+    ]
 
 
 def _new_key() -> str:
