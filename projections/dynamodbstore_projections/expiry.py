@@ -55,6 +55,7 @@ class ExpiryProjection:
     """Removes what hangs below expired runs and experiments, ``most_items`` items a call."""
 
     name = "expiry"
+    sort_keys: tuple[str, ...] = (META,)
 
     def __init__(self, most_items: int = MOST_ITEMS, clock: Clock = unix_clock) -> None:
         self._most_items = most_items

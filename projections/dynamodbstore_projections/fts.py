@@ -124,11 +124,10 @@ class FtsProjection:
     which there are."""
 
     name = "fts"
+    sort_keys: tuple[str, ...] = (META, "TAG#")
 
     def concerns(self, event: ChangeEvent, config: Config) -> bool:
         """META (which may have gone), and the tags that are indexed."""
-        if event.sk != META and not event.sk.startswith("TAG#"):
-            return False
         entity = entity_of(event.pk)
         if entity is None or entity.kind not in SOURCES:
             return False

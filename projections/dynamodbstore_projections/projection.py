@@ -41,6 +41,8 @@ class Projection(Protocol):
     """
 
     name: str
+    sort_keys: tuple[str, ...]
+    """What the sort keys begin with that it is interested in: others are not even asked about."""
 
     def concerns(self, event: ChangeEvent, config: Config) -> bool:
         """Whether a change may change what this projection keeps; told by its key alone."""

@@ -65,7 +65,11 @@ class Projector:
                 removed[entity] = dict(event.old or {})
             known = concerned.get(entity, _NONE)
             for projection in self._projections:
-                if projection.name not in known and projection.concerns(event, config):
+                if (
+                    event.sk.startswith(projection.sort_keys)
+                    and projection.name not in known
+                    and projection.concerns(event, config)
+                ):
                     known = concerned.setdefault(entity, {})
                     known[projection.name] = projection
         return self._bring_up_to_date(concerned, config, removed)

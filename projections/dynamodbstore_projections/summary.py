@@ -43,6 +43,7 @@ class SummaryProjection:
     """Keeps the summaries of ended runs."""
 
     name = "summary"
+    sort_keys: tuple[str, ...] = ("",)
 
     def concerns(self, event: ChangeEvent, config: Config) -> bool:
         entity = entity_of(event.pk)

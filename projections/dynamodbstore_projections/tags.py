@@ -132,11 +132,10 @@ class TagsProjection:
     """Keeps the tags on the META items of experiments and runs."""
 
     name = "tags"
+    sort_keys: tuple[str, ...] = (META, _TAG)
 
     def concerns(self, event: ChangeEvent, config: Config) -> bool:
         """META, and the tags that may match a pattern."""
-        if event.sk != META and not event.sk.startswith(_TAG):
-            return False
         entity = entity_of(event.pk)
         if entity is None or entity.kind not in _KINDS:
             return False

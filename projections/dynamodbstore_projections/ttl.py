@@ -31,6 +31,7 @@ class TtlProjection:
     """Stamps what is soft-deleted, and takes the stamp off what is not."""
 
     name = "ttl"
+    sort_keys: tuple[str, ...] = (META,)
 
     def __init__(self, clock: Clock = unix_clock) -> None:
         self._clock = clock

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dynamodbstore_events.keys import Key
+
 from dynamodbstore_table.errors import InvalidOps
-from dynamodbstore_table.port import MAX_OPS, Op, Put, Update
+from dynamodbstore_table.port import MAX_OPS, Op, Update
 
 MAX_PK_BYTES = 2048
 MAX_SK_BYTES = 1024
@@ -20,29 +22,27 @@ _INDEX_KEYS = (
 )
 
 
-def check_ops(ops: Sequence[Op]) -> None:
-    """Raise ``InvalidOps`` unless there are 1 to 100 ops, each on a valid key of its own."""
+def check_ops(ops: Sequence[Op]) -> list[Key]:
+    """The ops' keys; raises ``InvalidOps`` unless there are 1 to 100, each on a valid key of its
+    own."""
     if not 1 <= len(ops) <= MAX_OPS:
         raise InvalidOps(f"a write takes 1 to {MAX_OPS} ops, not {len(ops)}", ops)
-    for op in ops:
-        check_op(op)
-    if len(ops) > 1 and len({op.key for op in ops}) < len(ops):
+    keys = [check_op(op) for op in ops]
+    if len(keys) > 1 and len(set(keys)) < len(keys):
         raise InvalidOps("a write may name a key only once", ops)
+    return keys
 
 
-def check_op(op: Op) -> None:
-    """Raise ``InvalidOps`` unless the op's key is valid and, in an update, left alone."""
-    kind = type(op)
-    if kind is Put:
-        try:
-            pk, sk = op.key
-        except KeyError as error:
-            raise InvalidOps(f"an item needs the attribute {error}", (op,)) from None
-    else:
-        pk, sk = op.key
-    check_key(pk, sk)
-    if kind is Update:
-        _check_update(op)  # type: ignore[arg-type]
+def check_op(op: Op) -> Key:
+    """The op's key; raises ``InvalidOps`` unless it is valid and, in an update, left alone."""
+    try:
+        key = op.key
+    except KeyError as error:
+        raise InvalidOps(f"an item needs the attribute {error}", (op,)) from None
+    check_key(*key)
+    if type(op) is Update:
+        _check_update(op)
+    return key
 
 
 def check_key(pk: Any, sk: Any) -> None:
@@ -79,8 +79,8 @@ def check_key_part(name: str, value: Any, most: int) -> None:
 
 
 def _check_update(op: Update) -> None:
-    names = [*op.set, *op.remove, *op.add, *op.append]
-    if len(set(names)) < len(names):
+    names = {*op.set, *op.remove, *op.add, *op.append}
+    if len(names) < len(op.set) + len(op.remove) + len(op.add) + len(op.append):
         raise InvalidOps("an update may name an attribute only once", (op,))
     if "PK" in names or "SK" in names:
         raise InvalidOps("an update can't change PK or SK", (op,))

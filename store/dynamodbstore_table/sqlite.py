@@ -159,13 +159,13 @@ class SqliteTable(Table):
     # Writing
 
     def write(self, *ops: Op) -> list[ChangeEvent]:
-        check_ops(ops)
+        keys = check_ops(ops)
         for op in ops:
             _check_meaning(op)
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
             now = time.time()
-            rows = read_rows(connection, ops, now)
+            rows = read_rows(connection, keys, now)
             failures = {
                 position: row.item
                 for position, (op, row) in enumerate(zip(ops, rows, strict=True))
@@ -176,8 +176,8 @@ class SqliteTable(Table):
             return apply_changes(
                 connection,
                 [
-                    planned(op, row)
-                    for op, row in zip(ops, rows, strict=True)
+                    planned(key, op, row)
+                    for key, op, row in zip(keys, ops, rows, strict=True)
                     if not isinstance(op, Check)
                 ],
             )
@@ -202,11 +202,12 @@ class SqliteTable(Table):
                 now = time.time()
                 done: list[ChangeEvent] = []
                 for part in _without_repeats(chunk):
-                    rows = read_rows(connection, [op for _, op in part], now)
+                    keys = [op.key for _, op in part]
+                    rows = read_rows(connection, keys, now)
                     changes = []
-                    for (position, op), row in zip(part, rows, strict=True):
+                    for (position, op), key, row in zip(part, keys, rows, strict=True):
                         if allowed(op, row.item):
-                            changes.append(planned(op, row))
+                            changes.append(planned(key, op, row))
                         else:
                             failures[position] = row.item
                     done += apply_changes(connection, changes)

@@ -14,7 +14,7 @@ from dynamodbstore_table.apply import applied, expired
 from dynamodbstore_table.errors import ItemTooLarge
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.op_rules import check_index_keys
-from dynamodbstore_table.port import MAX_ITEM_BYTES, Delete, Item, Op, Put, Update
+from dynamodbstore_table.port import MAX_ITEM_BYTES, Delete, Item, Put, Update
 from dynamodbstore_table.sqlite_codec import decode, encode, listable
 
 # DynamoDB counts a number of one digit as two bytes and an element of a list as one more, JSON
@@ -58,9 +58,8 @@ Change: TypeAlias = tuple[Key, Row, Item | None, bytes | None]
 """The key, its row, and the item to store with its stored form; None and None remove the row."""
 
 
-def read_rows(connection: sqlite3.Connection, ops: Sequence[Op], now: float) -> list[Row]:
-    """The rows under the ops' keys, none of which is there twice, as of ``now`` (Unix seconds)."""
-    keys = [op.key for op in ops]
+def read_rows(connection: sqlite3.Connection, keys: Sequence[Key], now: float) -> list[Row]:
+    """The rows under the keys, none of which is there twice, as of ``now`` (Unix seconds)."""
     if len(keys) == 1:
         return [_read_row(connection, keys[0], now)]
     pk = keys[0][0]
@@ -90,10 +89,10 @@ def _read_together(
     return rows
 
 
-def planned(op: Put | Update | Delete, row: Row) -> Change:
+def planned(key: Key, op: Put | Update | Delete, row: Row) -> Change:
     """What the op does to the row. Raises ``InvalidOps`` or ``ItemTooLarge`` before it is done."""
     if isinstance(op, Delete):
-        return op.key, row, None, None
+        return key, row, None, None
     item = applied(op, row.item)
     if not _COLUMN_NAMES.isdisjoint(item):
         check_index_keys(item)
@@ -103,7 +102,7 @@ def planned(op: Put | Update | Delete, row: Row) -> Change:
             f"the item {item['PK']!r} {item['SK']!r} would take {size} bytes, "
             f"at most {MAX_ITEM_BYTES} are allowed"
         )
-    return op.key, row, item, body
+    return key, row, item, body
 
 
 def apply_changes(connection: sqlite3.Connection, changes: Iterable[Change]) -> list[ChangeEvent]:
