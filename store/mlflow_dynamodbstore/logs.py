@@ -54,7 +54,8 @@ def started(location: Location, summary: Mapping[str, Any]) -> None:
     _SAID.add(location)
     level = logging.DEBUG if said else logging.INFO
     fields = {name: _compact(value) for name, value in summary.items()}
-    _emit(level, "started", version=version("mlflow-dynamodbstore"), **_where(location), **fields)
+    where = {**_where(location), "mode": _mode(location, summary)}
+    _emit(level, "started", version=version("mlflow-dynamodbstore"), **where, **fields)
 
 
 def slow_operation(operation: str, ms: float, requests: int) -> None:
@@ -116,6 +117,13 @@ def _where(location: Location) -> dict[str, str]:
         "file": str(location.path.absolute()),
         "durability": location.durability,
     }
+
+
+def _mode(location: Location, summary: Mapping[str, Any]) -> str:
+    setting = str(summary.get("projections", {}).get("value", "auto"))
+    if setting != "auto":
+        return setting
+    return "by_heartbeats" if isinstance(location, RegionLocation) else "inline"
 
 
 def _compact(value: Any) -> Any:

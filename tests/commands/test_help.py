@@ -4,29 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 
-import click
 import pytest
-from mlflow_dynamodbstore.cli import main
 
-from tests.commands.cli import DONE, USAGE, run
+from tests.commands.cli import DONE, USAGE, commands, run
 
 PROGRAM = "mlflow-dynamodbstore"
-
-
-def commands(
-    group: click.Group = main, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command that does something, with the words that call it."""
-    with click.Context(group) as context:
-        for name in group.list_commands(context):
-            command = group.get_command(context, name)
-            assert command is not None
-            if isinstance(command, click.Group):
-                yield from commands(command, (*path, name))
-            else:
-                yield (*path, name), command
 
 
 ALL = dict(commands())

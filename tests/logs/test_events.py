@@ -104,11 +104,21 @@ class TestTheStart:
         [
             (
                 RegionLocation("eu-central-1", "mlflow"),
-                {"engine": "dynamodb", "region": "eu-central-1", "table": "mlflow"},
+                {
+                    "engine": "dynamodb",
+                    "region": "eu-central-1",
+                    "table": "mlflow",
+                    "mode": "by_heartbeats",
+                },
             ),
             (
                 EndpointLocation("http://127.0.0.1:8000", "dev"),
-                {"engine": "dynamodb", "endpoint": "http://127.0.0.1:8000", "table": "dev"},
+                {
+                    "engine": "dynamodb",
+                    "endpoint": "http://127.0.0.1:8000",
+                    "table": "dev",
+                    "mode": "inline",
+                },
             ),
             (
                 FileLocation(Path("/data/mlflow.ddb")),
