@@ -5,23 +5,39 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from dynamodbstore_table.dynamodb import DynamoDBTable
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
 
+from tests.conftest import new_table_name
 from tests.registry.stores import embedded_registry, sql_registry
 
 
 @pytest.fixture(scope="session")
-def both_registries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """Our registry and MLflow's own."""
-    with ExitStack() as stack:
-        yield {
-            "ours": stack.enter_context(embedded_registry(tmp_path_factory.mktemp("ours"))),
-            "sql": stack.enter_context(sql_registry(tmp_path_factory.mktemp("sql"))),
-        }
+def on_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DynamoRegistryStore]:
+    """Our registry on the embedded engine."""
+    with embedded_registry(tmp_path_factory.mktemp("ours")) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def on_server(dynoxide_endpoint: str) -> Iterator[DynamoRegistryStore]:
+    """Our registry on a DynamoDB-compatible server."""
+    table = DynamoDBTable(new_table_name(), endpoint_url=dynoxide_endpoint)
+    table.create()
+    yield DynamoRegistryStore(table)
+    table.close()
+
+
+@pytest.fixture(scope="session")
+def of_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlAlchemyStore]:
+    """MLflow's own registry."""
+    with sql_registry(tmp_path_factory.mktemp("sql")) as registry:
+        yield registry
 
 
 @pytest.fixture
@@ -32,10 +48,10 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlflow.utils.time.time", clock)
 
 
-@pytest.fixture(params=["ours", "sql"])
-def either(request: pytest.FixtureRequest, both_registries: dict[str, Any], ticking: None) -> Any:
-    """One of the two: what a test says of it is true of both."""
-    return both_registries[request.param]
+@pytest.fixture(params=["on_file", "on_server", "of_mlflow"])
+def either(request: pytest.FixtureRequest, ticking: None) -> Any:
+    """Ours, on two engines, and MLflow's own: what a test says of it is true of all."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
