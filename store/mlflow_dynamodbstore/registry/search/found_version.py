@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from dynamodbstore_events.entities import DELETING
 from dynamodbstore_events.keys import META
@@ -18,8 +18,7 @@ from mlflow_dynamodbstore.registry.version_items import is_deleted, updated_at
 _KEPT_AS: Final = {"source_path": "source", "version_number": "number", "run_id": "run_id"}
 
 
-@dataclass(frozen=True, slots=True)
-class FoundVersion:
+class FoundVersion(NamedTuple):
     """A version's item, and the META item of its model."""
 
     meta: Mapping[str, Any]

@@ -34,7 +34,10 @@ def by_name(table: Table, names: Names, page_size: int) -> Iterator[Item]:
     merged = merged_listings(
         table, names.listings, keys, reverse=not names.ascending, page_size=page_size
     )
-    return (meta for meta in _long_names_sorted(merged, names.ascending) if passes(names, meta))
+    in_order = _long_names_sorted(merged, names.ascending)
+    if names.after is None and not names.prefix:
+        return in_order
+    return (meta for meta in in_order if passes(names, meta))
 
 
 def in_name_order(metas: Iterable[Item], names: Names) -> list[Item]:

@@ -8,8 +8,6 @@ from typing import Any, Final, TypeAlias, TypeVar
 from mlflow.exceptions import MlflowException
 from mlflow.utils.search_utils import SearchModelVersionUtils, SearchUtils
 
-from mlflow_dynamodbstore.tracking.search.run_order import sort_by
-
 Order: TypeAlias = tuple[str, bool]
 """What is sorted by (``name``, ``updated``, ``created`` or ``number``), and whether it ascends."""
 
@@ -72,15 +70,10 @@ def _down_to(orders: list[Order], *last: Order) -> tuple[Order, ...]:
 
 
 def ordered(
-    entities: list[_T], orders: Iterable[Order], value_of: Callable[[_T, str], Any]
+    entities: Iterable[_T], orders: Iterable[Order], value_of: Callable[[_T, str], Any]
 ) -> list[_T]:
-    """The entities in the order; ``value_of`` tells what an entity has in a field."""
+    """The entities in the order; ``value_of`` tells what an entity has in a field, never None."""
+    found = list(entities)
     for field, ascending in reversed(tuple(orders)):
-        entities = _by(entities, field, ascending, value_of)
-    return entities
-
-
-def _by(
-    entities: list[_T], field: str, ascending: bool, value_of: Callable[[_T, str], Any]
-) -> list[_T]:
-    return sort_by(entities, lambda entity: value_of(entity, field), ascending=ascending)
+        found.sort(key=lambda entity, field=field: value_of(entity, field), reverse=not ascending)  # type: ignore[misc]
+    return found

@@ -93,7 +93,7 @@ def find_models(table: Table, plan: ModelPlan) -> tuple[list[Item], PageStart | 
         matches = _matches(plan, table, _candidates(table, plan, last + 1))
     else:
         every = _matches(plan, table, _candidates(table, plan, _READ_AT_ONCE))
-        matches = iter(ordered(list(every), query.orders, lambda meta, field: meta[field]))
+        matches = iter(ordered(every, query.orders, lambda meta, field: meta[field]))
     found = list(islice(matches, skipped, last + 1))
     if len(found) <= query.limit:
         return found, None

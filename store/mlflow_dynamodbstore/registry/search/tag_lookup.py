@@ -1,7 +1,7 @@
 """Candidates from tags: the models that have a tag, where these are few.
 
 The lookup tells the beginning of each value, so that most clauses are decided without reading a
-model. Where a tag is on many models their listing, which has all the tags, is read instead.
+model. Where many models pass, their listing, which has all the tags, is read instead.
 """
 
 from __future__ import annotations
@@ -25,6 +25,14 @@ from mlflow_dynamodbstore.registry.search.name_listing import like_prefix
 from mlflow_dynamodbstore.tracking.search.postings import MOST_CANDIDATES
 
 _MOST_LOOKUPS = 6
+_PAGE = 1000
+_FIRST = 400
+_RARE = 10
+"""To go on through a long lookup pays if no more than one of ten models passes: an entry is a
+fraction of a model's."""
+
+_WHOLE_BYTES = 197
+"""A value that is cut has at least so many bytes left: less than one character is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +64,7 @@ def few_with_tags(table: Table, lookups: Sequence[TagLookup]) -> list[Key] | Non
     """
 
     def read(lookup: TagLookup) -> set[str] | None:
-        page = table.query(lookup.pk, index=GSI2, sk=lookup.sk, limit=MOST_CANDIDATES + 1)
-        if page.next is not None or len(page.items) > MOST_CANDIDATES:
-            return None
-        return {
-            model_key
-            for start, model_key in (_told(item["gsi2sk"]) for item in page.items)
-            if _may_pass(lookup, start)
-        }
+        return _few(table, lookup)
 
     found: list[set[str] | None]
     if table.remote and len(lookups) > 1:
@@ -75,6 +76,19 @@ def few_with_tags(table: Table, lookups: Sequence[TagLookup]) -> list[Key] | Non
     if not sets:
         return None
     return [(registered_model_pk(model_key), META) for model_key in set.intersection(*sets)]
+
+
+def _few(table: Table, lookup: TagLookup) -> set[str] | None:
+    """The models that may pass; None where these are many, or many of the first ones are."""
+    entries = table.query_all(lookup.pk, index=GSI2, sk=lookup.sk, page_size=_PAGE)
+    found: set[str] = set()
+    for number, entry in enumerate(entries):
+        if number >= _FIRST and len(found) * _RARE > number:
+            return None
+        start, model_key = _told(entry["gsi2sk"])
+        if _may_pass(lookup, start):
+            found.add(model_key)
+    return found if len(found) <= MOST_CANDIDATES else None
 
 
 def _narrowest(clauses: Sequence[TagClause]) -> SortRange:
@@ -97,7 +111,3 @@ def _may_pass(lookup: TagLookup, start: str) -> bool:
     if len(start.encode()) >= _WHOLE_BYTES:
         return True
     return all(clause.test(start) for clause in lookup.clauses)
-
-
-_WHOLE_BYTES = 197
-"""A value that is cut has at least so many bytes left: less than one character is lost."""
