@@ -15,6 +15,7 @@ from mlflow_dynamodbstore.errors import as_mlflow_error
 from mlflow_dynamodbstore.new_table import mark_if_new
 from mlflow_dynamodbstore.opening import open_configured
 from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.registry.webhook_secrets import check_encryption_key
 
 _KINDS: Final = ((REGISTERED_MODEL, "registered models"), (WEBHOOK, "webhooks"))
 
@@ -22,9 +23,11 @@ _KINDS: Final = ((REGISTERED_MODEL, "registered models"), (WEBHOOK, "webhooks"))
 def build_registry_store(store_uri: str, tracking_uri: str | None = None) -> DynamoRegistryStore:
     """The model registry of a URI; a local endpoint or file gets its table on first use.
 
-    Raises as ``open_configured`` does, and ``INVALID_STATE`` if there are models or webhooks in
-    other workspaces than the default one.
+    Raises as ``open_configured`` does, ``INVALID_STATE`` if there are models or webhooks in other
+    workspaces than the default one, and ``INVALID_PARAMETER_VALUE`` if the key for the secrets of
+    webhooks is none.
     """
+    check_encryption_key()
     opened = open_configured(store_uri)
     try:
         if not opened.effective.config.built:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from dynamodbstore_events.keys import (
     META,
+    WEBHOOK,
     newest_first,
     outside_default_workspace,
     webhook_pk,
@@ -20,7 +21,6 @@ from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
 from mlflow_dynamodbstore.registry.webhook_secrets import UNREADABLE, decrypted, encrypted
 
-KIND: Final = "WEBHOOK"
 LISTED: Final = (
     *("PK", "SK", "gsi1sk", "id", "workspace", "name", "url", "events", "description", "status"),
     *("secret", "created", "updated"),
@@ -64,7 +64,7 @@ def webhook_item(
         **changed(name, url, events, description, secret, status),
     }
     if workspace != DEFAULT_WORKSPACE_NAME:
-        item["gsi2pk"] = outside_default_workspace(KIND)
+        item["gsi2pk"] = outside_default_workspace(WEBHOOK)
         item["gsi2sk"] = f"{workspace}#{webhook_id}"
     return item
 
