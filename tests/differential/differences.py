@@ -38,6 +38,7 @@ _OWN_WORDS = {
     "Invalid page token, parsed value={'offset': 0}": "Invalid page token: its offset is 0",
     "Invalid page token, parsed value={}": "Invalid page token: its offset is None",
     "Invalid page token, could not base64-decode": "Invalid page token: it is not base64",
+    "Unable to fetch model from model URI source": "Unable to fetch model from model URI source",
 }
 """What MLflow says, and what we say in its place, naming the value."""
 
@@ -102,11 +103,20 @@ DIFFERENCES = (
         ),
     ),
     Difference(
-        "At most -1 logged models: none, and the SQL store's page token for more leads nowhere.",
+        "At most -1 logged models, or 0 registered ones: the SQL store's page token leads nowhere.",
         lambda asked, theirs, ours: (
-            asked.startswith("search_logged_models(")
+            asked.startswith(("search_logged_models(", "search_registered_models("))
             and theirs.value == {"page": [], "more": True}
             and ours.value == {"page": [], "more": False}
+        ),
+    ),
+    Difference(
+        "IS NULL, or a list of bare words, in a filter of the registry: no MLflow error there.",
+        lambda asked, theirs, ours: (
+            asked.startswith(("search_registered_models(", "search_model_versions(", "search_p"))
+            and theirs.kind == "ValueError"
+            and ours.value == "INVALID_PARAMETER_VALUE"
+            and "Invalid filter" in ours.message
         ),
     ),
 )

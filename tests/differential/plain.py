@@ -23,6 +23,8 @@ def plain(value: Any) -> Any:
         return repr(value)
     if isinstance(value, PagedList):
         return {"page": [plain(v) for v in value], "more": bool(value.token)}
+    if isinstance(value, set | frozenset):
+        return unordered(value)
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
     if isinstance(value, dict):

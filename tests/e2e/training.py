@@ -14,6 +14,7 @@ from typing import Any
 SCRIPT = Path(__file__).with_name("training_script.py")
 _SECONDS = 150
 _OURS = re.compile(r"dynamodbstore|Traceback|\bERROR\b|[Ff]ailed to|\" 5\d\d ")
+_EVENT = re.compile(r" INFO mlflow\.dynamodbstore: event=")
 
 
 @dataclass(frozen=True)
@@ -50,5 +51,9 @@ def run_training_script(tracking_uri: str, folder: Path) -> Training:
 
 
 def lines_of_ours(output: str) -> list[str]:
-    """The lines of a program's output that our store is behind: warnings, errors, answers 5xx."""
-    return [line for line in output.splitlines() if _OURS.search(line)]
+    """The lines of a program's output that our store is behind: warnings, errors, answers 5xx.
+
+    Not those of the events that it logs when all is well.
+    """
+    lines = output.splitlines()
+    return [line for line in lines if _OURS.search(line) and not _EVENT.search(line)]
