@@ -94,10 +94,10 @@ class _Registry(RegisteredModelSearchMixin, ModelVersionSearchMixin):
 class Searching:
     """The searches on a table, and what they ask of DynamoDB."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, metered: bool = True) -> None:
         self.table = table
         self.meter = Meter()
-        self.store = _Registry(CountingTable(table, self.meter))
+        self.store = _Registry(CountingTable(table, self.meter) if metered else table)
         self.read_config()
 
     def read_config(self) -> None:
