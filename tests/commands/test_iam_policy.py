@@ -21,7 +21,11 @@ from mlflow.entities import (
     RunTag,
     ViewType,
 )
+from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
+from mlflow.store.model_registry.abstract_store import AbstractStore as RegistryStore
 from mlflow_dynamodbstore.build import build_tracking_store
+from mlflow_dynamodbstore.commands import waiting
+from mlflow_dynamodbstore.entry import registry_store
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.commands.cli import DONE, USAGE, run, run_json
@@ -73,6 +77,21 @@ def work_of_a_server(store: DynamoTrackingStore) -> None:
     store._hard_delete_experiment(experiment)
 
 
+def work_of_a_registry(store: RegistryStore) -> None:
+    """Each kind of operation that a server does on registered models."""
+    store.create_registered_model("lion", [RegisteredModelTag("team", "cats")], "roars")
+    store.create_model_version("lion", "file:///m", run_id=None)
+    store.transition_model_version_stage("lion", "1", "Production", False)
+    store.set_registered_model_alias("lion", "best", "1")
+    store.set_model_version_tag("lion", "1", ModelVersionTag("stage", "fitted"))
+    store.search_registered_models("name LIKE '%lion%'")
+    store.search_model_versions("name = 'lion'")
+    store.get_latest_versions("lion")
+    store.rename_registered_model("lion", "tiger")
+    store.delete_model_version("tiger", "1")
+    store.delete_registered_model("tiger")
+
+
 @pytest.fixture
 def named(dynoxide_endpoint: str) -> tuple[str, ...]:
     return "--table", new_table_name(), "--endpoint-url", dynoxide_endpoint
@@ -88,14 +107,17 @@ class TestOfAServer:
         with recorded_needs() as needs:
             store = build_tracking_store(f"dynamodb://{url}/{name}", str(tmp_path))
             work_of_a_server(store)
+            work_of_a_registry(registry_store(f"dynamodb://{url}/{name}"))
 
         assert granted(policy_for("server"), TABLE_ARN) == needs
 
 
 class TestOfAnOperator:
     def test_grants_what_the_commands_need_and_nothing_else(
-        self, named: tuple[str, ...], tmp_path: Path
+        self, named: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        # What a command waits for is that other processes hear of a change; there are none.
+        monkeypatch.setattr(waiting, "sleep", lambda seconds: None)
         _, name, _, url = named
         with recorded_needs() as needs:
             assert run("create-table", *named).exit_code == DONE
