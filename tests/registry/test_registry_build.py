@@ -25,7 +25,7 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_mlflow_finds_the_registry_by_its_uri(uri: str) -> None:
-    store = _get_store(uri)
+    store = _get_store(uri, uri)
 
     assert isinstance(store, DynamoRegistryStore)
     assert not store.supports_workspaces
