@@ -8,6 +8,8 @@ from dynamodbstore_events.keys import META, registered_model_pk, tag_sk, version
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.fts import FtsProjection
 from dynamodbstore_projections.projector import Projector
+from dynamodbstore_projections.view import View
+from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Delete, Put, Table, Update
 from dynamodbstore_table.sqlite import SqliteTable
 
@@ -74,20 +76,17 @@ def test_a_model_that_has_gone_has_no_postings(
     assert postings(sqlite_table) == set()
 
 
-def test_a_model_that_is_marked_meanwhile_gets_no_postings(sqlite_table: SqliteTable) -> None:
-    # Given: a projector that has read the model just before it was marked.
+def test_postings_of_a_model_that_is_marked_meanwhile_are_refused(
+    sqlite_table: SqliteTable,
+) -> None:
+    # Given: the writes of someone who has read the model just before it was marked.
     put_model(sqlite_table, "forest")
+    (adding,) = FtsProjection().writes(MODEL, View(sqlite_table), Config())
+    sqlite_table.write(Update((PK, META), set={DELETING: True}))
 
-    class MarkedMeanwhile(FtsProjection):
-        def writes(self, entity, view, config):  # type: ignore[no-untyped-def]
-            found = super().writes(entity, view, config)
-            sqlite_table.write(Update((PK, META), set={DELETING: True}))
-            return found
-
-    projector = Projector(sqlite_table, [MarkedMeanwhile()], Config)
-
-    assert not projector.project([changed(PK, META)]).failed
-    assert postings(sqlite_table) == set()
+    assert isinstance(adding, tuple)
+    with pytest.raises(ConditionFailed):
+        sqlite_table.write(*adding)
 
 
 @pytest.mark.parametrize("sk", [version_sk(1), tag_sk("team"), "TEXT#0a#0000"])

@@ -18,8 +18,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 RULE = (
-    "A page token is the next_page_token of the page before, used with the same experiments, "
-    "filter, view and order; or base64 of a JSON object whose 'offset' is a positive whole number"
+    "A page token is the next_page_token of the page before, used with the same query (what is "
+    "searched, filter, order); or base64 of a JSON object whose 'offset' is a positive whole number"
 )
 
 
