@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
 
+from dynamodbstore_events.entities import DELETING
 from dynamodbstore_events.keys import DELETED_REGISTERED_MODELS, GSI2, META, oldest_first
 from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.errors import ConditionFailed, TableError
 from dynamodbstore_table.port import MAX_OPS, Check, Delete, SortRange, Table, Update, after
 
-from mlflow_dynamodbstore.registry.model_items import DELETING, meta_key
+from mlflow_dynamodbstore.registry.model_items import meta_key
 
 _logger = logging.getLogger(__name__)
 _INTERRUPTED_MS: Final = 10 * 60 * 1000

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dynamodbstore_events.entities import DELETING
 from dynamodbstore_events.keys import META, VERSIONS, version_sk
 from dynamodbstore_table.conditions import equals
 from dynamodbstore_table.errors import TransactionConflict
@@ -15,7 +16,6 @@ from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_IN
 
 from mlflow_dynamodbstore.registry.long_texts import Texts, long_text_keys, read_texts, texts_in
 from mlflow_dynamodbstore.registry.model_items import (
-    DELETING,
     LATEST,
     latest_of,
     model_key_of,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dynamodbstore_events.entities import REGISTERED_MODEL
+from dynamodbstore_events.entities import DELETING, REGISTERED_MODEL
 from dynamodbstore_events.keys import (
     META,
     Key,
@@ -43,7 +43,6 @@ TAG: Final = "tag."
 ALIAS: Final = "alias."
 LATEST: Final = "latest."
 DESCRIPTION: Final = "description"
-DELETING: Final = "deleting"
 LAST_VERSION: Final = "last_version"
 REVISION: Final = "revision"
 """Counts the changes of aliases, stages and versions: stages are written only if it is as read."""

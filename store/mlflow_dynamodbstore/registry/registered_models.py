@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
+from dynamodbstore_events.entities import DELETING
 from dynamodbstore_events.keys import (
     name_listed,
     newest_first,
@@ -40,7 +41,6 @@ from mlflow_dynamodbstore.registry.deletion import (
 from mlflow_dynamodbstore.registry.latest_versions import ModelWithLatest, read_latest
 from mlflow_dynamodbstore.registry.long_texts import StoredText, replace_texts, stored_texts
 from mlflow_dynamodbstore.registry.model_items import (
-    DELETING,
     DESCRIPTION,
     PROMPT_TAG,
     TAG,
