@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
+import mlflow
 from dynamodbstore_table.sqlite import SqliteTable
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
@@ -69,5 +70,11 @@ def one_logged_model() -> Iterator[None]:
             )
         return LoggedModel("0", model_id, "net", "s3://b/net", 1, 1, source_run_id="r1")
 
-    with mock.patch.object(MlflowClient, "get_logged_model", find):
-        yield
+    before = mlflow.get_tracking_uri()
+    # Nobody asks there; but by default a client makes a database where it is run.
+    mlflow.set_tracking_uri("http://127.0.0.1:9")
+    try:
+        with mock.patch.object(MlflowClient, "get_logged_model", find):
+            yield
+    finally:
+        mlflow.set_tracking_uri(before)
