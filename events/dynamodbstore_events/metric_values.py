@@ -16,7 +16,8 @@ _ALL = (1 << 64) - 1
 _DOUBLE = struct.Struct(">d")
 _UNPACK = _DOUBLE.unpack
 _POINT = struct.Struct(">QQd")
-_VALUE_AT = 16
+VALUE_AT = 16
+"""Where in a point's bytes its number begins."""
 _LARGEST = 1.7976931348623157e308
 
 
@@ -51,12 +52,12 @@ def encode_point(step: int, time_ms: int, number: float) -> bytes:
     if number >= 0:
         # The ordered bytes of such a number are those of its negative.
         return _POINT.pack(step + _SIGN, time_ms + _SIGN, -number)
-    return _POINT.pack(step + _SIGN, time_ms + _SIGN, 0.0)[:_VALUE_AT] + encode(number)
+    return _POINT.pack(step + _SIGN, time_ms + _SIGN, 0.0)[:VALUE_AT] + encode(number)
 
 
 def decode_point(data: bytes) -> tuple[int, int, float]:
     """The inverse of ``encode_point``: step, time (ms), number."""
     step, time_ms, number = _POINT.unpack(data)
-    if data[_VALUE_AT] >= 0x80:
+    if data[VALUE_AT] >= 0x80:
         return step - _SIGN, time_ms - _SIGN, -number
-    return step - _SIGN, time_ms - _SIGN, decode(data[_VALUE_AT:])
+    return step - _SIGN, time_ms - _SIGN, decode(data[VALUE_AT:])

@@ -16,6 +16,7 @@ from dynamodbstore_events.keys import Key
 from dynamodbstore_table.apply import allowed
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps, TableMissing
+from dynamodbstore_table.joins import Having, JoiningTable
 from dynamodbstore_table.op_rules import check_op, check_ops
 from dynamodbstore_table.port import (
     EVERY,
@@ -30,10 +31,10 @@ from dynamodbstore_table.port import (
     Put,
     SortRange,
     Start,
-    Table,
     Update,
 )
 from dynamodbstore_table.sqlite_codec import decode, decode_some, stored_bytes
+from dynamodbstore_table.sqlite_joins import joined_page
 from dynamodbstore_table.sqlite_lookups import read_items
 from dynamodbstore_table.sqlite_pages import Listing, next_start, page
 from dynamodbstore_table.sqlite_partitions import read_partitions
@@ -53,7 +54,7 @@ _BULK_OPS: Final = 1000
 _BULK_OPS_TOGETHER: Final = 100
 
 
-class SqliteTable(Table):
+class SqliteTable(JoiningTable):
     """A table in the file at ``path``.
 
     ``durability``: with ``full`` an acknowledged write survives a power loss, with ``process``
@@ -117,6 +118,23 @@ class SqliteTable(Table):
             raise InvalidOps(f"the limit of a query must be at least 1, not {limit}")
         wanted = Listing(pk, index, sk, reverse, filter, attributes)
         return self._transactions.read(lambda c: page(c, wanted, limit, start))
+
+    def query_having(
+        self,
+        pk: str,
+        having: Sequence[Having],
+        *,
+        sk: SortRange = EVERY,
+        filter: Condition | None = None,
+        reverse: bool = False,
+        limit: int,
+        start: Start | None = None,
+        attributes: Sequence[str] | None = None,
+    ) -> Page:
+        if limit < 1:
+            raise InvalidOps(f"the limit of a query must be at least 1, not {limit}")
+        wanted = Listing(pk, "GSI1", sk, reverse, filter, attributes)
+        return self._transactions.read(lambda c: joined_page(c, wanted, having, limit, start))
 
     def partitions(
         self,

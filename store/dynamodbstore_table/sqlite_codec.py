@@ -109,6 +109,19 @@ def decode_numbered(pairs: bytes) -> list[tuple[int, Item]]:
     return list(zip(values[::2], items, strict=True))
 
 
+def decode_joins(groups: bytes, width: int) -> list[list[Any]]:
+    """A list of places and ``width`` lists of items that lack their partition key yet, from groups
+    of a place in a listing and so many stored forms, joined by commas."""
+    values: list[Any] = _loads(b"[" + groups + b"]")
+    columns = [values[first :: width + 1] for first in range(width + 1)]
+    for items in columns[1:]:
+        for item in items:
+            if "PK" in item:
+                _unescape_attributes(item)
+                del item["PK"]
+    return columns
+
+
 def restore(pk: str, items: list[Item], attributes: Sequence[str] | None) -> list[Item]:
     """The items of one partition, from their stored objects, which are changed in place."""
     for item in items:

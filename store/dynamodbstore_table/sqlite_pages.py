@@ -16,7 +16,7 @@ from dynamodbstore_table.sqlite_prefilter import Prefilter, prefilter
 from dynamodbstore_table.sqlite_query import Statement, joined, listing
 
 _GSI2_ATTRIBUTES: Final = ("PK", "SK", "gsi2pk", "gsi2sk")
-_FIRST_ROWS: Final = 64
+FIRST_ROWS: Final = 64
 _MOST_ROWS: Final = 1024
 
 
@@ -74,7 +74,7 @@ def _counted_page(
     items: list[Item] = []
     seen = read = 0
     # With a prefilter, one row more than needed could be far away.
-    count = min(limit if only else limit + 1, _FIRST_ROWS)
+    count = min(limit if only else limit + 1, FIRST_ROWS)
     while True:
         chunk = joined(wanted.rows(start, only), count)
         body = connection.execute(chunk.sql, chunk.values).fetchone()[0]
@@ -87,18 +87,24 @@ def _counted_page(
             del items[limit:]
             last = items[-1]
             start = next_start(last, wanted.index)
-            more = last is not found[-1] or _any_row(connection, wanted, start)
+            more = last is not found[-1] or any_row(connection, wanted, start)
             return Page(_picked(items, wanted.attributes), start if more else None)
         if len(found) < count:
             return Page(_picked(items, wanted.attributes), None)
         start = next_start(found[-1], wanted.index)
         seen, read = seen + len(found), read + len(body)
-        # A megabyte at a time, or what the page may still hold, going by the rows so far.
-        count = (limit - len(items)) * seen // max(1, len(items)) + 1
-        count = max(1, min(count, MAX_PAGE_BYTES * seen // read, _MOST_ROWS))
+        count = next_count(limit - len(items), seen, len(items), read)
 
 
-def _any_row(connection: sqlite3.Connection, wanted: Listing, start: Start) -> bool:
+def next_count(missing: int, seen: int, passed: int, read: int) -> int:
+    """How many rows to read next: a megabyte, or what the page may still hold, going by the rows
+    so far (``read`` bytes of them)."""
+    expected = missing * seen // max(1, passed) + 1
+    return max(1, min(expected, MAX_PAGE_BYTES * seen // read, _MOST_ROWS))
+
+
+def any_row(connection: sqlite3.Connection, wanted: Listing, start: Start) -> bool:
+    """Whether the listing has a row behind ``start``, whether or not it passes the filter."""
     rows = wanted.rows(start)
     cursor = connection.execute(f"SELECT EXISTS ({rows.sql})", rows.values)
     return bool(cursor.fetchone()[0])
@@ -110,7 +116,7 @@ def _measured_page(rows: sqlite3.Cursor, wanted: Listing, limit: int | None) -> 
     read = seen = 0
     full = False
     test = None if wanted.filter is None else compiled(wanted.filter)
-    fetch = _FIRST_ROWS if limit is None else min(limit + 1, _FIRST_ROWS)
+    fetch = FIRST_ROWS if limit is None else min(limit + 1, FIRST_ROWS)
     keys_only = wanted.index == "GSI2"
     decoded, size = (_keys_only, len) if keys_only else (decode_rows, stored_bytes)
     while found := rows.fetchmany(fetch):

@@ -39,6 +39,11 @@ class Prefilter:
     sql: str
     values: tuple[Any, ...]
 
+    def of(self, alias: str) -> str:
+        """The term on the ``body`` of the table that a join knows by this alias."""
+        # No value and no name is in the SQL: these are bound to its marks.
+        return self.sql.replace("body", f"{alias}.body")
+
 
 def prefilter(condition: Condition) -> Prefilter | None:
     """A term that is true of whatever passes the condition, or None where there is none."""

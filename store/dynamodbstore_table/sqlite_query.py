@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -94,15 +95,56 @@ def listing(
         else:
             values = (pk, low, here, now)
     else:
-        here = _start_part(start, f"{index.lower()}sk")
-        if reverse:
-            high = here if isinstance(high, bytes) else min(high, here)
-        else:
-            low = max(low, here)
-        values = (pk, low, high, now, here, _start_part(start, "PK"), _start_part(start, "SK"))
+        low, high = _index_bounds(index, sk, reverse, start)
+        values = (pk, low, high, now, *_index_place(index, start))
     if only is None:
         return Statement(_listing(index, reverse, resumed, ""), values)
     return Statement(_listing(index, reverse, resumed, f" AND {only.sql}"), (*values, *only.values))
+
+
+def joined_listing(
+    pk: str,
+    sk: SortRange,
+    reverse: bool,
+    start: Start | None,
+    now: float,
+    only: Prefilter | None,
+    having: Sequence[tuple[str, Prefilter | None]],
+    count: int,
+) -> Statement:
+    """The first ``count`` rows of GSI1 whose partitions have each of the items of ``having``, as
+    one value: [[pk, sk, gsi1sk], body of the first such item, ...] without the outer brackets."""
+    low, high = _index_bounds("GSI1", sk, reverse, start)
+    tables, terms = ["items AS listed"], ["listed.gsi1pk = ?", "listed.gsi1sk BETWEEN ? AND ?"]
+    values: list[Any] = [pk, low, high]
+    order, beyond = (" DESC", "<") if reverse else ("", ">")
+    if start is not None:
+        terms.append(f"(listed.gsi1sk, listed.pk, listed.sk) {beyond} (?, ?, ?)")
+        values += _index_place("GSI1", start)
+    for number, (beside, likely) in enumerate(having):
+        tables.append(f"items AS h{number}")
+        terms.append(
+            f"h{number}.pk = listed.pk AND h{number}.sk = ? "
+            f"AND (h{number}.ttl IS NULL OR h{number}.ttl > ?)"
+        )
+        values += (beside, now)
+        if likely is not None:
+            terms.append(likely.of(f"h{number}"))
+            values += likely.values
+    if only is not None:
+        # The index alone is walked, and what it lists is looked at last: most has been skipped.
+        tables.append("items AS whole")
+        terms.append(f"whole.pk = listed.pk AND whole.sk = listed.sk AND {only.of('whole')}")
+        values += only.values
+    bodies = [f"h{number}.body AS b{number}" for number in range(len(having))]
+    each = " || ',' || ".join(f"b{number}" for number in range(len(having)))
+    return Statement(
+        f"SELECT CAST(group_concat(json_array(pk, sk, gsi1sk) || ',' || {each}) AS BLOB) FROM ("
+        "SELECT listed.pk AS pk, listed.sk AS sk, listed.gsi1sk AS gsi1sk, "
+        f"{', '.join(bodies)} FROM {' CROSS JOIN '.join(tables)} WHERE {' AND '.join(terms)} "
+        f"ORDER BY listed.gsi1sk{order}, listed.pk{order}, listed.sk{order} LIMIT ?)",
+        (*values, count),
+    )
 
 
 def joined(rows: Statement, count: int) -> Statement:
@@ -113,6 +155,24 @@ def joined(rows: Statement, count: int) -> Statement:
         f"FROM ({rows.sql} LIMIT ?)",
         (*rows.values, count),
     )
+
+
+def _index_bounds(
+    index: Index, sk: SortRange, reverse: bool, start: Start | None
+) -> tuple[str, str | bytes]:
+    """The sort keys of an index among which are the rows behind ``start``."""
+    low, high = bounds(sk)
+    if start is None:
+        return low, high
+    here = _start_part(start, f"{index.lower()}sk")
+    if reverse:
+        return low, here if isinstance(high, bytes) else min(high, here)
+    return max(low, here), high
+
+
+def _index_place(index: Index, start: Start) -> tuple[str, str, str]:
+    here = _start_part(start, f"{index.lower()}sk")
+    return here, _start_part(start, "PK"), _start_part(start, "SK")
 
 
 def _start_part(start: Start, name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 from dynamodbstore_projections.config import ConfigSource
+from dynamodbstore_table.joins import JoiningTable
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT
@@ -65,7 +66,8 @@ def explain(
     with opened(location) as table:
         experiments = Experiments(table).find_many(list(query.experiment_ids))
         config = ConfigSource(table).read()
-    lines = list(plan_runs(query, experiments, config).lines())
+        joins = isinstance(table, JoiningTable)
+    lines = list(plan_runs(query, experiments, config, joins=joins).lines())
     missing = [e for e in query.experiment_ids if e not in experiments]
     if as_json:
         said = {"table": name_of(location), "plan": lines, "missing_experiments": missing}

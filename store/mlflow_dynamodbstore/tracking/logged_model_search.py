@@ -8,6 +8,7 @@ from typing import Any
 
 from dynamodbstore_events.keys import Key, models_listing, parse_newest_first
 from dynamodbstore_table.conditions import Not, equals
+from dynamodbstore_table.joins import JoiningTable
 from dynamodbstore_table.port import Item, begins_with
 from dynamodbstore_table.text_items import is_part, text_of
 from mlflow.entities import LoggedModel, Metric
@@ -27,6 +28,7 @@ from mlflow_dynamodbstore.tracking.logged_model_items import (
 from mlflow_dynamodbstore.tracking.logged_model_order import ordered, parse_order
 from mlflow_dynamodbstore.tracking.logged_model_plan import ModelPlan, plan_search
 from mlflow_dynamodbstore.tracking.logged_model_tokens import ModelQuery, decode, encode
+from mlflow_dynamodbstore.tracking.search.joins import having_texts
 from mlflow_dynamodbstore.tracking.search.listings import (
     Cursor,
     Listing,
@@ -107,9 +109,10 @@ class LoggedModelSearchMixin(TrackingBase):
         return ordered([(meta, meta, metrics) for meta, metrics in passing], plan.order)
 
     def _listing(self, plan: ModelPlan, after: Cursor | None, page_size: int) -> Iterator[Item]:
+        having = having_texts(plan.texts) if isinstance(self._table, JoiningTable) else ()
         return entries(
             self._table,
-            [Listing(models_listing(e), _IN_USE) for e in plan.experiment_ids],
+            [Listing(models_listing(e), _IN_USE, having) for e in plan.experiment_ids],
             TimeOrder(),
             TimeRange(),
             after,
@@ -131,7 +134,9 @@ class LoggedModelSearchMixin(TrackingBase):
 
     def _with_texts(self, plan: ModelPlan, metas: Sequence[Item]) -> list[Item]:
         sks = dict.fromkeys(sk for sk, _ in plan.texts)
-        found = self._table.batch_get([(meta["PK"], sk) for meta in metas for sk in sks])
+        joined = {(meta["PK"], sk): meta[sk] for meta in metas for sk in sks if sk in meta}
+        missing = [(meta["PK"], sk) for meta in metas for sk in sks if sk not in meta]
+        found = joined | self._table.batch_get(missing)
         long = [item for item in found.values() if "generation" in item]
         if long:
             found |= self._table.batch_get(

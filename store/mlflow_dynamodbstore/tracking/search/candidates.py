@@ -115,7 +115,8 @@ def _metas(table: Table, plan: RunPlan, chunk: int) -> Iterator[Item]:
         source.times,
         cursor,
         page_size=_page_size(chunk, len(source.listings)),
-        attributes=plan.attributes,
+        # Naming attributes spares a network what is not wanted, and costs a file time.
+        attributes=plan.attributes if table.remote else None,
     )
     if not plan.decided:
         return listed

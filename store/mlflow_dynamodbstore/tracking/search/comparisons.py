@@ -22,7 +22,7 @@ Predicate: TypeAlias = Callable[[Any], bool]
 IS_NULL: Final = "IS NULL"
 IS_NOT_NULL: Final = "IS NOT NULL"
 
-_ORDER: Final[dict[str, Callable[[Any, Any], Any]]] = {
+RELATIONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -52,11 +52,11 @@ def predicate(comparator: str, value: Any) -> Predicate:
     if comparator in ("LIKE", "ILIKE"):
         matches = like_matcher(value) if comparator == "LIKE" else ilike_matcher(value)
         return lambda found: found is not None and matches(found)
-    compare = _ORDER.get(comparator)
+    compare = RELATIONS.get(comparator)
     if compare is None:
         raise MlflowException(
             f"Invalid comparator '{comparator}'. Valid comparators are "
-            f"{', '.join((*_ORDER, 'LIKE', 'ILIKE', 'IN', 'NOT IN'))}.",
+            f"{', '.join((*RELATIONS, 'LIKE', 'ILIKE', 'IN', 'NOT IN'))}.",
             INVALID_PARAMETER_VALUE,
         )
     return lambda found: found is not None and bool(compare(found, value))

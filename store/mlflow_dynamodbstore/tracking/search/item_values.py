@@ -1,6 +1,7 @@
 """The values of tags, params and latest metrics: what clauses and orders need.
 
-They are read by key, but for the tags that META items tell already.
+They are read by key, but for the tags that META items tell already, and for the items that came
+with META from a listing that was joined with them.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ def values_of(
     """The values that exist of ``wanted``, pairs of an entity's META item and a sort key.
 
     ``on_meta`` names by sort key the attributes of META that tell tags; an item is read only where
-    META doesn't tell.
+    META doesn't tell, and doesn't bring the item.
     """
     told: dict[Key, Any] = {}
     keys: list[Key] = []
     for meta, sk in wanted:
+        joined = meta.get(sk)
+        if joined is not None and not in_parts(joined):
+            told[meta["PK"], sk] = value_of(joined)
+            continue
         attribute = on_meta.get(sk)
         known = None if attribute is None else known_tag(meta, attribute)
         if known is None:
@@ -49,13 +54,23 @@ def read_values(table: Table, keys: Iterable[Key]) -> dict[Key, Any]:
     values: dict[Key, Any] = {}
     long: dict[Key, Item] = {}
     for key, item in items.items():
-        if key[1].startswith("METRIC#"):
-            values[key] = math.nan if "nan" in item else decode_point(item["last"])[2]
-        elif "parts" in item:
+        if in_parts(item):
             long[key] = item
         else:
-            values[key] = text_of(item, {})
+            values[key] = value_of(item)
     return values | _long_texts(table, long) if long else values
+
+
+def in_parts(item: Mapping[str, Any]) -> bool:
+    """Whether it is the item of a text that is kept in other items."""
+    return "parts" in item
+
+
+def value_of(item: Mapping[str, Any]) -> Any:
+    """The value that an item tells alone: text (None: NULL), or a float for a metric."""
+    if item["SK"].startswith("METRIC#"):
+        return math.nan if "nan" in item else decode_point(item["last"])[2]
+    return text_of(item, {})
 
 
 def _long_texts(table: Table, items: Mapping[Key, Item]) -> dict[Key, str | None]:

@@ -11,6 +11,7 @@ from operator import itemgetter
 
 from dynamodbstore_events.keys import GSI1, newest_first, parse_newest_first
 from dynamodbstore_table.conditions import Condition
+from dynamodbstore_table.joins import Having, JoiningTable
 from dynamodbstore_table.port import Item, Page, SortRange, Start, Table
 
 Cursor = tuple[int, str]
@@ -25,10 +26,14 @@ _sort_key: Callable[[Item], str] = itemgetter("gsi1sk")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One listing: its partition in GSI1, and the condition on its items (None: all of them)."""
+    """One listing: its partition in GSI1, and the condition on its items (None: all of them).
+
+    ``having`` is what a joining table, and no other, may be asked for besides.
+    """
 
     pk: str
     filter: Condition | None = None
+    having: tuple[Having, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ def entries(
     cursor: Cursor | None,
     *,
     page_size: int,
-    attributes: Sequence[str],
+    attributes: Sequence[str] | None,
 ) -> Iterator[Item]:
     """The entries of all the listings in one order, those after ``cursor``.
 
@@ -132,6 +137,18 @@ def merged_listings(
     """
 
     def read(listing: Listing, start: Start | None = None, size: int = page_size) -> Page:
+        if listing.having:
+            assert isinstance(table, JoiningTable), "the plan was made for another table"
+            return table.query_having(
+                listing.pk,
+                listing.having,
+                sk=keys,
+                filter=listing.filter,
+                reverse=reverse,
+                limit=size,
+                start=start,
+                attributes=attributes,
+            )
         return table.query(
             listing.pk,
             index=GSI1,

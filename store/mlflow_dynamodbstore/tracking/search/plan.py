@@ -7,7 +7,7 @@ runs come back. It uses a projection only where the configuration says that it i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +21,7 @@ from mlflow.utils.validation import _parse_experiment_ids
 
 from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState, in_view
 from mlflow_dynamodbstore.tracking.search import tokens
+from mlflow_dynamodbstore.tracking.search.joins import having, joinable
 from mlflow_dynamodbstore.tracking.search.listings import Listing, TimeOrder, TimeRange
 from mlflow_dynamodbstore.tracking.search.postings import (
     MOST_CANDIDATES,
@@ -128,6 +129,8 @@ class RunPlan:
     """By the sort keys of tags: the attributes that tell them on META (or that META doesn't)."""
     pushed_tags: tuple[ItemClause, ...]
     """Those of ``items`` by which the table filters too, letting through what may match."""
+    joined: tuple[ItemClause, ...]
+    """Those of ``items`` by which a joining table lists, letting through what may match."""
     datasets: tuple[DatasetClause, ...]
     orders: tuple[RunOrder, ...]
     time_order: TimeOrder | None
@@ -153,7 +156,7 @@ class RunPlan:
 
     @property
     def asked(self) -> tuple[ItemClause, ...]:
-        """The clauses for which each candidate's items are read."""
+        """The clauses for which a candidate's items are read, unless the listing brought them."""
         return tuple(clause for clause in self.items if clause.sk not in self.on_meta)
 
     def lines(self) -> Iterator[str]:
@@ -166,9 +169,10 @@ class RunPlan:
             yield f"from META items: {_listed(self.decided)}"
         if self.told:
             yield f"from META items that tell the tag, else from its item: {_listed(self.told)}"
-        if self.asked:
-            keys = ", ".join(dict.fromkeys(clause.sk for clause in self.asked))
-            yield f"from items {keys}, read of each candidate: {_listed(self.asked)}"
+        if self.joined:
+            yield f"from items {_keys(self.joined)}, joined to the listing: {_listed(self.joined)}"
+        if others := [clause for clause in self.asked if clause not in self.joined]:
+            yield f"from items {_keys(others)}, read of each candidate: {_listed(others)}"
         if self.datasets:
             yield f"from each candidate's dataset inputs: {_listed(self.datasets)}"
         if self.time_order is not None:
@@ -190,11 +194,16 @@ class RunPlan:
 
 
 def plan_runs(
-    query: RunQuery, experiments: Mapping[str, ExperimentState], config: Config = NOTHING_BUILT
+    query: RunQuery,
+    experiments: Mapping[str, ExperimentState],
+    config: Config = NOTHING_BUILT,
+    *,
+    joins: bool = False,
 ) -> RunPlan:
     """The plan of a query; ``experiments`` are those of its experiments that exist.
 
-    ``config`` tells which projections are built: a plan uses no other.
+    ``config`` tells which projections are built: a plan uses no other. ``joins`` says that the
+    table is a ``JoiningTable``.
     """
     searched = [experiments[e] for e in query.experiment_ids if e in experiments]
     views = {e.experiment_id: in_view(query.view_type, e) for e in searched}
@@ -207,6 +216,7 @@ def plan_runs(
     pushed: list[AttributeClause] = []
     decided: list[AttributeClause] = []
     pushed_tags: list[ItemClause] = []
+    joined: tuple[ItemClause, ...] = ()
     candidates: Candidates
     named = _named(rest)
     if named is not None:
@@ -225,8 +235,15 @@ def plan_runs(
                 if condition is not None:
                     conditions.append(condition)
                     pushed_tags.append(told)
+        if joins:
+            joined = joinable(clause for clause in items if clause.sk not in on_meta)
+        beside = having(joined)
         listings = tuple(
-            Listing(runs_listing(e.experiment_id, shard), _all(views[e.experiment_id], conditions))
+            Listing(
+                runs_listing(e.experiment_id, shard),
+                _all(views[e.experiment_id], conditions),
+                beside,
+            )
             for e in searched
             for shard in range(e.run_shards)
         )
@@ -241,6 +258,7 @@ def plan_runs(
         items=items,
         on_meta=on_meta,
         pushed_tags=tuple(pushed_tags),
+        joined=joined,
         datasets=tuple(c for c in query.clauses if isinstance(c, DatasetClause)),
         orders=query.orders,
         time_order=None if isinstance(candidates, Named) else order,
@@ -306,6 +324,10 @@ def _candidate_lines(candidates: Candidates) -> Iterator[str]:
     for listing in candidates.listings:
         filtered = "" if listing.filter is None else f" where {listing.filter}"
         yield f"  {listing.pk}{filtered}"
+
+
+def _keys(clauses: Iterable[ItemClause]) -> str:
+    return ", ".join(dict.fromkeys(clause.sk for clause in clauses))
 
 
 def _listed(values: Sequence[Any]) -> str:

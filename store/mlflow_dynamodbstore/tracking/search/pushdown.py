@@ -16,6 +16,7 @@ from dynamodbstore_table.conditions import (
     Compare,
     Condition,
     Contains,
+    Either,
     Exists,
     Missing,
 )
@@ -73,7 +74,8 @@ def _like_condition(name: str, pattern: str) -> Condition | None:
         return None
     match pattern[: len(pattern) - len(pattern.lstrip("%"))], pattern.endswith("%"):
         case "", False:
-            return Compare(name, "=", text)
+            # To LIKE a text ends at its first NUL.
+            return Either((Compare(name, "=", text), BeginsWith(name, f"{text}\0")))
         case "", True:
             return BeginsWith(name, text)
         case _, True:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from dynamodbstore_projections.summary import ENDED
+from dynamodbstore_table.joins import JoiningTable
 from dynamodbstore_table.port import Table
 from mlflow.entities import Run
 
@@ -58,7 +59,8 @@ class SearchRunsMixin(TrackingBase):
             experiment_ids, filter_string, run_view_type, max_results, order_by, page_token
         )
         experiments = self._experiments_of(query)
-        plan = plan_runs(query, experiments, self._config.current())
+        joins = isinstance(self._table, JoiningTable)
+        plan = plan_runs(query, experiments, self._config.current(), joins=joins)
         runs, following = search_runs(self._table, plan, experiments)
         return runs, None if following is None else tokens.encode(query.fingerprint, following)
 
