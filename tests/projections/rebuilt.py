@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dynamodbstore_events.entities import entity_of
+from dynamodbstore_events.entities import EXPERIMENT, RUN, entity_of
 from dynamodbstore_events.keys import META, POSTING_MARK, SUMMARY, Key
 from dynamodbstore_projections.expiry_records import is_due
 from dynamodbstore_projections.summary import ENDED
@@ -35,7 +35,7 @@ def canonical(items: Mapping[Key, Item]) -> list[Item]:
 
 def _canonical(item: Item) -> Item:
     entity = entity_of(item["PK"])
-    if item["SK"] != META or entity is None or entity.kind == "EXPIRED":
+    if item["SK"] != META or entity is None or entity.kind not in (EXPERIMENT, RUN):
         return item
     return {
         name: value

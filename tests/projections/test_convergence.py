@@ -16,16 +16,9 @@ from dynamodbstore_table.sqlite import SqliteTable
 from hypothesis import HealthCheck, given, note, settings
 
 from tests.projections.entities import everything
-from tests.projections.histories import (
-    DAY,
-    Happening,
-    NewExperiment,
-    NewRun,
-    Race,
-    histories,
-    races,
-)
+from tests.projections.histories import Race, histories, races
 from tests.projections.rebuilt import differences, is_due_record, rebuilt, relied_on
+from tests.projections.steps import DAY, Happening, NewExperiment, NewModel, NewRun
 from tests.projections.streamed import FakeTime
 from tests.projections.world import World
 
@@ -55,12 +48,14 @@ def emptied(table: Table, clock: FakeTime) -> Table:
 
 
 def a_world(table: Table, clock: FakeTime) -> World:
-    """Two experiments with three runs; projected are also descriptions and the tag ``team``."""
+    """Two experiments with three runs, and two registered models; projected are also descriptions
+    and the tag ``team``."""
     table.write(Put({"PK": CONFIG, "SK": FTS_TRIGRAM_FIELDS, "fields": ["description"]}))
     table.write(Put({"PK": CONFIG, "SK": DENORMALIZE_TAGS, "patterns": ["team"]}))
     world = World(table, clock)
     for name in ("first", "second"):
         NewExperiment(0, name).do(world)
+        NewModel(0, name).do(world)
     for number in range(3):
         NewRun(0, number % 2, "team", f"run {number}").do(world)
     return world

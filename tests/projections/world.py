@@ -8,7 +8,7 @@ from typing import Any
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import entity_of
-from dynamodbstore_events.keys import Key
+from dynamodbstore_events.keys import META, Key, registered_model_pk
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.expiry import ExpiryProjection
 from dynamodbstore_projections.projection import Projection
@@ -20,6 +20,7 @@ from dynamodbstore_projections.ttl import TtlProjection
 from dynamodbstore_projections.view import View
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Table
+from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.projections.entities import everything
@@ -65,6 +66,13 @@ class World:
         self._requests = 0
         self.streamed = StreamedTable(table, self.stream, self._request)
         self.servers = tuple(DynamoTrackingStore(self.streamed, "memory:/") for _ in range(2))
+        self.registries = tuple(DynamoRegistryStore(self.streamed) for _ in range(2))
+
+    @property
+    def models(self) -> list[str]:
+        """The names of the registered models, those included that are being deleted."""
+        items = everything(self.table, registered_model_pk(""))
+        return [item["name"] for (_, sk), item in sorted(items.items()) if sk == META]
 
     def _request(self, _: int) -> None:
         number = self._requests
