@@ -28,5 +28,5 @@ def test_a_missing_variable_is_named(missing: str) -> None:
 
 
 def test_an_unknown_field_is_named_with_what_is_allowed() -> None:
-    with pytest.raises(InvalidEnvironment, match="'colour' is unknown; .* are: description"):
+    with pytest.raises(InvalidEnvironment, match=r"'colour' is unknown; .* are: description"):
         read_environment(GIVEN | {"MLFLOW_DYNAMODB_FTS_TRIGRAM_FIELDS": "colour"})
