@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dynamodbstore_events.entities import EXPERIMENT, RUN, entity_of
+from dynamodbstore_events.entities import EXPERIMENT, REGISTERED_MODEL, RUN, entity_of
 from dynamodbstore_events.keys import Key
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.registry import lifecycle_projections, search_projections
 from dynamodbstore_projections.view import View
 from dynamodbstore_table.port import EVERY, Item, SortRange, Table
+
+_KINDS = (EXPERIMENT, RUN, REGISTERED_MODEL)
 
 
 class Snapshot(View):
@@ -45,7 +47,7 @@ def lacking(table: Table) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for pk in view.partitions:
         entity = entity_of(pk)
-        if entity is None or entity.kind not in (EXPERIMENT, RUN):
+        if entity is None or entity.kind not in _KINDS:
             continue
         for projection in (*search_projections(), *lifecycle_projections()):
             if projection.writes(entity, view, config):

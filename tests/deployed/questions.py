@@ -30,7 +30,19 @@ VIEWS = {
     "all": ViewType.ALL,
 }
 EXPERIMENT_FILTERS = ("", "name LIKE '%demand%'", "name ILIKE 'FORECAST%'", "tags.team = 'team-2'")
+MODEL_FILTERS = (
+    "",
+    "name LIKE '%owl%'",
+    "name ILIKE '%ËLCH CLASS%'",
+    "name LIKE 'renamed%'",
+    "name LIKE '%lynx%'",
+    "name LIKE '%heron%' AND tags.team = 'team-2'",
+    "name LIKE '%classifier _-4'",
+    "tags.team != 'team-0'",
+)
+VERSION_FILTERS = ("", "name LIKE '%lynx%'", "name ILIKE '%NEWT%'")
 _PAGE = 30
+_MODELS_PAGE = 5
 
 
 def answers(tracking_uri: str) -> dict[str, list[Any]]:
@@ -49,7 +61,33 @@ def answers(tracking_uri: str) -> dict[str, list[Any]]:
             found[question] = _runs(client, experiments, text, view, [])
     for order in ORDERS:
         found[f"all runs by {order}"] = _runs(client, experiments, "", ViewType.ALL, order)
+    for text in MODEL_FILTERS:
+        found[f"models: {text}"] = _models(client, text)
+    for text in VERSION_FILTERS:
+        found[f"versions: {text}"] = sorted(
+            (version.name, int(version.version), version.source)
+            for version in client.search_model_versions(text)
+        )
     return found
+
+
+def _models(client: MlflowClient, text: str) -> list[Any]:
+    found: list[Any] = []
+    token: str | None = None
+    while True:
+        page = client.search_registered_models(text, _MODELS_PAGE, None, token)
+        found += [
+            (
+                model.name,
+                model.description or "",  # Over HTTP there is no None.
+                model.tags,
+                [int(v.version) for v in model.latest_versions],
+            )
+            for model in page
+        ]
+        token = page.token
+        if not token:
+            return found
 
 
 def _runs(

@@ -6,16 +6,26 @@ import statistics
 import time
 
 import pytest
-from dynamodbstore_events.keys import META, run_pk
+from dynamodbstore_events.entities import REGISTERED_MODEL
+from dynamodbstore_events.keys import META, posting_pk, registered_model_pk, run_pk
+from dynamodbstore_projections.config import ConfigSource
+from dynamodbstore_projections.fts import NAME_FIELD, built_mark
 from dynamodbstore_projections.heartbeat import all_fresh, last_beats
 from dynamodbstore_projections.registry import STREAM_FUNCTIONS
 from mlflow import MlflowClient
+from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
 from tests.deployed.conftest import Deployment
 from tests.deployed.lacking import lacking
 from tests.deployed.questions import answers
 from tests.deployed.stack import wait_until
-from tests.deployed.workload import CLIENTS, RUNS_EACH, change_ended_runs
+from tests.deployed.workload import (
+    CLIENTS,
+    MODELS_EACH,
+    RUNS_EACH,
+    change_ended_runs,
+    change_models,
+)
 from tests.lambdas.samples import sample
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -27,7 +37,18 @@ def test_a_search_finds_what_an_inline_store_finds(deployment: Deployment) -> No
     found = answers(deployment.streamed)
 
     assert len(found["all runs: "]) == CLIENTS * RUNS_EACH
+    assert len(found["models: name LIKE '%lynx%'"]) == CLIENTS * MODELS_EACH / 3
     assert found == answers(deployment.inline)
+
+
+def test_a_search_by_name_relies_on_what_the_functions_keep(deployment: Deployment) -> None:
+    table = deployment.stack.table
+
+    assert built_mark(NAME_FIELD) in ConfigSource(table).read().built
+    posted = table.query_all(
+        posting_pk(DEFAULT_WORKSPACE_NAME, REGISTERED_MODEL, NAME_FIELD, "lyn")
+    )
+    assert len(list(posted)) == CLIENTS * MODELS_EACH / 3
 
 
 def test_nothing_has_failed(deployment: Deployment) -> None:
@@ -55,8 +76,9 @@ def test_a_tag_is_searchable_within_seconds(
     with capsys.disabled():
         print(
             f"\nlag of the stream functions: median {statistics.median(lags) * 1000:.0f} ms, "
-            f"longest {max(lags) * 1000:.0f} ms; after {CLIENTS * RUNS_EACH} runs from {CLIENTS} "
-            f"clients drained in {deployment.drained_seconds:.1f} s"
+            f"longest {max(lags) * 1000:.0f} ms; after {CLIENTS * RUNS_EACH} runs and "
+            f"{CLIENTS * MODELS_EACH} models from {CLIENTS} clients "
+            f"drained in {deployment.drained_seconds:.1f} s"
         )
     assert statistics.median(lags) < 5
     inline = MlflowClient(deployment.inline)
@@ -67,10 +89,13 @@ def test_what_a_broken_function_misses_is_queued_and_healed(deployment: Deployme
     stack = deployment.stack
     stack.redrive(enabled=False)
     stack.deny_table("Search")
-    change_ended_runs(MlflowClient(deployment.streamed))
-    change_ended_runs(MlflowClient(deployment.inline))
-    wait_until(lambda: stack.queued() >= 7, 60, "the entities that changed are queued")
-    assert set(lacking(stack.table)) >= {"fts", "summary", "tags"}
+    for uri in (deployment.streamed, deployment.inline):
+        change_ended_runs(MlflowClient(uri))
+        change_models(MlflowClient(uri))
+    wait_until(lambda: stack.queued() >= 10, 60, "the entities that changed are queued")
+    behind = lacking(stack.table)
+    assert set(behind) >= {"fts", "summary", "tags"}
+    assert any(pk.startswith(registered_model_pk("")) for pk in behind["fts"])
 
     stack.redrive(enabled=True)
 
@@ -85,6 +110,7 @@ def test_a_mended_function_goes_on(deployment: Deployment) -> None:
         client = MlflowClient(uri)
         experiment_id = client.create_experiment("mended", tags={"mlflow.note.content": "again"})
         client.create_run(experiment_id, 2, run_name="mended lynx")
+        client.create_registered_model("mended lynx classifier")
 
     deployment.drain()
 

@@ -9,6 +9,7 @@ from mlflow.entities import Metric, Param, RunTag
 
 CLIENTS = 4
 RUNS_EACH = 50
+MODELS_EACH = 6
 SHARED = "shared"
 _ANIMALS = ("owl", "Ëlch", "newt", "ox", "heron", "mole", "yak")
 _STARTED_MS = 1_764_000_000_000
@@ -42,6 +43,8 @@ def work(client: MlflowClient, number: int) -> None:
     shared = client.get_experiment_by_name(SHARED).experiment_id
     for position in range(RUNS_EACH):
         _run(client, shared if position % 3 == 0 else own, number, position)
+    for position in range(MODELS_EACH):
+        _model(client, number, position)
     client.rename_experiment(own, f"demand-{number}")
     if number % 2:
         client.delete_experiment(own)
@@ -76,6 +79,27 @@ def _run(client: MlflowClient, experiment_id: str, number: int, position: int) -
         client.delete_run(run_id)
     if position % 12 == 0:
         client.restore_run(run_id)
+
+
+def _model(client: MlflowClient, number: int, position: int) -> None:
+    name = f"{_animal(position)} classifier {number}-{position}"
+    client.create_registered_model(name, {"team": f"team-{position % 3}"}, f"All about {name}")
+    for version in range(1 + position % 2):
+        source = f"s3://models/{number}/{position}/{version}"
+        client.create_model_version(name, source, await_creation_for=0)
+    if position % 3 == 0:
+        client.rename_registered_model(name, f"renamed lynx {number}-{position}")
+    if position % 3 == 1:
+        client.delete_registered_model(name)
+    if position == 4:
+        client.create_registered_model(name, {"team": "team-2"})
+
+
+def change_models(client: MlflowClient) -> None:
+    """Rename a model, delete another, and register one."""
+    client.rename_registered_model(f"{_animal(2)} classifier 0-2", "late lynx classifier")
+    client.delete_registered_model(f"{_animal(5)} classifier 0-5")
+    client.create_registered_model("late owl classifier", {"team": "team-0"})
 
 
 def change_ended_runs(client: MlflowClient) -> None:
