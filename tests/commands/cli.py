@@ -13,6 +13,9 @@ from mlflow_dynamodbstore.cli import main
 
 DONE, FAILED, USAGE = 0, 1, 2
 
+Named = tuple[str, ...]
+"""The options that name a table."""
+
 
 def run(*arguments: str | Path) -> Result:
     """What the command printed, and how it ended."""
@@ -23,6 +26,11 @@ def run_json(*arguments: str | Path) -> dict[str, Any]:
     """What the command printed for machines."""
     found: dict[str, Any] = json.loads(run(*arguments, "--json").stdout)
     return found
+
+
+def rows(printed: str) -> list[str]:
+    """The lines of a printed table, with one blank between cells."""
+    return [" ".join(line.split()) for line in printed.splitlines()]
 
 
 def commands(

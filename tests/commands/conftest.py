@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.sqlite import SqliteTable
+from mlflow_dynamodbstore.commands import waiting
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
+from tests.commands.cli import Named
 from tests.projections.replays import bare_store
+
+Waits = list[float]
 
 
 @pytest.fixture
@@ -30,6 +35,20 @@ def table(bare: tuple[DynamoTrackingStore, SqliteTable]) -> SqliteTable:
 
 
 @pytest.fixture
-def named(table: SqliteTable) -> tuple[str, str]:
+def named(table: SqliteTable) -> Named:
     """The options that name the table."""
     return "--store-uri", f"dynamodb:///{table.path}"
+
+
+@pytest.fixture
+def named_on_server(dynoxide_table: DynamoDBTable, dynoxide_endpoint: str) -> Named:
+    """The options that name a table on a server."""
+    return "--table", dynoxide_table.name, "--endpoint-url", dynoxide_endpoint
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    """How long a command has waited: no test does."""
+    waited: Waits = []
+    monkeypatch.setattr(waiting, "sleep", waited.append)
+    return waited

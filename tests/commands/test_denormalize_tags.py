@@ -9,30 +9,24 @@ from dynamodbstore_events.keys import CONFIG, META, run_pk
 from dynamodbstore_projections.built import mark_built
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.replay import SETTLE_SECONDS
-from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.port import Item, Table
+from dynamodbstore_table.port import Item, Put
 from dynamodbstore_table.sqlite import SqliteTable
 from mlflow_dynamodbstore.commands import waiting
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
-from tests.commands.cli import DONE, FAILED, USAGE, run, run_json
-from tests.config.items import BUILT, DENORMALIZE_TAGS, item, patterns, write_item
+from tests.commands.cli import DONE, FAILED, USAGE, Named, rows, run, run_json
+from tests.commands.conftest import Waits
+from tests.config.items import (
+    BUILT,
+    DENORMALIZE_TAGS,
+    built_marks,
+    item,
+    patterns,
+    write_item,
+)
 from tests.projections.replays import run_named
 
-Named = tuple[str, str]
-Waits = list[float]
-
-
-@pytest.fixture(autouse=True)
-def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
-    """How long a command has waited: no test does."""
-    waited: Waits = []
-    monkeypatch.setattr(waiting, "sleep", waited.append)
-    return waited
-
-
-def built(table: Table) -> frozenset[str]:
-    return ConfigSource(table).read().built
+pytestmark = pytest.mark.usefixtures("waits")
 
 
 def meta_of(table: SqliteTable, run_id: str) -> Item:
@@ -58,7 +52,7 @@ class TestShow:
 
         assert said["built"] == ["team"]
         assert said["experiments"] == {"7": {"patterns": ["env"], "built": ["env"]}}
-        lines = [" ".join(line.split()) for line in shown.splitlines()]
+        lines = rows(shown)
         assert "team all experiments yes" in lines
         assert "mlflow.* all experiments when a replay has built it" in lines
         assert "env experiment 7 yes" in lines
@@ -140,43 +134,6 @@ class TestSet:
         assert repr(pattern) in done.stderr
         assert item(table, DENORMALIZE_TAGS) is None
 
-    def test_of_nothing_or_of_some_and_none_is_wrong_usage(
-        self, table: SqliteTable, named: Named
-    ) -> None:
-        assert run("denormalize-tags", "set", *named).exit_code == USAGE
-        both = ("--none", "--pattern", "team")
-        assert run("denormalize-tags", "set", *named, *both).exit_code == USAGE
-
-    def test_of_what_is_so_already_writes_nothing(
-        self, table: SqliteTable, named: Named, waits: Waits
-    ) -> None:
-        run("denormalize-tags", "set", *named, "--pattern", "team")
-        before = item(table, DENORMALIZE_TAGS)
-
-        done = run("denormalize-tags", "set", *named, "--pattern", "team")
-
-        assert "nothing changed" in done.output
-        assert item(table, DENORMALIZE_TAGS) == before
-        assert waits == []
-
-    def test_writes_nonsense_anew(self, table: SqliteTable, named: Named) -> None:
-        write_item(table, DENORMALIZE_TAGS, patterns="team")
-
-        done = run("denormalize-tags", "set", *named, "--pattern", "team")
-
-        assert done.exit_code == DONE
-        assert "written anew" in done.output
-        assert patterns(table) == ["mlflow.*", "team"]
-
-    def test_on_a_server(self, dynoxide_table: DynamoDBTable, dynoxide_endpoint: str) -> None:
-        named = "--table", dynoxide_table.name, "--endpoint-url", dynoxide_endpoint
-
-        run("denormalize-tags", "set", *named, "--pattern", "team", "--pattern", "old")
-        done = run("denormalize-tags", "set", *named, "--pattern", "team")
-
-        assert done.exit_code == DONE
-        assert patterns(dynoxide_table) == ["mlflow.*", "team"]
-
 
 class TestReplay:
     def test_copies_the_tags_and_marks_the_pattern_as_built(
@@ -189,7 +146,7 @@ class TestReplay:
         assert meta_of(table, run_id)["tag.team"] == "red"
         assert said["replay"] is None
         assert "tags:team" in said["replayed"]["built"]
-        assert built(table) == {"tags:mlflow.*", "tags:team"}
+        assert built_marks(table) == {"tags:mlflow.*", "tags:team"}
 
     def test_removes_the_copies_of_what_was_taken_away(
         self, store: DynamoTrackingStore, table: SqliteTable, named: Named
@@ -201,7 +158,7 @@ class TestReplay:
 
         assert done.exit_code == DONE
         assert "tag.team" not in meta_of(table, run_id)
-        assert built(table) == {"tags:mlflow.*"}
+        assert built_marks(table) == {"tags:mlflow.*"}
 
     def test_is_done_also_where_nothing_changed(
         self, store: DynamoTrackingStore, table: SqliteTable, named: Named
@@ -210,24 +167,18 @@ class TestReplay:
 
         run("denormalize-tags", "set", *named, "--pattern", "team", "--replay")
 
-        assert "tags:team" in built(table)
+        assert "tags:team" in built_marks(table)
 
     def test_of_an_entity_that_fails_ends_with_1(
         self, store: DynamoTrackingStore, table: SqliteTable, named: Named
     ) -> None:
         write_item(table, "unrelated")
-        table.write(_poison())
+        table.write(Put({"PK": "RUN#poison", "SK": META}))
 
         done = run("denormalize-tags", "set", *named, "--pattern", "team", "--replay")
 
         assert done.exit_code == FAILED
         assert "Error: RUN#poison could not be projected" in done.stderr
-
-
-def _poison() -> object:
-    from dynamodbstore_table.port import Put
-
-    return Put({"PK": "RUN#poison", "SK": "META"})
 
 
 class TestTakingAway:
@@ -246,7 +197,7 @@ class TestTakingAway:
     ) -> None:
         seen: list[tuple[frozenset[str], list[str], float]] = []
         monkeypatch.setattr(
-            waiting, "sleep", lambda s: seen.append((built(table), patterns(table), s))
+            waiting, "sleep", lambda s: seen.append((built_marks(table), patterns(table), s))
         )
 
         done = run("denormalize-tags", "set", *named, "--none")
@@ -311,7 +262,7 @@ class TestTakingAway:
         run("denormalize-tags", "set", *named, "--none")
 
         assert patterns(table) == ["mlflow.*"]
-        assert built(table) == {"tags:mlflow.*"}
+        assert built_marks(table) == {"tags:mlflow.*"}
         marks = item(table, BUILT)
         assert marks is not None
         assert marks["building"] == {}
@@ -323,7 +274,7 @@ class TestTakingAway:
 
         mark_built(table, ["tags"], ["tags:team", "tags:mlflow.*"])
 
-        assert built(table) == {"tags:mlflow.*"}
+        assert built_marks(table) == {"tags:mlflow.*"}
 
     def test_and_adding_it_again_needs_a_replay_again(
         self, relied_on: None, table: SqliteTable, named: Named
@@ -332,7 +283,7 @@ class TestTakingAway:
 
         run("denormalize-tags", "set", *named, "--pattern", "team")
 
-        assert "tags:team" not in built(table)
+        assert "tags:team" not in built_marks(table)
 
     def test_what_was_taken_out_by_hand_is_not_built_when_it_comes_back(
         self, relied_on: None, table: SqliteTable, named: Named
@@ -341,4 +292,4 @@ class TestTakingAway:
 
         run("denormalize-tags", "set", *named, "--pattern", "team")
 
-        assert "tags:team" not in built(table)
+        assert "tags:team" not in built_marks(table)

@@ -6,15 +6,13 @@ import time
 
 import pytest
 from dynamodbstore_events.keys import META, run_pk
-from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.sqlite import SqliteTable
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
-from tests.commands.cli import DONE, FAILED, USAGE, run, run_json
+from tests.commands.cli import DONE, FAILED, USAGE, Named, rows, run, run_json
 from tests.config.items import DEFAULT_DAYS, TTL_POLICY, days, item, write_item
 from tests.projections.replays import run_named
 
-Named = tuple[str, str]
 DAY = 86_400
 
 
@@ -39,10 +37,10 @@ class TestShow:
         shown = run("ttl-policy", "show", *named)
 
         assert shown.exit_code == DONE
-        lines = [line.split() for line in shown.output.splitlines()]
-        assert ["traces", "ever", "persisted"] in lines
-        assert ["deleted", "experiments", "and", "runs", "1", "day", "persisted"] in lines
-        assert ["per-step", "metric", "history", "365", "days", "default"] in lines
+        lines = rows(shown.output)
+        assert "traces ever persisted" in lines
+        assert "deleted experiments and runs 1 day persisted" in lines
+        assert "per-step metric history 365 days default" in lines
 
     def test_of_nonsense_fails_with_its_name(self, table: SqliteTable, named: Named) -> None:
         write_item(table, TTL_POLICY, trace_retention_days="soon")
@@ -161,10 +159,8 @@ class TestSet:
         assert done.stderr.startswith("Error: The store's table is missing")
         assert len(done.stderr.splitlines()) == 1
 
-    def test_on_a_server(self, dynoxide_table: DynamoDBTable, dynoxide_endpoint: str) -> None:
-        named = "--table", dynoxide_table.name, "--endpoint-url", dynoxide_endpoint
-
-        done = run("ttl-policy", "set", *named, "--trace-retention-days", "7")
+    def test_on_a_server(self, named_on_server: Named) -> None:
+        done = run("ttl-policy", "set", *named_on_server, "--trace-retention-days", "7")
 
         assert done.exit_code == DONE
-        assert run_json("ttl-policy", "show", *named)["trace_retention_days"] == 7
+        assert run_json("ttl-policy", "show", *named_on_server)["trace_retention_days"] == 7

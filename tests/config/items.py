@@ -10,7 +10,9 @@ from dynamodbstore_projections.config import (
     DENORMALIZE_TAGS,
     FTS_TRIGRAM_FIELDS,
     TTL_POLICY,
+    ConfigSource,
 )
+from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.port import Delete, Item, Put, Table
 
 DEFAULT_DAYS = {
@@ -38,6 +40,17 @@ def config_items(table: Table) -> dict[str, Item]:
     return {found["SK"]: found for found in table.query_all(CONFIG)}
 
 
+def write_as_in_the_console(table: DynamoDBTable, sk: str, **attributes: Any) -> None:
+    """Write one with values of types that the console offers and the store has none of, such as
+    ``{"SS": [...]}``."""
+    table.client.call("put_item", Item={"PK": {"S": CONFIG}, "SK": {"S": sk}, **attributes})
+
+
+def built_marks(table: Table) -> frozenset[str]:
+    """The marks of what searches may rely on."""
+    return ConfigSource(table).read().built
+
+
 def patterns(table: Table, sk: str = DENORMALIZE_TAGS) -> list[str]:
     found = item(table, sk)
     assert found is not None
@@ -57,10 +70,12 @@ __all__ = [
     "DENORMALIZE_TAGS",
     "FTS_TRIGRAM_FIELDS",
     "TTL_POLICY",
+    "built_marks",
     "config_items",
     "days",
     "item",
     "patterns",
     "remove_item",
+    "write_as_in_the_console",
     "write_item",
 ]

@@ -10,6 +10,7 @@ import pytest
 from dynamodbstore_projections.built import mark_built, withdraw
 from dynamodbstore_projections.config import PROJECTOR, ConfigSource, InvalidConfig
 from dynamodbstore_projections.heartbeat import last_beats
+from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.port import Table
 from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.exceptions import MlflowException
@@ -24,6 +25,7 @@ from tests.config.items import (
     TTL_POLICY,
     config_items,
     item,
+    write_as_in_the_console,
     write_item,
 )
 from tests.e2e.mlflow_server import MlflowServer
@@ -76,25 +78,9 @@ def test_stops_the_start_naming_item_and_field_and_writes_nothing(
 
 
 def test_a_number_with_a_fraction_is_nonsense_too(
-    dynoxide_endpoint: str, dynoxide_table: Any
+    dynoxide_table: DynamoDBTable,
 ) -> None:
-    import boto3
-
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=dynoxide_endpoint,
-        region_name="eu-central-1",
-        aws_access_key_id="any",
-        aws_secret_access_key="any",
-    )
-    client.put_item(
-        TableName=dynoxide_table.name,
-        Item={
-            "PK": {"S": "CONFIG"},
-            "SK": {"S": TTL_POLICY},
-            "trace_retention_days": {"N": "30.5"},
-        },
-    )
+    write_as_in_the_console(dynoxide_table, TTL_POLICY, trace_retention_days={"N": "30.5"})
 
     with pytest.raises(InvalidConfig, match=r"'trace_retention_days' is 30\.5, not a non-neg"):
         reconcile(dynoxide_table, Settings())

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from dynamodbstore_projections.built import mark_built
 from dynamodbstore_table.counting import CountingTable, Meter
+from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.port import Table
 from dynamodbstore_table.sqlite import SqliteTable
 from mlflow_dynamodbstore.config.effective import EffectiveConfig
@@ -23,6 +24,7 @@ from tests.config.items import (
     days,
     item,
     patterns,
+    write_as_in_the_console,
     write_item,
 )
 
@@ -90,25 +92,10 @@ class TestPatterns:
         assert effective.config.built == {"tags:mlflow.*"}
 
     def test_are_added_to_a_string_set_that_was_made_in_the_console(
-        self, dynoxide_endpoint: str, dynoxide_table: Any
+        self, dynoxide_table: DynamoDBTable
     ) -> None:
-        import boto3
-
-        client = boto3.client(
-            "dynamodb",
-            endpoint_url=dynoxide_endpoint,
-            region_name="eu-central-1",
-            aws_access_key_id="any",
-            aws_secret_access_key="any",
-        )
-        client.put_item(
-            TableName=dynoxide_table.name,
-            Item={
-                "PK": {"S": "CONFIG"},
-                "SK": {"S": DENORMALIZE_TAGS},
-                "patterns": {"SS": ["mlflow.*", "team"]},
-            },
-        )
+        listed = {"SS": ["mlflow.*", "team"]}
+        write_as_in_the_console(dynoxide_table, DENORMALIZE_TAGS, patterns=listed)
 
         start(dynoxide_table, patterns=("env",))
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import click
 from dynamodbstore_table.errors import TableMissing
 from dynamodbstore_table.port import Table
+from rich.console import Console
+from rich.table import Table as Grid
 
 from mlflow_dynamodbstore.commands.failures import options_of
 from mlflow_dynamodbstore.commands.replay import (
@@ -19,18 +21,11 @@ from mlflow_dynamodbstore.commands.replay import (
     rebuilt_json,
 )
 from mlflow_dynamodbstore.commands.table_options import name_of, opened
-from mlflow_dynamodbstore.commands.waiting import pause_saying
 from mlflow_dynamodbstore.location import Location
 
 replay_option: Final = click.option(
     "--replay", is_flag=True, help="Bring the items that are there up to date at once."
 )
-
-TAKING_AWAY: Final = pause_saying(
-    "Searches no longer rely on what is taken away; it goes when every running server and function "
-    "has heard of that."
-)
-"""How ``set`` waits before it takes something away."""
 
 
 @contextmanager
@@ -42,18 +37,22 @@ def existing(location: Location) -> Iterator[Table]:
         yield table
 
 
-def checked(fault_of: Callable[[object], str | None]) -> Callable[..., tuple[str, ...]]:
-    """The callback of an option that may be given several times: a value with a fault is wrong
-    usage."""
-
-    def check(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Any:
-        for one in value:
-            fault = fault_of(one)
-            if fault is not None:
-                raise click.BadParameter(f"{one!r} is {fault}.", ctx, param)
-        return value
-
-    return check
+def print_found(
+    location: Location,
+    said: Mapping[str, Any],
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print what is configured: ``said`` for machines, a table for people."""
+    if as_json:
+        click.echo(json.dumps({"table": name_of(location), **said}))
+        return
+    grid = Grid(*heads, box=None, pad_edge=False)
+    for row in rows:
+        grid.add_row(*row)
+    Console().print(grid)
 
 
 def finish(
@@ -96,8 +95,3 @@ def finish(
         )
     if done is not None:
         end_if_failed(done)
-
-
-def listed(values: tuple[str, ...] | list[str]) -> str:
-    """Values for people."""
-    return ", ".join(values) or "none"

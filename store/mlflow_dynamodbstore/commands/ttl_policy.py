@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -10,11 +9,14 @@ import click
 from dynamodbstore_events.keys import CONFIG
 from dynamodbstore_projections.config import TTL_POLICY, config_from_items
 from dynamodbstore_projections.config_values import MOST_DAYS
-from rich.console import Console
-from rich.table import Table as Grid
 
-from mlflow_dynamodbstore.commands.config_options import existing, finish, replay_option
-from mlflow_dynamodbstore.commands.table_options import name_of, table_command
+from mlflow_dynamodbstore.commands.config_options import (
+    existing,
+    finish,
+    print_found,
+    replay_option,
+)
+from mlflow_dynamodbstore.commands.table_options import table_command
 from mlflow_dynamodbstore.config.changes import PolicyChange, set_policy
 from mlflow_dynamodbstore.location import Location
 
@@ -52,13 +54,14 @@ def show(location: Location, as_json: bool) -> None:
         item = table.get((CONFIG, TTL_POLICY)) or {"SK": TTL_POLICY}
     policy = asdict(config_from_items([item]).ttl)
     sources = {name: "persisted" if name in item else "default" for name in policy}
-    if as_json:
-        click.echo(json.dumps({"table": name_of(location), **policy, "sources": sources}))
-        return
-    grid = Grid("what", "is kept for", "from", box=None, pad_edge=False)
-    for name, days in policy.items():
-        grid.add_row(_WHAT[name], _for(days), sources[name])
-    Console().print(grid)
+    rows = [(_WHAT[name], _for(days), sources[name]) for name, days in policy.items()]
+    print_found(
+        location,
+        {**policy, "sources": sources},
+        ("what", "is kept for", "from"),
+        rows,
+        as_json=as_json,
+    )
 
 
 @ttl_policy.command("set")

@@ -70,6 +70,11 @@ class ListChange:
     after: tuple[str, ...]
 
     @property
+    def differs(self) -> bool:
+        """Whether anything was written."""
+        return self.before is None or bool(self.added or self.removed)
+
+    @property
     def added(self) -> list[str]:
         return [value for value in self.after if value not in (self.before or ())]
 
@@ -92,7 +97,7 @@ def set_list(
         items = {item["SK"]: item for item in table.query_all(CONFIG)}
         found = items.get(listed.sk)
         change = ListChange(_values(found, listed), wanted)
-        if change.before is not None and not change.added and not change.removed:
+        if not change.differs:
             return change
         marks = items.get(BUILT)
         outdated = _marks(marks, listed) - listed.marks(set(wanted) & set(change.before or ()))
