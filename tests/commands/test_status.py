@@ -14,6 +14,7 @@ from dynamodbstore_table.sqlite import SqliteTable
 from mlflow_dynamodbstore.commands.keeper import keeper
 from mlflow_dynamodbstore.commands.table_sample import sample_of
 from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, RegionLocation
+from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, run, run_json
@@ -64,6 +65,21 @@ class TestOfAFile:
         assert found.exit_code == FAILED
         assert f"summary, missing: SUMMARY#{run_id} SUMMARY" in found.output
         assert "drift of a sample of 2 entities: 1 differences" in found.output
+
+    def test_looks_at_registered_models_too_however_many_runs_there_are(
+        self, store: DynamoTrackingStore, table: SqliteTable, named: Named
+    ) -> None:
+        run("replay", *named)
+        DynamoRegistryStore(table).create_registered_model("lion")
+        big = "x" * 300_000
+        fill(table, ({"PK": f"EXP#{n}", "SK": "TAG#note", "v": big} for n in range(9)))
+        fill(table, ({"PK": f"RUN#{n}", "SK": "TAG#note", "v": big} for n in range(9)))
+
+        found = run_json("status", *named, "--sample-pages", "4")
+
+        assert found["sample"]["kinds"]["RM"]["entities"] == 1
+        missing = found["drift"]["fts"]["missing"]["examples"]
+        assert any(key.startswith("FTSMARK#RM#") for key in missing)
 
     def test_that_is_missing_is_an_error_in_a_line(self, tmp_path: Path) -> None:
         done = run("status", "--store-uri", f"dynamodb:///{tmp_path}/none.ddb")

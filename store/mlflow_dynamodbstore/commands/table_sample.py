@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from dynamodbstore_events.entities import EXPERIMENT, RUN
+from dynamodbstore_events.entities import EXPERIMENT, REGISTERED_MODEL, RUN
 from dynamodbstore_events.keys import META, Key
 from dynamodbstore_table.facts import KindCount, TableFacts
 from dynamodbstore_table.port import Start, Table
@@ -18,6 +18,7 @@ NAMES: Final[Mapping[str, str]] = {
     "RUN": "runs",
     "LM": "logged models",
     "RM": "registered models",
+    "WEBHOOK": "webhooks",
     "TRACE": "traces",
     "HIST": "metric history",
     "DATASET": "datasets",
@@ -29,6 +30,8 @@ NAMES: Final[Mapping[str, str]] = {
     "CONFIG": "configuration",
 }
 """What items are by the kind in their partition key."""
+
+_FIRST_OF: Final = (EXPERIMENT, RUN, REGISTERED_MODEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,11 @@ def sample_of(table: Table, facts: TableFacts, pages: int) -> Sample:
 
 
 def _anywhere_in_file(table: Table, pages: int) -> list[Key]:
-    # A file is read in the order of its keys: begin at some experiments, and at any runs.
-    starts: list[Start] = [{"PK": f"{EXPERIMENT}#", "SK": ""}]
-    starts += ({"PK": f"{RUN}#{secrets.token_hex(16)}", "SK": ""} for _ in range(pages - 2))
-    starts.append({"PK": f"{RUN}#", "SK": ""})
+    # A file is read in the order of its keys, which for models and runs says nothing about them.
+    starts: list[Start] = [{"PK": f"{kind}#", "SK": ""} for kind in _FIRST_OF]
+    starts += ({"PK": f"{RUN}#{secrets.token_hex(16)}", "SK": ""} for _ in range(pages))
     found: dict[Key, None] = {}
-    for start in starts:
+    for start in starts[:pages]:
         found.update(((item["PK"], item["SK"]), None) for item in table.scan(start=start).items)
     return list(found)
 
