@@ -172,11 +172,16 @@ def _wrong(item: Mapping[str, Any], name: str, value: object, fault: str) -> Inv
     return InvalidConfig(f"the item {CONFIG}/{sk} is wrong: {name!r} is {value!r}, {fault}. {mend}")
 
 
+def _warn_of_nonsense(error: InvalidConfig) -> None:
+    _logger.warning("What the configuration said before still holds, as %s.", error)
+
+
 class ConfigSource:
     """Reads the configuration from the table, and remembers it for up to 30 seconds.
 
     ``extra_fields`` are fields with trigram search that this process adds; ``known`` is what has
-    just been read; ``clock`` tells seconds.
+    just been read; ``clock`` tells seconds; ``on_nonsense`` is told, once until it is put right,
+    that what was read before still holds.
     """
 
     def __init__(
@@ -185,8 +190,10 @@ class ConfigSource:
         extra_fields: Iterable[str] = (),
         known: Config | None = None,
         clock: Callable[[], float] = lambda: time.monotonic(),
+        on_nonsense: Callable[[InvalidConfig], None] = _warn_of_nonsense,
     ) -> None:
         self._table = table
+        self._on_nonsense = on_nonsense
         self._extra_fields = tuple(extra_fields)
         self._clock = clock
         self._known: tuple[float, Config] | None = None
@@ -232,7 +239,7 @@ class ConfigSource:
     def _warn(self, error: InvalidConfig) -> None:
         if not self._warned:
             self._warned = True
-            _logger.warning("What the configuration said before still holds, as %s.", error)
+            self._on_nonsense(error)
 
 
 def _marks_now(items: Iterable[Item]) -> frozenset[str]:

@@ -12,12 +12,12 @@ own writes: the other projections would miss what goes here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import EXPERIMENT, EXPIRED, RUN, Entity, entity_of
-from dynamodbstore_events.keys import META, NAME, experiment_pk, name_pk
+from dynamodbstore_events.keys import META, NAME, Key, experiment_pk, name_pk
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, Missing, both, equals
 from dynamodbstore_table.port import Delete, Item, Op, Put, Update
 
@@ -68,6 +68,9 @@ class ExpiryProjection:
         if entity.kind == EXPIRED:
             return not event.removed
         return entity.kind in (EXPERIMENT, RUN) and event.removed and event.expired
+
+    def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
+        return ()
 
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:
         gone = entity_of(entity.id) if entity.kind == EXPIRED else entity

@@ -71,6 +71,10 @@ def _raise_failure(report: Report) -> None:
         raise error
 
 
+def _warn_of_delay(error: TableError) -> None:
+    _logger.warning("What has expired could not be removed yet: %s", error)
+
+
 class Sweeper:
     """Removes what has expired now and then, a little at a time, in a thread that has other things
     to do.
@@ -87,17 +91,19 @@ class Sweeper:
         pause_seconds: float = 60.0,
         busy_pause_seconds: float = 1.0,
         work_seconds: float = 0.1,
+        on_failure: Callable[[TableError], None] = _warn_of_delay,
     ) -> None:
         self._table = table
         self._config = config
         self._pause = pause_seconds
         self._busy_pause = busy_pause_seconds
         self._work = work_seconds
+        self._on_failure = on_failure
         self._next = 0.0
         self._lock = threading.Lock()
 
     def now_and_then(self) -> None:
-        """Do some of the work if it is time to; a failure is logged, and tried again later."""
+        """Do some of the work if it is time to; a failure is told, and tried again later."""
         if time.monotonic() < self._next or not self._lock.acquire(blocking=False):
             return
         try:
@@ -106,7 +112,7 @@ class Sweeper:
             )
             pause = self._pause if finished else self._busy_pause
         except TableError as error:
-            _logger.warning("What has expired could not be removed yet: %s", error)
+            self._on_failure(error)
             pause = self._pause
         finally:
             self._lock.release()

@@ -20,7 +20,7 @@ from dynamodbstore_events.entities import (
     Entity,
     entity_of,
 )
-from dynamodbstore_events.keys import META, posting_pk, tag_sk
+from dynamodbstore_events.keys import META, Key, posting_pk, tag_sk
 from dynamodbstore_table.conditions import (
     ITEM_MISSING,
     Condition,
@@ -135,28 +135,34 @@ class FtsProjection:
             entity.kind, config.fts_fields, config.built
         )
 
+    def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
+        """The marks, and the tags that are indexed."""
+        source = SOURCES.get(entity.kind)
+        if source is None:
+            return
+        for name in source.fields:
+            yield PostingField(entity.kind, entity.id, name).mark_key
+        kept = kept_fields(config)
+        for name, key in source.tags.items():
+            if name in kept:
+                yield entity.pk, tag_sk(key)
+
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:
         """The transactions that bring the entity's postings in line with its texts."""
         source = SOURCES.get(entity.kind)
         if source is None:
             return []
-        pk, kept = entity.pk, kept_fields(config)
-        fields = {name: PostingField(entity.kind, entity.id, name) for name in source.fields}
-        view.prefetch(
-            [
-                (pk, META),
-                *(posting_field.mark_key for posting_field in fields.values()),
-                *((pk, tag_sk(key)) for name, key in source.tags.items() if name in kept),
-            ]
-        )
+        view.prefetch([(entity.pk, META), *self.reads(entity, view, config)])
+        kept = kept_fields(config)
         writes: Writes = []
-        for name, posting_field in fields.items():
+        for name in source.fields:
+            posting_field = PostingField(entity.kind, entity.id, name)
             found = view.get(posting_field.mark_key)
             mark = None if found is None else Mark.of(found)
             wanted: Indexed | None = None
             unchanged: tuple[Check, ...] = ()
             if name in kept:
-                wanted, unchanged = _wanted(pk, source, name, view)
+                wanted, unchanged = _wanted(entity.pk, source, name, view)
             writes += posting_field.transactions(mark, wanted, unchanged)
         return writes
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity
 from dynamodbstore_table.port import Table
 
-from dynamodbstore_projections.config import ConfigSource
+from dynamodbstore_projections.config import Config, ConfigSource
 from dynamodbstore_projections.projection import Projection
 from dynamodbstore_projections.projector import Projector
 
@@ -25,22 +25,23 @@ class InlineObserver:
         self,
         projections: Sequence[Projection],
         report: Callable[[Mapping[Entity, Exception]], None],
-        extra_fields: Iterable[str] = (),
     ) -> None:
         self._projections = tuple(projections)
         self._report = report
-        self._extra_fields = tuple(extra_fields)
         self._projector: Projector | None = None
+
+    def use_config(self, table: Table, config: Callable[[], Config]) -> None:
+        """Project by this configuration, not by what the table says at the first write."""
+        self._projector = self._projector_by(table, config)
 
     def __call__(self, table: Table, events: Sequence[ChangeEvent]) -> None:
         if self._projector is None:
-            source = ConfigSource(table, self._extra_fields)
-            exclusive = not table.remote
-            self._projector = Projector(
-                table, self._projections, source.current, exclusive=exclusive
-            )
+            self._projector = self._projector_by(table, ConfigSource(table).current)
         report = self._projector.project(events)
         if report.failed:
             if not table.remote:
                 raise next(iter(report.failed.values()))
             self._report(report.failed)
+
+    def _projector_by(self, table: Table, config: Callable[[], Config]) -> Projector:
+        return Projector(table, self._projections, config, exclusive=not table.remote)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity
+from dynamodbstore_events.keys import META, Key
 from dynamodbstore_table.port import Delete, Op, Put, Update
 
 from dynamodbstore_projections.config import Config
@@ -48,6 +50,25 @@ class Projection(Protocol):
         """Whether a change may change what this projection keeps; told by its key alone."""
         ...
 
+    def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
+        """Items that ``writes`` will ask for, beside META, which the view has: so that those of
+        many entities are read together. Never raises, whatever META says."""
+        ...
+
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:
         """What to write so that the projection agrees with the entity as it is now."""
         ...
+
+
+def read_together(
+    concerned: Mapping[Entity, Iterable[Projection]], view: View, config: Config
+) -> None:
+    """Read what projections will ask for of these entities, in few requests: META first, so that
+    nothing else is older than what it says."""
+    view.prefetch((entity.pk, META) for entity in concerned)
+    view.prefetch(
+        key
+        for entity, projections in concerned.items()
+        for projection in projections
+        for key in projection.reads(entity, view, config)
+    )

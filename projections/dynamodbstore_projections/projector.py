@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity, entity_of
-from dynamodbstore_events.keys import META, Key
+from dynamodbstore_events.keys import META
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Item, Table
 
 from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.projection import Bulk, PassOn, Projection
+from dynamodbstore_projections.projection import Bulk, PassOn, Projection, read_together
 from dynamodbstore_projections.view import View
 
 _MOST_PASSES = 25
@@ -91,7 +91,7 @@ class Projector:
         while waiting and report.passes < _MOST_PASSES:
             report.passes += 1
             view = View(self._table, removed)
-            view.prefetch(_metas(waiting))
+            read_together(waiting, view, config)
             again: dict[Entity, list[Projection]] = {}
             for entity, projections in waiting.items():
                 for projection in projections:
@@ -133,7 +133,3 @@ class Projector:
             report.writes += 1
             report.ops += len(ops)
         return bool(writes) and not isinstance(writes[-1], PassOn)
-
-
-def _metas(entities: Iterable[Entity]) -> list[Key]:
-    return [(entity.pk, META) for entity in entities]

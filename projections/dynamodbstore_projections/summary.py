@@ -49,6 +49,13 @@ class SummaryProjection:
         entity = entity_of(event.pk)
         return entity is not None and entity.kind == RUN
 
+    def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
+        """The summary of what has ended or gone: read before the run that it is held against."""
+        if entity.kind != RUN:
+            return ()
+        meta = view.meta(entity.pk)
+        return (summary_key(entity.id),) if meta is None or meta.get("status") in ENDED else ()
+
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:
         if entity.kind != RUN:
             return []

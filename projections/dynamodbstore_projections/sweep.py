@@ -24,7 +24,7 @@ from dynamodbstore_projections.drift import Finding, findings, ops_of
 from dynamodbstore_projections.fts import FtsProjection
 from dynamodbstore_projections.posting_marks import PostingField
 from dynamodbstore_projections.posting_sweep import Posting
-from dynamodbstore_projections.projection import Projection
+from dynamodbstore_projections.projection import Projection, read_together
 from dynamodbstore_projections.projector import Projector
 from dynamodbstore_projections.summary import SummaryProjection
 from dynamodbstore_projections.view import View
@@ -177,7 +177,7 @@ class Inspector:
         entities = leads.entities | gone(self._table, leads.owners)
         for batch in _batches(entities, _ENTITIES_AT_ONCE):
             view = View(self._table)
-            view.prefetch((entity.pk, META) for entity in batch)
+            read_together(dict.fromkeys(batch, self._projections), view, config)
             for entity in batch:
                 for projection in self._projections:
                     for finding in _lacking(projection, entity, view, config):

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity, entity_of
-from dynamodbstore_events.keys import META, is_hashed
+from dynamodbstore_events.keys import META, Key, is_hashed
 from dynamodbstore_table.conditions import (
     ITEM_EXISTS,
     Both,
@@ -145,6 +145,9 @@ class TagsProjection:
             return False
         # A hashed key may match whatever a pattern says; only its item tells.
         return is_hashed(event.sk[len(_TAG) :]) or config.matches_any(text_name({"SK": event.sk}))
+
+    def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
+        return ()
 
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:
         """One update of META, or nothing if it says everything already."""

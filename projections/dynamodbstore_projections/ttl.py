@@ -7,12 +7,12 @@ below goes after it. A run that is deleted with its experiment has no time to li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity, entity_of
-from dynamodbstore_events.keys import GSI1, META, experiment_pk, expiring_listing
+from dynamodbstore_events.keys import GSI1, META, Key, experiment_pk, expiring_listing
 from dynamodbstore_table.conditions import ITEM_EXISTS, Condition, Missing, both, equals
 from dynamodbstore_table.port import MAX_OPS, Delete, Item, Op, Put, Update
 
@@ -41,6 +41,9 @@ class TtlProjection:
             return False
         entity = entity_of(event.pk)
         return entity is not None and entity.kind in (EXPERIMENT, RUN)
+
+    def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
+        return ()
 
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:
         if entity.kind not in (EXPERIMENT, RUN):

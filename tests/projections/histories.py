@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from hypothesis import strategies as st
 
@@ -16,6 +16,7 @@ from tests.projections.steps import (
     TAGS,
     TEXTS,
     VALUES,
+    Change,
     CollectGarbage,
     Deliver,
     Expire,
@@ -28,10 +29,11 @@ from tests.projections.steps import (
     OnModel,
     OnRun,
     Pass,
+    Rebuild,
     Replay,
     Step,
 )
-from tests.projections.streamed import FUNCTIONS
+from tests.projections.streamed import FUNCTIONS, SEARCH
 
 _ALL = 1000
 _REQUESTS = 16
@@ -96,63 +98,86 @@ _happenings = st.one_of(
 histories = st.lists(_happenings, min_size=8, max_size=30)
 
 
-Change: TypeAlias = OnRun | OnExperiment | OnModel
+Other: TypeAlias = Literal["the same", "another", "back"]
 
 
 @dataclass(frozen=True)
 class Race:
-    """What two at a time do: changes, and what else changes while a function is at work on each;
-    another instance of the function has then done its work before the first one goes on. If it
-    ``returns``, what else changes is the same thing, back to what it was."""
+    """What two at a time do: changes, and what else changes while someone is at work on each; a
+    function has then done its work on that before the first one goes on.
+
+    What else changes is the same thing to something else, or another thing, or the same thing
+    ``back`` to what it was. The first one is an instance of the function; or a ``rebuild``, which
+    nobody begins anew if it ends early.
+    """
 
     before: tuple[Step, ...]
     changes: tuple[Change, ...]
     meanwhile: tuple[Change, ...]
+    other: Other
     function: str
+    rebuild: bool
     crash_after: int | None
-    returns: bool
 
     def at(self, request: int) -> Happening:
         """The race in which the other one cuts in before a request."""
-        change = _distinct(self.changes, request, "a")
-        other: Step = self.changes[request % len(self.changes)]
-        if not self.returns:
-            other = _distinct(self.meanwhile, request, "b")
-        all_of_it = Deliver(self.function, _ALL, False, False, 0, True)
+        step = self.changes[request % len(self.changes)]
+        others = self.meanwhile or (step,)
+        rivals = {
+            "the same": _distinct(step, request, "b"),
+            "another": _distinct(others[request % len(others)], request, "b"),
+            "back": step,
+        }
+        everywhere = FUNCTIONS if self.rebuild else (self.function,)
+        work = tuple(Deliver(function, _ALL, False, False, 0, True) for function in everywhere)
+        first = (Rebuild(step),) if self.rebuild else work
+        rival = InTurn((rivals[self.other], *work))
         crash_at = None if self.crash_after is None else request + self.crash_after
-        rival = InTurn((other, all_of_it))
-        return Happening(InTurn((change, all_of_it)), ((request, rival),), crash_at)
+        if self.rebuild and self.other == "back":
+            # Who writes what was so for a moment must be there to look again.
+            crash_at = None
+        change = _distinct(step, request, "a")
+        return Happening(InTurn((change, *first)), ((request, rival),), crash_at)
 
 
-def _distinct(steps: tuple[Change, ...], number: int, suffix: str) -> Step:
-    """One of the steps, with a text that no other has: so that it is a change."""
-    step = steps[number % len(steps)]
+def _distinct(step: Change, number: int, suffix: str) -> Step:
+    """The step with a text that no other has: so that it is a change."""
     return replace(step, text=f"{step.text}{number}{suffix}")
 
 
-_run_0 = st.builds(
-    OnRun, st.just(0), st.sampled_from(tuple(RUN_CALLS)[:-1]), st.just(0), _keys, _values
+_changing = (
+    ("set a tag of", "rename", "end", "fail", "log a param of", "delete", "restore"),
+    ("set a tag of", "rename", "delete", "restore"),
+    ("set a tag of", "rename", "add a version to"),
 )
-_experiment_0 = st.builds(
-    OnExperiment,
-    st.just(0),
-    st.sampled_from(tuple(EXPERIMENT_CALLS)[:-1]),
-    st.just(0),
-    _keys,
-    _values,
+_run_0, _experiment_0, _model_0 = (
+    st.builds(what, st.just(0), st.sampled_from(calls), st.just(0), _keys, _values)
+    for what, calls in zip((OnRun, OnExperiment, OnModel), _changing, strict=True)
 )
-_tags_0 = st.builds(OnRun, st.just(0), st.just("set a tag of"), st.just(0), _keys, _values)
-_model_0 = st.builds(
-    OnModel, st.just(0), st.sampled_from(tuple(MODEL_CALLS)[:-1]), st.just(0), _keys, _values
+_texts_0 = st.builds(
+    OnRun, st.just(0), st.sampled_from(("set a tag of", "rename")), st.just(0), _keys, _values
 )
-_one_place = st.one_of(_run_0, _tags_0, _experiment_0, _model_0)
+_one_place = st.one_of(_run_0, _texts_0, _experiment_0, _model_0)
 _ended = st.builds(OnRun, st.just(0), st.just("end"), st.just(0), _keys, _values)
-races = st.builds(
+_any_race = st.builds(
     Race,
-    before=st.tuples(st.one_of(_ended, _ended, _one_place), _one_place),
-    changes=st.lists(_one_place, min_size=2, max_size=5).map(tuple),
-    meanwhile=st.lists(_one_place, min_size=2, max_size=5).map(tuple),
+    before=st.tuples(_one_place, st.one_of(_ended, _ended, _ended, _one_place)),
+    changes=st.lists(_one_place, min_size=1, max_size=3).map(tuple),
+    meanwhile=st.lists(_one_place, min_size=1, max_size=3).map(tuple),
+    other=st.sampled_from(("the same", *get_args(Other))),
     function=_functions,
-    crash_after=st.one_of(st.none(), st.none(), st.integers(0, 3)),
-    returns=st.booleans(),
+    rebuild=st.booleans(),
+    crash_after=st.sampled_from((None, None, 1, 1, 1, 2, 3)),
 )
+# No condition tells what is as it was from what changed to and fro: only a second look does.
+_to_and_fro = st.builds(
+    Race,
+    before=st.tuples(_ended),
+    changes=st.tuples(_texts_0),
+    meanwhile=st.just(()),
+    other=st.just("back"),
+    function=st.just(SEARCH),
+    rebuild=st.booleans(),
+    crash_after=st.none(),
+)
+races = st.one_of(_any_race, _any_race, _any_race, _to_and_fro)

@@ -9,13 +9,19 @@ from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity
 from mlflow.entities import ExperimentTag, Metric, Param, RunStatus, RunTag
 from mlflow.entities.model_registry import RegisteredModelTag
 from mlflow.exceptions import MlflowException
 
 from tests.projections.entities import NOTE, RUN_NAME
 from tests.projections.interposed import Crash
-from tests.projections.world import World, crashing_at
+from tests.projections.world import (
+    World,
+    crashing_at,
+    projector,
+    raise_what_no_retry_heals,
+)
 
 LONG = "".join(chr(0x4E00 + n) for n in range(110))
 OTHER_LONG = LONG[:20] + "".join(chr(0x5E00 + n) for n in range(90))
@@ -77,6 +83,9 @@ class OnRun:
     key: str
     text: str
 
+    def entity(self, world: World) -> Entity:
+        return Entity(RUN, world.runs[self.run % len(world.runs)])
+
     def do(self, world: World) -> None:
         if world.runs:
             run_id = world.runs[self.run % len(world.runs)]
@@ -95,8 +104,11 @@ class OnExperiment:
     key: str
     text: str
 
+    def entity(self, world: World) -> Entity:
+        return Entity(EXPERIMENT, world.experiments[self.experiment % len(world.experiments)])
+
     def do(self, world: World) -> None:
-        experiment_id = world.experiments[self.experiment % len(world.experiments)]
+        experiment_id = self.entity(world).id
         call = EXPERIMENT_CALLS[self.call]
         _ask(world, world.servers[self.server], call, experiment_id, self.key, self.text)
 
@@ -111,11 +123,17 @@ class OnModel:
     key: str
     text: str
 
+    def entity(self, world: World) -> Entity:
+        found = list(world.models)
+        return found[self.model % len(found)]
+
     def do(self, world: World) -> None:
-        names = world.models
-        if names:
-            name, call = names[self.model % len(names)], MODEL_CALLS[self.call]
+        if world.models:
+            name, call = world.models[self.entity(world)], MODEL_CALLS[self.call]
             _ask(world, world.registries[self.server], call, name, self.key, self.text)
+
+
+Change: TypeAlias = OnRun | OnExperiment | OnModel
 
 
 @dataclass(frozen=True)
@@ -229,6 +247,19 @@ class Replay:
 
     def do(self, world: World) -> None:
         world.replay()
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    """Someone rebuilds the projections of what was changed; if that ends early, nobody begins it
+    anew, as somebody would with a batch of the stream."""
+
+    change: Change
+
+    def do(self, world: World) -> None:
+        every = [projection for kept in world.kept.values() for projection in kept]
+        entity = self.change.entity(world)
+        raise_what_no_retry_heals(projector(world.streamed, every).project_entities([entity]))
 
 
 @dataclass(frozen=True)

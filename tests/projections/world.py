@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dynamodbstore_events.change import ChangeEvent
-from dynamodbstore_events.entities import entity_of
+from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import META, Key, registered_model_pk
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.expiry import ExpiryProjection
@@ -69,10 +69,14 @@ class World:
         self.registries = tuple(DynamoRegistryStore(self.streamed) for _ in range(2))
 
     @property
-    def models(self) -> list[str]:
+    def models(self) -> dict[Entity, str]:
         """The names of the registered models, those included that are being deleted."""
         items = everything(self.table, registered_model_pk(""))
-        return [item["name"] for (_, sk), item in sorted(items.items()) if sk == META]
+        return {
+            entity: item["name"]
+            for (pk, sk), item in sorted(items.items())
+            if sk == META and (entity := entity_of(pk)) is not None
+        }
 
     def _request(self, _: int) -> None:
         number = self._requests
