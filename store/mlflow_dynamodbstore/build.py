@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from dynamodbstore_events.keys import META, experiment_pk
-from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.expiry_sweep import Sweeper
 from dynamodbstore_table.errors import TableError
 
+from mlflow_dynamodbstore import logs
 from mlflow_dynamodbstore.errors import as_mlflow_error
 from mlflow_dynamodbstore.new_table import mark_if_new
 from mlflow_dynamodbstore.opening import open_configured
@@ -31,8 +31,7 @@ def build_tracking_store(store_uri: str, artifact_uri: str | None = None) -> Dyn
     opened = open_configured(store_uri)
     table = opened.table
     root = artifact_uri or os.environ.get(_SERVER_ARTIFACT_ROOT) or _LOCAL_ARTIFACT_ROOT
-    store = DynamoTrackingStore(table, resolve_uri_if_local(root))
-    store.use_config(opened.effective.config)
+    store = DynamoTrackingStore(table, resolve_uri_if_local(root), opened.config)
     try:
         if table.get((experiment_pk(DEFAULT_EXPERIMENT_ID), META)) is None:
             mark_if_new(table)
@@ -40,6 +39,6 @@ def build_tracking_store(store_uri: str, artifact_uri: str | None = None) -> Dyn
     except TableError as error:
         raise as_mlflow_error(error) from error
     if opened.observer is not None:
-        config = ConfigSource(table, known=opened.effective.config)
-        store.keep_house(Sweeper(table, config.current).now_and_then)
+        sweeper = Sweeper(table, opened.config.current, on_failure=logs.expiry_delayed)
+        store.keep_house(sweeper.now_and_then)
     return store

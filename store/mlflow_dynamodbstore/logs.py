@@ -11,7 +11,6 @@ Events name operations, keys of entities and settings; never a tag's or param's 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, MutableMapping
 from functools import cache
 from importlib.metadata import version
@@ -20,6 +19,7 @@ from typing import Any, Final
 from dynamodbstore_projections.config import InvalidConfig
 from dynamodbstore_table.dynamodb_retry import Retry
 from dynamodbstore_table.errors import (
+    TableError,
     TableMissing,
     TableUnavailable,
     Throttled,
@@ -27,13 +27,12 @@ from dynamodbstore_table.errors import (
 )
 
 from mlflow_dynamodbstore.location import EndpointLocation, Location, RegionLocation
+from mlflow_dynamodbstore.server_process import starts_a_server
 
 LOGGER: Final = "mlflow_dynamodbstore"
 OF_MLFLOW: Final = "mlflow.dynamodbstore"
 
 _SAID: Final[set[Location]] = set()
-# `mlflow server` sets it for its workers, after it has opened the store itself.
-_OF_A_WORKER: Final = "_MLFLOW_SERVER_FILE_STORE"
 # Their texts are ours or DynamoDB's own, which hold no values.
 _TOLD_IN_FULL: Final = (
     InvalidConfig,
@@ -44,18 +43,23 @@ _TOLD_IN_FULL: Final = (
 )
 
 
-def started(location: Location, summary: Mapping[str, Any]) -> None:
-    """A store has been opened: where, and by which configuration (``EffectiveConfig.summary``).
+def started(location: Location, mode: str, summary: Mapping[str, Any]) -> None:
+    """A store has been opened: where, who keeps its projections (``inline`` or ``stream``), and by
+    which configuration (``EffectiveConfig.summary``).
 
-    A process says it once of a location, and the workers of ``mlflow server``, which has said it
-    before them, do not: where the level is DEBUG everyone does.
+    ``mlflow server`` says it once of a location, and whoever has changed the configuration says so.
+    Where nothing changed, its workers and the scripts of users say it only where the level is
+    DEBUG.
     """
-    said = location in _SAID or _OF_A_WORKER in os.environ
+    said = location in _SAID
     _SAID.add(location)
-    level = logging.DEBUG if said else logging.INFO
-    fields = {name: _compact(value) for name, value in summary.items()}
-    where = {**_where(location), "mode": _mode(location, summary)}
-    _emit(level, "started", version=version("mlflow-dynamodbstore"), **where, **fields)
+    telling = bool(summary.get("changed")) or (starts_a_server() and not said)
+    level = logging.INFO if telling else logging.DEBUG
+    if _logger().isEnabledFor(level):
+        fields = {name: _compact(value) for name, value in summary.items()}
+        fields["changed"] = "; ".join(summary.get("changed", ()))
+        where = {**_where(location), "mode": mode}
+        _emit(level, "started", version=version("mlflow-dynamodbstore"), **where, **fields)
 
 
 def slow_operation(operation: str, ms: float, requests: int) -> None:
@@ -101,6 +105,43 @@ def projections_behind(entity: str, error: Exception) -> None:
     )
 
 
+def configuration_invalid(error: InvalidConfig) -> None:
+    """An item of ``CONFIG`` has become nonsense; this process goes on by what it said before."""
+    _emit(
+        logging.WARNING,
+        "configuration_invalid",
+        **reason_of(error),
+        meaning="what it said before still holds in this process; none starts before it is mended",
+    )
+
+
+def expiry_delayed(error: TableError) -> None:
+    """What has expired could not be removed yet; that is tried again."""
+    _emit(logging.WARNING, "expiry_delayed", **reason_of(error), heals="tried again in a minute")
+
+
+def removal_delayed(entity: str, error: TableError) -> None:
+    """The items of a deleted model are not all removed yet."""
+    _emit(
+        logging.WARNING,
+        "removal_delayed",
+        entity=entity,
+        **reason_of(error),
+        heals="with a later deletion of a model",
+    )
+
+
+def webhook_key_missing(variable: str, make_one: str) -> None:
+    """A webhook was given a secret that no other process, and none after a restart, can read."""
+    _emit(
+        logging.WARNING,
+        "webhook_key_missing",
+        variable=variable,
+        meaning="this process alone can read webhooks' secrets, and they are lost when it ends",
+        do=f"set the variable on every server, to what this prints: {make_one}",
+    )
+
+
 def reason_of(error: Exception) -> dict[str, str]:
     """An error without what may be a user's data: its kind, and its text if that is ours."""
     told = {"error": type(error).__name__}
@@ -119,13 +160,6 @@ def _where(location: Location) -> dict[str, str]:
     }
 
 
-def _mode(location: Location, summary: Mapping[str, Any]) -> str:
-    setting = str(summary.get("projections", {}).get("value", "auto"))
-    if setting != "auto":
-        return setting
-    return "by_heartbeats" if isinstance(location, RegionLocation) else "inline"
-
-
 def _compact(value: Any) -> Any:
     """A value and its source, or values by source, as ``value:source``; a list with commas."""
     if isinstance(value, Mapping) and value.keys() == {"value", "source"}:
@@ -135,10 +169,13 @@ def _compact(value: Any) -> Any:
     return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _emit(level: int, event: str, /, **fields: Any) -> None:
+def _logger() -> logging.Logger:
     logger = logging.getLogger(LOGGER)
-    if not logger.hasHandlers():
-        logger = logging.getLogger(OF_MLFLOW)
+    return logger if logger.hasHandlers() else logging.getLogger(OF_MLFLOW)
+
+
+def _emit(level: int, event: str, /, **fields: Any) -> None:
+    logger = _logger()
     if logger.isEnabledFor(level):
         _structured(logger.name).log(level, event, **fields)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.errors import TableError, TableMissing
 from dynamodbstore_table.port import Observer, Table
 
@@ -12,7 +13,8 @@ from mlflow_dynamodbstore.config.effective import EffectiveConfig
 from mlflow_dynamodbstore.config.reconcile import reconcile
 from mlflow_dynamodbstore.errors import as_mlflow_error
 from mlflow_dynamodbstore.location import parse_location
-from mlflow_dynamodbstore.projection_mode import observer_for
+from mlflow_dynamodbstore.projection_mode import AutoObserver, mode_of, observer_for
+from mlflow_dynamodbstore.server_process import starts_a_server
 from mlflow_dynamodbstore.settings import read_settings
 from mlflow_dynamodbstore.slow_calls import watch
 from mlflow_dynamodbstore.table_access import create_missing, open_table
@@ -20,11 +22,13 @@ from mlflow_dynamodbstore.table_access import create_missing, open_table
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A table, who is handed its writes (None: the stream functions), and its configuration."""
+    """A table, who is handed its writes (None: the stream functions), and its configuration: as it
+    was when the table was opened, and as it is known from then on."""
 
     table: Table
     observer: Observer | None
     effective: EffectiveConfig
+    config: ConfigSource
 
 
 def open_configured(store_uri: str) -> Opened:
@@ -44,8 +48,18 @@ def open_configured(store_uri: str) -> Opened:
         except TableMissing:
             create_missing(table, location)
             effective = reconcile(table, settings)
+        config = ConfigSource(
+            table,
+            settings.fts_fields,
+            known=effective.config,
+            on_nonsense=logs.configuration_invalid,
+        )
+        if observer is not None:
+            observer.use_config(table, config.current)
+        logs.started(location, mode_of(observer, table), effective.summary())
+        if isinstance(observer, AutoObserver) and starts_a_server():
+            observer.tell_if_missing(table)
     except TableError as error:
         raise as_mlflow_error(error) from error
     watch(settings.slow_ms)
-    logs.started(location, effective.summary())
-    return Opened(table, observer, effective)
+    return Opened(table, observer, effective, config)

@@ -127,28 +127,28 @@ VARIABLES: Final = (
 
 def _mode(name: str, text: str) -> str:
     if text not in MODES:
-        raise _refusal(name, text, "not auto, inline or stream")
+        raise refusal(name, text, "not auto, inline or stream")
     return text
 
 
 def _shards(name: str, text: str) -> int:
     number = _whole(text)
     if number is None or not 1 <= number <= MOST_SHARDS:
-        raise _refusal(name, text, f"not a whole number from 1 to {MOST_SHARDS}")
+        raise refusal(name, text, f"not a whole number from 1 to {MOST_SHARDS}")
     return number
 
 
 def _milliseconds(name: str, text: str) -> int:
     number = _whole(text)
     if number is None:
-        raise _refusal(name, text, "not a non-negative whole number of milliseconds")
+        raise refusal(name, text, "not a non-negative whole number of milliseconds")
     return number
 
 
 def _days(name: str, text: str) -> int:
     number = _whole(text)
     if number is None or days_fault(number) is not None:
-        raise _refusal(name, text, f"not {DAYS_RULE}")
+        raise refusal(name, text, f"not {DAYS_RULE}")
     return number
 
 
@@ -170,9 +170,10 @@ def _each(name: str, text: str, fault_of: Callable[[object], str | None]) -> tup
     for value in values:
         fault = fault_of(value)
         if fault is not None:
-            raise _refusal(name, text, f"wrong: {value!r} is {fault}")
+            raise refusal(name, text, f"wrong: {value!r} is {fault}")
     return values
 
 
-def _refusal(name: str, text: str, fault: str) -> MlflowException:
+def refusal(name: str, text: str, fault: str) -> MlflowException:
+    """The error for a variable with this value, and what is wrong with that."""
     return MlflowException.invalid_parameter_value(f"{name}={text!r} is {fault}.")

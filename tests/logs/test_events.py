@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
+import mlflow.cli
 import pytest
 from dynamodbstore_table.dynamodb_retry import Retry
 from dynamodbstore_table.errors import InvalidOps, TableUnavailable
@@ -18,11 +20,14 @@ from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, Region
 
 from tests.logs.conftest import Events
 
+TABLE = RegionLocation("eu-central-1", "mlflow")
 SUMMARY = {
     "trace_retention_days": {"value": 7, "source": "variable"},
     "denormalize_tags": {"mlflow.*": "default", "team": "persisted"},
     "built": ["fts:name", "summary"],
+    "changed": [],
 }
+CHANGED = {"changed": ["DENORMALIZE_TAGS: added mlflow.*, team", "TTL_POLICY: a = 7, before 30"]}
 
 # Opens a store, and prints what logging and structlog are configured to before and after.
 PROGRAM = """
@@ -97,7 +102,6 @@ class TestTheStart:
     @pytest.fixture(autouse=True)
     def nothing_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(logs, "_SAID", set())
-        monkeypatch.delenv("_MLFLOW_SERVER_FILE_STORE", raising=False)
 
     @pytest.mark.parametrize(
         ("location", "where"),
@@ -108,7 +112,6 @@ class TestTheStart:
                     "engine": "dynamodb",
                     "region": "eu-central-1",
                     "table": "mlflow",
-                    "mode": "by_heartbeats",
                 },
             ),
             (
@@ -117,7 +120,6 @@ class TestTheStart:
                     "engine": "dynamodb",
                     "endpoint": "http://127.0.0.1:8000",
                     "table": "dev",
-                    "mode": "inline",
                 },
             ),
             (
@@ -130,19 +132,19 @@ class TestTheStart:
     def test_says_the_engine_and_the_table(
         self, events: Events, location: Any, where: dict[str, str]
     ) -> None:
-        logs.started(location, {})
+        logs.started(location, "inline", {})
 
         (told,) = events("started")
-        assert where.items() <= told.items()
+        assert {**where, "mode": "inline"}.items() <= told.items()
 
     def test_says_every_setting_with_its_source(self, caplog: pytest.LogCaptureFixture) -> None:
-        caplog.set_level(logging.INFO)
+        caplog.set_level(logging.DEBUG)
 
-        logs.started(RegionLocation("eu-central-1", "mlflow"), SUMMARY)
+        logs.started(TABLE, "stream", SUMMARY)
 
         assert (
-            "trace_retention_days=7:variable denormalize_tags=mlflow.*:default,team:persisted "
-            "built=fts:name,summary"
+            "mode=stream trace_retention_days=7:variable "
+            "denormalize_tags=mlflow.*:default,team:persisted built=fts:name,summary"
         ) in caplog.text
 
     def test_is_said_by_a_store_that_is_opened(
@@ -156,23 +158,36 @@ class TestTheStart:
         assert told["slow_ms"] == "250:variable"
         assert told["projections"] == "auto:default"
 
-    def test_is_said_once_by_a_process(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_is_said_once_by_the_command_that_starts_a_server(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         caplog.set_level(logging.INFO)
 
-        for _ in range(2):
-            logs.started(RegionLocation("eu-central-1", "mlflow"), SUMMARY)
+        with click.Context(mlflow.cli.server):
+            for _ in range(2):
+                logs.started(TABLE, "inline", SUMMARY)
 
         assert len(caplog.records) == 1
 
-    def test_is_not_said_again_by_the_workers_of_a_server(
-        self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_is_not_said_by_workers_and_scripts(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
-        monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", "dynamodb://eu-central-1/mlflow")
 
-        logs.started(RegionLocation("eu-central-1", "mlflow"), SUMMARY)
+        logs.started(TABLE, "inline", SUMMARY)
+        with click.Context(click.Command("server", callback=lambda: None)):
+            logs.started(TABLE, "inline", SUMMARY)
 
         assert caplog.records == []
+
+    def test_is_said_by_whoever_changes_the_configuration(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+
+        logs.started(TABLE, "inline", SUMMARY | CHANGED)
+
+        assert caplog.messages[0].endswith(
+            'changed="DENORMALIZE_TAGS: added mlflow.*, team; TTL_POLICY: a = 7, before 30"'
+        )
 
 
 class TestTheProcess:
@@ -184,6 +199,13 @@ class TestTheProcess:
         assert printed == "True"
         assert any("INFO mlflow.dynamodbstore: event=started" in line for line in lines)
         assert any("WARNING mlflow.dynamodbstore: event=slow_operation" in line for line in lines)
+
+    def test_that_opens_a_table_as_it_is_is_told_nothing(self, tmp_path: Path) -> None:
+        build_tracking_store(f"dynamodb:///{tmp_path}/mlflow.ddb", str(tmp_path))
+
+        _, lines = in_a_process(tmp_path)
+
+        assert [line for line in lines if "event=slow_operation" not in line] == []
 
     def test_can_set_mlflows_level(self, tmp_path: Path) -> None:
         _, lines = in_a_process(tmp_path, MLFLOW_LOGGING_LEVEL="ERROR")

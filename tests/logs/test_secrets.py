@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dynamodbstore_events.entities import RUN, Entity
 from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.errors import InvalidOps
+from dynamodbstore_table.errors import InvalidOps, ItemTooLarge, TableError
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -23,10 +24,15 @@ from mlflow.entities import (
     RunTag,
     ViewType,
 )
+from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
+from mlflow.entities.webhook import WebhookEvent
 from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore import logs, projection_mode, slow_calls
 from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.location import RegionLocation
+from mlflow_dynamodbstore.registry import webhook_secrets
+from mlflow_dynamodbstore.registry.build import build_registry_store
+from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.conftest import new_table_name
@@ -46,10 +52,27 @@ def everything_is_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     slow_calls.LIMIT.seconds = before
 
 
-def opened_with_secrets(
-    endpoint: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[DynamoTrackingStore, DynamoDBTable]:
-    """A store that is opened with secret credentials, and its table."""
+@dataclass
+class Opened:
+    """What was opened with secret credentials, and the tables of both."""
+
+    tracking: DynamoTrackingStore
+    registry: DynamoRegistryStore
+    tables: list[DynamoDBTable]
+
+    def fail(self, *operations: str) -> None:
+        """Let the next request of each of these kinds be throttled, by both tables."""
+        for table in self.tables:
+            faults = Faults(table)
+            for operation in operations:
+                faults.fail(operation, THROTTLED, times=1, message=f"slow down, {SECRET}")
+
+
+@pytest.fixture
+def open_both(
+    dynoxide_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], Opened]:
+    """Opens a tracking store and a registry with secret credentials."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", f"AKIA{SECRET}")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_SESSION_TOKEN", f"{SECRET}-token")
@@ -63,10 +86,14 @@ def opened_with_secrets(
         return tables[-1]
 
     monkeypatch.setattr("dynamodbstore_table.dynamodb.DynamoDBTable", remember)
-    uri = f"dynamodb://{endpoint}/{new_table_name()}"
-    store = build_tracking_store(uri, str(folder))
-    slow_calls.LIMIT.seconds = 0.0
-    return store, tables[0]
+    uri = f"dynamodb://{dynoxide_endpoint}/{new_table_name()}"
+
+    def both() -> Opened:
+        tracking, registry = build_tracking_store(uri, str(tmp_path)), build_registry_store(uri)
+        slow_calls.LIMIT.seconds = 0.0
+        return Opened(tracking, registry, tables)
+
+    return both
 
 
 def log_secrets(store: DynamoTrackingStore) -> None:
@@ -93,6 +120,27 @@ def log_secrets(store: DynamoTrackingStore) -> None:
     store.search_logged_models([experiment], f"params.password = '{SECRET}'")
 
 
+def register_secrets(registry: DynamoRegistryStore) -> None:
+    """Give the registry a secret wherever a user's values go."""
+    registry.create_registered_model("lion", [RegisteredModelTag("token", SECRET)], SECRET)
+    registry.set_registered_model_tag("lion", RegisteredModelTag("password", SECRET))
+    registry.update_registered_model("lion", f"described by {SECRET}")
+    source, tags = f"s3://{SECRET}@bucket/model", [ModelVersionTag("token", SECRET)]
+    registry.create_model_version("lion", source, tags=tags, description=SECRET)
+    registry.set_model_version_tag("lion", "1", ModelVersionTag("password", SECRET))
+    registry.update_model_version("lion", "1", f"described by {SECRET}")
+    registry.search_registered_models(f"tags.token = '{SECRET}'")
+    registry.search_model_versions(f"tags.token LIKE '%{SECRET}%'")
+    events = [WebhookEvent.from_str("registered_model.created")]
+    url = f"https://user:{SECRET}@8.8.8.8/hook?key={SECRET}"
+    webhook = registry.create_webhook("hook", url, events, SECRET, SECRET)
+    registry.update_webhook(webhook.webhook_id, secret=f"new {SECRET}")
+    registry.list_webhooks()
+    with pytest.raises(MlflowException):
+        registry.create_registered_model("lion", [RegisteredModelTag("token", SECRET)])
+    registry.delete_registered_model("lion")
+
+
 def everything_told(caplog: pytest.LogCaptureFixture) -> str:
     """The text of every record of ours, its fields and its traceback included."""
     ours = [r for r in caplog.records if r.name.startswith(("mlflow_dynamodb", "dynamodbstore"))]
@@ -100,24 +148,56 @@ def everything_told(caplog: pytest.LogCaptureFixture) -> str:
 
 
 def test_slow_operations_and_retries_of_secrets_do_not_tell_them(
-    dynoxide_endpoint: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    events: Events,
-    caplog: pytest.LogCaptureFixture,
+    open_both: Callable[[], Opened], events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store, table = opened_with_secrets(dynoxide_endpoint, tmp_path, monkeypatch)
-    faults = Faults(table)
-    for operation in ("PutItem", "UpdateItem", "TransactWriteItems", "Query"):
-        faults.fail(operation, THROTTLED, times=1, message=f"slow down, {SECRET}")
+    opened = open_both()
+    opened.fail("PutItem", "UpdateItem", "TransactWriteItems", "Query")
 
-    log_secrets(store)
+    log_secrets(opened.tracking)
 
-    assert len(events("started")) == 1
+    assert len(events("started")) == 2
     assert {"create_run", "log_param", "search_runs"} <= {
         told["operation"] for told in events("slow_operation")
     }
     assert len(events("request_retried")) >= 3
+    assert SECRET not in everything_told(caplog)
+
+
+def test_nor_do_those_of_the_registry_and_of_webhooks(
+    open_both: Callable[[], Opened],
+    events: Events,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY", raising=False)
+    webhook_secrets._warn_of_missing_key.cache_clear()
+    opened = open_both()
+    opened.fail("PutItem", "UpdateItem", "TransactWriteItems", "Query")
+
+    register_secrets(opened.registry)
+
+    assert {
+        "create_registered_model",
+        "create_model_version",
+        "search_model_versions",
+        "create_webhook",
+        "update_webhook",
+    } <= {told["operation"] for told in events("slow_operation")}
+    assert len(events("request_retried")) >= 3
+    (missing,) = events("webhook_key_missing")
+    assert missing["variable"] == "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"
+    assert SECRET not in everything_told(caplog)
+
+
+@pytest.mark.parametrize("error", [InvalidOps(SECRET), ItemTooLarge(SECRET)])
+def test_work_that_is_put_off_does_not_tell_what_it_met(
+    error: TableError, events: Events, caplog: pytest.LogCaptureFixture
+) -> None:
+    logs.removal_delayed("RM#1", error)
+    logs.expiry_delayed(error)
+
+    assert events("removal_delayed")[0]["entity"] == "RM#1"
+    assert events("expiry_delayed")[0]["error"] == type(error).__name__
     assert SECRET not in everything_told(caplog)
 
 

@@ -26,10 +26,10 @@ def keeper(
     location: Location, setting: str, beats: Mapping[str, int | None], now_ms: int
 ) -> Keeper:
     """Who keeps the projections where ``MLFLOW_DYNAMODB_PROJECTIONS`` is as it is here."""
-    if setting != "auto":
-        return Keeper(setting, setting, "it is set so here")
     if isinstance(location, FileLocation):
         return Keeper(setting, "inline", "an embedded file has no stream")
+    if setting != "auto":
+        return Keeper(setting, setting, "it is set so here")
     if not isinstance(location, RegionLocation):
         return Keeper(setting, "inline", "a table at an endpoint is kept by its servers")
     if all_fresh(beats.values(), now_ms):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from dynamodbstore_events.keys import version_sk
-from dynamodbstore_projections.config import Config, ConfigSource
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.port import Item, Table
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -29,18 +29,20 @@ class RegistryBase(AbstractStore):
     """The state that the parts of the registry share.
 
     ``tracking_uri`` is where logged models and their runs are looked up; None leaves it to MLflow.
+    Without ``config`` the configuration is the table's alone.
     """
 
-    def __init__(self, table: Table, tracking_uri: str | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        tracking_uri: str | None = None,
+        config: ConfigSource | None = None,
+    ) -> None:
         super().__init__(tracking_uri=tracking_uri)
         self._table = table
         self._tracking_uri = tracking_uri
-        self._config = ConfigSource(table)
+        self._config = config or ConfigSource(table)
         self._models = ModelLookup(table)
-
-    def use_config(self, config: Config) -> None:
-        """Work by a configuration that has just been read, until it is time to read it again."""
-        self._config.remember(config)
 
     def _await_model_version_creation(self, mv: ModelVersion, await_creation_for: float) -> None:
         """There is nothing to wait for: a version is ready when it is created."""

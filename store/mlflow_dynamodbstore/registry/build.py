@@ -35,9 +35,7 @@ def build_registry_store(store_uri: str, tracking_uri: str | None = None) -> Dyn
         require_default_workspace(opened.table)
     except TableError as error:
         raise as_mlflow_error(error) from error
-    store = DynamoRegistryStore(opened.table, tracking_uri)
-    store.use_config(opened.effective.config)
-    return store
+    return DynamoRegistryStore(opened.table, tracking_uri, opened.config)
 
 
 def require_default_workspace(table: Table) -> None:

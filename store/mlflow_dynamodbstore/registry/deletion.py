@@ -6,7 +6,6 @@ there. So any number of processes may do this at once, and none touches what is 
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Mapping
 from itertools import islice
@@ -18,9 +17,9 @@ from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.errors import ConditionFailed, TableError
 from dynamodbstore_table.port import MAX_OPS, Check, Delete, SortRange, Table, Update, after
 
+from mlflow_dynamodbstore import logs
 from mlflow_dynamodbstore.registry.model_items import meta_key
 
-_logger = logging.getLogger(__name__)
 _INTERRUPTED_MS: Final = 10 * 60 * 1000
 _AT_ONCE: Final = 10
 
@@ -44,12 +43,7 @@ def remove_marked(table: Table, meta: Mapping[str, Any]) -> None:
     try:
         _remove(table, meta["PK"], equals(DELETING, meta[DELETING]))
     except TableError as error:
-        _logger.warning(
-            "The items of the deleted model %r are not all removed yet (%s); a later deletion "
-            "removes the rest.",
-            meta["name"],
-            error,
-        )
+        logs.removal_delayed(meta["PK"], error)
 
 
 def finish_interrupted(table: Table, now_ms: int) -> None:

@@ -7,13 +7,12 @@ so that no other process, and none after a restart, can read a secret.
 from __future__ import annotations
 
 import functools
-import logging
 
 from cryptography.fernet import Fernet, InvalidToken
 from mlflow.environment_variables import MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY
 from mlflow.exceptions import MlflowException
 
-_logger = logging.getLogger(__name__)
+from mlflow_dynamodbstore import logs
 
 _VARIABLE = "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"
 _KEY_OF_THIS_PROCESS = Fernet.generate_key()
@@ -66,9 +65,4 @@ def _cipher(key: str | None) -> Fernet:
 
 @functools.cache
 def _warn_of_missing_key() -> None:
-    _logger.warning(
-        "%s is not set: a webhook's secret can be read by this process only, and is lost when it "
-        "ends. Make a key with %s",
-        _VARIABLE,
-        _MAKE_A_KEY,
-    )
+    logs.webhook_key_missing(_VARIABLE, _MAKE_A_KEY)

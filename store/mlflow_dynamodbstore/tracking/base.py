@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dynamodbstore_events.entities import MODEL, RUN
-from dynamodbstore_projections.config import Config, ConfigSource
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.port import Table
 from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
@@ -17,23 +17,22 @@ from mlflow_dynamodbstore.tracking.tombstones import Tombstones
 class TrackingBase(AbstractStore):
     """The state that the parts of the tracking store share.
 
-    ``artifact_root_uri`` is where experiments without a location of their own keep artifacts.
+    ``artifact_root_uri`` is where experiments without a location of their own keep artifacts;
+    without ``config`` the configuration is the table's alone.
     """
 
-    def __init__(self, table: Table, artifact_root_uri: str) -> None:
+    def __init__(
+        self, table: Table, artifact_root_uri: str, config: ConfigSource | None = None
+    ) -> None:
         super().__init__()
         self.artifact_root_uri = artifact_root_uri
         self._table = table
-        self._config = ConfigSource(table)
+        self._config = config or ConfigSource(table)
         self._expired_runs = Tombstones(table, RUN)
         self._expired_models = Tombstones(table, MODEL)
         self._experiments = Experiments(table)
         self._runs = Runs(table, self._experiments)
         self._housekeeping: Callable[[], None] | None = None
-
-    def use_config(self, config: Config) -> None:
-        """Work by a configuration that has just been read, until it is time to read it again."""
-        self._config.remember(config)
 
     def keep_house(self, now_and_then: Callable[[], None]) -> None:
         """Let calls that begin or end something also do a little of this work beside it."""

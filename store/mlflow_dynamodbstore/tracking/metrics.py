@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.port import Table
 from mlflow.entities import Metric
 from mlflow.entities.metric import MetricWithRunId
@@ -29,8 +30,10 @@ _WHOLE_HISTORY = 10_000
 class MetricsMixin(TrackingBase):
     """Log a run's metrics one by one, and read their histories."""
 
-    def __init__(self, table: Table, artifact_root_uri: str) -> None:
-        super().__init__(table, artifact_root_uri)
+    def __init__(
+        self, table: Table, artifact_root_uri: str, config: ConfigSource | None = None
+    ) -> None:
+        super().__init__(table, artifact_root_uri, config)
         self._model_metrics = ModelMetrics(table)
         self._history = MetricHistory(table)
         self._history_expires = history_expiry(self._config)

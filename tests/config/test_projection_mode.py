@@ -1,0 +1,148 @@
+"""Who keeps the projections: what the variable, the location and the heartbeats come to."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+import mlflow.cli
+import pytest
+from dynamodbstore_events.keys import CONFIG
+from dynamodbstore_projections.heartbeat import FRESH_MS, beat
+from dynamodbstore_projections.registry import STREAM_FUNCTIONS
+from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.port import Put, Table
+from dynamodbstore_table.sqlite import SqliteTable
+from mlflow_dynamodbstore import opening, projection_mode, table_access
+from mlflow_dynamodbstore.build import build_tracking_store
+from mlflow_dynamodbstore.location import RegionLocation
+from mlflow_dynamodbstore.opening import open_configured
+from mlflow_dynamodbstore.projection_mode import AutoObserver, mode_of, observer_for
+
+from tests.config.items import TTL_POLICY, write_item
+from tests.logs.conftest import Events, events
+from tests.tracking.stores import new_run, refused
+
+VARIABLE = "MLFLOW_DYNAMODB_PROJECTIONS"
+WORKER = "_MLFLOW_SERVER_FILE_STORE"
+REGION = RegionLocation("eu-central-1", "mlflow")
+
+__all__ = ["events"]
+
+
+def beats(table: Table, *, age_ms: int = 0) -> None:
+    """Let every stream function have been alive so long ago."""
+    at = int(time.time() * 1000) - age_ms
+    table.write(*(beat(name, at) for name in STREAM_FUNCTIONS))
+
+
+def in_a_region(table: Table, monkeypatch: pytest.MonkeyPatch) -> AutoObserver:
+    """The observer of a table in a region, which looks at the heartbeats every time."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(projection_mode, "_CHECK_SECONDS", -1.0)
+    observer = observer_for(REGION)
+    assert isinstance(observer, AutoObserver)
+    return observer
+
+
+class TestAutoInARegion:
+    def test_is_stream_while_the_heartbeats_are_fresh(
+        self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
+    ) -> None:
+        observer = in_a_region(sqlite_table, monkeypatch)
+        beats(sqlite_table)
+
+        observer(sqlite_table, [])
+
+        assert mode_of(observer, sqlite_table) == "stream"
+        assert events("stream_functions_missing") == []
+
+    @pytest.mark.parametrize("age_ms", [None, FRESH_MS + 60_000], ids=["never", "stale"])
+    def test_is_inline_without_them_and_told_once(
+        self,
+        sqlite_table: SqliteTable,
+        monkeypatch: pytest.MonkeyPatch,
+        events: Events,
+        age_ms: int | None,
+    ) -> None:
+        observer = in_a_region(sqlite_table, monkeypatch)
+        if age_ms is not None:
+            beats(sqlite_table, age_ms=age_ms)
+
+        for _ in range(3):
+            observer(sqlite_table, [])
+
+        assert mode_of(observer, sqlite_table) == "inline"
+        assert len(events("stream_functions_missing")) == 1
+
+    def test_tells_again_when_functions_that_were_there_have_gone(
+        self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
+    ) -> None:
+        observer = in_a_region(sqlite_table, monkeypatch)
+        observer(sqlite_table, [])
+        beats(sqlite_table)
+        observer(sqlite_table, [])
+
+        beats(sqlite_table, age_ms=FRESH_MS + 60_000)
+        observer(sqlite_table, [])
+
+        assert len(events("stream_functions_missing")) == 2
+
+    def test_leaves_it_to_the_server_to_tell_in_a_worker(
+        self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
+    ) -> None:
+        monkeypatch.setenv(WORKER, "dynamodb://eu-central-1/mlflow")
+
+        in_a_region(sqlite_table, monkeypatch)(sqlite_table, [])
+
+        assert events("stream_functions_missing") == []
+
+    @pytest.mark.parametrize("starting", [True, False], ids=["server", "script"])
+    def test_is_told_by_a_server_when_it_starts(
+        self,
+        dynoxide_endpoint: str,
+        dynoxide_table: DynamoDBTable,
+        monkeypatch: pytest.MonkeyPatch,
+        events: Events,
+        starting: bool,
+    ) -> None:
+        # The table of a region, but for its endpoint; somebody has started on it before.
+        local = f"dynamodb://{dynoxide_endpoint}/{dynoxide_table.name}"
+        open_configured(local)
+        there = table_access.open_table
+        at = opening.parse_location(local)
+        monkeypatch.setattr(opening, "open_table", lambda _, *rest: there(at, *rest))
+        command = mlflow.cli.server if starting else mlflow.cli.gc
+
+        with click.Context(command):
+            open_configured(f"dynamodb://eu-central-1/{dynoxide_table.name}")
+
+        assert len(events("stream_functions_missing")) == int(starting)
+        assert events("started")[-1]["mode"] == "inline"
+
+
+def test_stream_is_not_for_a_file_where_nobody_would_keep_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "stream")
+
+    with refused("INVALID_PARAMETER_VALUE") as refusal:
+        build_tracking_store(f"dynamodb:///{tmp_path}/store.ddb", str(tmp_path))
+
+    assert f"{VARIABLE}='stream' is not auto or inline" in refusal.value.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_projections_go_by_what_was_known_when_the_store_was_opened(
+    tmp_path: Path, events: Events
+) -> None:
+    store = build_tracking_store(f"dynamodb:///{tmp_path}/store.ddb", str(tmp_path))
+    table = SqliteTable(tmp_path / "store.ddb")
+    write_item(table, TTL_POLICY, trace_retention_days="soon")
+
+    run_id = new_run(store)
+
+    assert table.get((f"FTSMARK#RUN#{run_id}", "name")) is not None
+    table.write(Put({"PK": CONFIG, "SK": TTL_POLICY}))
+    table.close()
