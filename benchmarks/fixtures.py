@@ -37,7 +37,7 @@ Seed: TypeAlias = Callable[[Store, str, list[RunContent]], None]
 
 
 def narrow_runs(count: int) -> list[RunContent]:
-    """Runs of a search over hyper-parameters: 5 metrics, 5 params, 3 tags."""
+    """Runs of a search over hyper-parameters: 5 metrics, 5 params, 3 tags; one has a rare param."""
     chance = random.Random(count)
     return [
         RunContent(
@@ -49,6 +49,7 @@ def narrow_runs(count: int) -> list[RunContent]:
                 "trees": str(chance.randint(10, 500)),
                 "model": chance.choice(("forest", "boosting", "linear")),
                 "seed": str(number),
+                **({"rare": "1"} if number == count // 2 else {}),
             },
             {
                 "mlflow.source.name": "train.py",

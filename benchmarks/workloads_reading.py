@@ -14,6 +14,11 @@ _READBACK_PAGE = 1_000
 _READBACK_WIDTH = 100
 _SEARCH_BUDGET = (Budget(4, None, 60),)
 _FEW: Mapping[str, Any] = {"metered": 3, "blocks": 7, "calls": 2}
+_FEW_MATCHES: Mapping[str, str] = {
+    "the 1 of params.rare": "params.rare = '1'",
+    "nothing by tags.team": "tags.team = 'none'",
+    "the few of metrics.loss < 0.001": "metrics.loss < 0.001",
+}
 
 
 def _get_experiment(store: Store, fixtures: Fixtures, count: int) -> Step:
@@ -118,6 +123,12 @@ def _searches(runs: int) -> list[Operation]:
             metered=1,
             blocks=3,
             calls=1,
+        ),
+        *(
+            Operation(
+                f"search_runs {over}, {few}", _search(runs, filter=filter), metered=1, calls=1
+            )
+            for few, filter in _FEW_MATCHES.items()
         ),
     ]
 

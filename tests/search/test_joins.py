@@ -31,7 +31,14 @@ PARAMS = (None, "1", "2", "a", "ab", 'a"b', "a\0b", "é", "", LONG, MOST)
 KEYS = ("p", "a b/c#%", LONG_KEY)
 CLAUSES = (
     *(f"params.`{key}` {asked}" for key in KEYS for asked in ("= '1'", "!= 'a'", "LIKE 'a%'")),
-    *("params.p LIKE 'a'", "params.p LIKE '%b'", "params.p ILIKE '%B%'", "params.p = ''"),
+    *(
+        "params.p LIKE 'x%'",
+        f"params.p LIKE '{MOST[0]}%'",
+        "params.p LIKE 'a'",
+        "params.p LIKE '%b'",
+        "params.p ILIKE '%B%'",
+        "params.p = ''",
+    ),
     *("params.p IS NULL", "params.p IS NOT NULL", f"params.p LIKE '%{MOST[-9:]}'"),
     *("tags.t = 'a'", "tags.t IS NULL", "tags.t != '1'", "tags.t LIKE '%é%'"),
     *("metrics.m > 1", "metrics.m != 1", "metrics.m <= 0", "metrics.m < 2", "metrics.none = 1"),
@@ -174,7 +181,7 @@ def populated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteTable]
 
 
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     asked=st.lists(st.sampled_from(CLAUSES), min_size=1, max_size=3),

@@ -117,7 +117,7 @@ def test_pages_follow_each_other_over_many_rows_and_ties(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     contents=st.lists(
