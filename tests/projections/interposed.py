@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from dynamodbstore_events.change import ChangeEvent
@@ -35,10 +36,12 @@ class InterposedTable(Table):
         self._table = table
         self._before = before
         self.requests = 0
+        self._counting = threading.Lock()
 
     def _request(self) -> Table:
-        number = self.requests
-        self.requests += 1
+        with self._counting:
+            number = self.requests
+            self.requests += 1
         self._before(number)
         return self._table
 
