@@ -54,7 +54,7 @@ def _indented(example: str) -> list[str]:
 def _row(param: click.Parameter) -> str:
     if isinstance(param, click.Argument):
         name = param.make_metavar(click.Context(main))
-        return f"| `{name}` | As in a search; none finds every run. |"
+        return f"| `{name}` | As in a search; none finds everything. |"
     assert isinstance(param, click.Option)
     name = param.opts[0]
     if isinstance(param.type, click.Choice):

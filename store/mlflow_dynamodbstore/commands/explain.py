@@ -4,30 +4,65 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.joins import JoiningTable
+from dynamodbstore_table.port import Table
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.store.model_registry import (
+    SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
+    SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
+)
 from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT
+from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
 from mlflow_dynamodbstore.commands.table_options import name_of, opened, table_command
 from mlflow_dynamodbstore.location import Location
+from mlflow_dynamodbstore.registry.search.model_version_plan import (
+    VersionQuery,
+    parse_version_query,
+    plan_versions,
+)
+from mlflow_dynamodbstore.registry.search.plan_lines import model_plan_lines, version_plan_lines
+from mlflow_dynamodbstore.registry.search.registered_model_plan import (
+    ModelQuery,
+    parse_model_query,
+    plan_models,
+)
 from mlflow_dynamodbstore.tracking.lifecycle import Experiments
 from mlflow_dynamodbstore.tracking.search.limits import check_max_results
-from mlflow_dynamodbstore.tracking.search.plan import parse_run_query, plan_runs
+from mlflow_dynamodbstore.tracking.search.plan import RunQuery, parse_run_query, plan_runs
 
+_RUNS: Final = "runs"
+_MODELS: Final = "registered-models"
+_VERSIONS: Final = "model-versions"
+_MOST: Final = {
+    _RUNS: SEARCH_MAX_RESULTS_DEFAULT,
+    _MODELS: SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
+    _VERSIONS: SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
+}
 _VIEWS: Final = {
     "active": ViewType.ACTIVE_ONLY,
     "deleted": ViewType.DELETED_ONLY,
     "all": ViewType.ALL,
 }
+_OF_RUNS: Final = {"experiment_ids": "--experiment-id", "view": "--view"}
 
 
 @click.command()
 @click.argument("filter_string", metavar="[FILTER]", default="")
+@click.option(
+    "--search",
+    type=click.Choice(list(_MOST)),
+    default=_RUNS,
+    show_default=True,
+    help="What is searched.",
+)
 @click.option("--order-by", multiple=True, help="As in a search; may be given several times.")
 @click.option(
     "--experiment-id",
@@ -35,45 +70,90 @@ _VIEWS: Final = {
     multiple=True,
     default=("0",),
     show_default=True,
-    help="An experiment to search; may be given several times.",
+    help="An experiment whose runs are searched; may be given several times.",
 )
-@click.option("--view", type=click.Choice(list(_VIEWS)), default="active", show_default=True)
-@click.option("--max-results", type=int, default=SEARCH_MAX_RESULTS_DEFAULT, show_default=True)
+@click.option(
+    "--view",
+    type=click.Choice(list(_VIEWS)),
+    default="active",
+    show_default=True,
+    help="Which runs are searched.",
+)
+@click.option(
+    "--max-results",
+    type=int,
+    help=f"[default: {_MOST[_RUNS]}, of models {_MOST[_MODELS]}, of versions {_MOST[_VERSIONS]}]",
+)
 @table_command
 def explain(
     location: Location,
     filter_string: str,
+    search: str,
     order_by: Sequence[str],
     experiment_ids: Sequence[str],
     view: str,
-    max_results: int,
+    max_results: int | None,
     as_json: bool,
 ) -> None:
-    """Print how search_runs would answer: what it reads, what the table filters, in which order.
+    """Print how a search would be answered: what it reads, what the table filters, in which order.
+
+    It is MLflow's search_runs, search_registered_models or search_model_versions.
 
     \b
     Example:
       mlflow-dynamodbstore explain "tags.mlflow.runName LIKE '%lion%'" \\
         --table mlflow --region eu-central-1
     """
+    if search != _RUNS:
+        _refuse_options_of_runs(search)
+    limit = _MOST[search] if max_results is None else max_results
+    text = filter_string or None
+    query: RunQuery | ModelQuery | VersionQuery
     try:
-        check_max_results(max_results, none_is_all=True)
-        query = parse_run_query(
-            experiment_ids, filter_string or None, _VIEWS[view], max_results, order_by, None
-        )
+        if search == _MODELS:
+            query = parse_model_query(DEFAULT_WORKSPACE_NAME, text, limit, order_by, None)
+        elif search == _VERSIONS:
+            query = parse_version_query(DEFAULT_WORKSPACE_NAME, text, limit, order_by, None)
+        else:
+            check_max_results(limit)
+            query = parse_run_query(experiment_ids, text, _VIEWS[view], limit, order_by, None)
     except MlflowException as error:
         raise click.UsageError(" ".join(error.message.split())) from error
     with opened(location) as table:
-        experiments = Experiments(table).find_many(list(query.experiment_ids))
-        config = ConfigSource(table).read()
-        joins = isinstance(table, JoiningTable)
-    lines = list(plan_runs(query, experiments, config, joins=joins).lines())
-    missing = [e for e in query.experiment_ids if e not in experiments]
+        plan = _planned(table, query)
     if as_json:
-        said = {"table": name_of(location), "plan": lines, "missing_experiments": missing}
+        said: dict[str, Any] = {"table": name_of(location), "search": search, "plan": plan.lines}
+        if search == _RUNS:
+            said["missing_experiments"] = plan.missing
         click.echo(json.dumps(said))
         return
-    for line in lines:
+    for line in plan.lines:
         click.echo(line)
-    if missing:
-        click.echo(f"no such experiment: {', '.join(missing)}")
+    if plan.missing:
+        click.echo(f"no such experiment: {', '.join(plan.missing)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A plan in words, and the experiments of the query that are not there."""
+
+    lines: list[str]
+    missing: list[str]
+
+
+def _planned(table: Table, query: RunQuery | ModelQuery | VersionQuery) -> _Planned:
+    config = ConfigSource(table).read()
+    if isinstance(query, ModelQuery):
+        return _Planned(list(model_plan_lines(plan_models(query, lambda: config))), [])
+    if isinstance(query, VersionQuery):
+        return _Planned(list(version_plan_lines(plan_versions(query, lambda: config))), [])
+    experiments = Experiments(table).find_many(list(query.experiment_ids))
+    plan = plan_runs(query, experiments, config, joins=isinstance(table, JoiningTable))
+    return _Planned(list(plan.lines()), [e for e in query.experiment_ids if e not in experiments])
+
+
+def _refuse_options_of_runs(search: str) -> None:
+    context = click.get_current_context()
+    for name, option in _OF_RUNS.items():
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"{option} is for a search of runs, not of {search}.")

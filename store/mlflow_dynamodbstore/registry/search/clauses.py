@@ -27,6 +27,9 @@ class AttributeClause:
     value: Any
     test: Predicate = field(compare=False, repr=False)
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.comparator} {self.value!r}"
+
 
 @dataclass(frozen=True, slots=True)
 class TagClause:
@@ -36,6 +39,9 @@ class TagClause:
     comparator: str
     value: str
     test: Predicate = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"tags.{self.key} {self.comparator} {self.value!r}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,17 +16,26 @@ from dynamodbstore_events.keys import (
 from dynamodbstore_projections.config import Config
 from dynamodbstore_table.conditions import Compare, Condition, Not, both, equals
 from dynamodbstore_table.port import SortRange
+from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
+from mlflow.store.model_registry import SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD
+from mlflow.utils.search_utils import SearchModelVersionUtils
 
 from mlflow_dynamodbstore.registry.model_items import TAG
-from mlflow_dynamodbstore.registry.search.clauses import AttributeClause, RegistryFilter
+from mlflow_dynamodbstore.registry.search.clauses import (
+    AttributeClause,
+    RegistryFilter,
+    parsed_filter,
+)
+from mlflow_dynamodbstore.registry.search.model_version_filter import model_version_filter
 from mlflow_dynamodbstore.registry.search.name_listing import Names, prefix_of
-from mlflow_dynamodbstore.registry.search.orders import Order
+from mlflow_dynamodbstore.registry.search.orders import Order, model_version_orders
 from mlflow_dynamodbstore.registry.search.registered_model_plan import (
     names_of,
     posted_names,
     tag_condition,
 )
+from mlflow_dynamodbstore.tracking.search import tokens
 from mlflow_dynamodbstore.tracking.search.listings import Listing
 from mlflow_dynamodbstore.tracking.search.postings import Posted
 from mlflow_dynamodbstore.tracking.search.pushdown import text_condition
@@ -34,6 +43,8 @@ from mlflow_dynamodbstore.tracking.search.tokens import PageStart
 
 _MOST_PUSHED: Final = 20
 _LARGEST_NUMBER: Final = 10**38
+EVERY_NUMBER: Final = SortRange(version_sk(1), version_sk(LAST_VERSION_NUMBER))
+"""The sort keys of all versions of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,38 @@ class VersionQuery:
     orders: tuple[Order, ...]
     limit: int
     start: PageStart
+    fingerprint: str
+
+
+def parse_version_query(
+    workspace: str,
+    filter_string: str | None,
+    max_results: int,
+    order_by: Sequence[str] | None,
+    page_token: str | bytes | None,
+) -> VersionQuery:
+    """Read a request; raises ``INVALID_PARAMETER_VALUE`` for whatever in it can't be read, and as
+    ``model_version_orders`` and ``model_version_filter`` do."""
+    _check_max_results(max_results)
+    asked = model_version_filter(parsed_filter(SearchModelVersionUtils, filter_string))
+    orders = model_version_orders(order_by)
+    fingerprint = tokens.fingerprint(
+        "model versions", workspace, filter_string or "", list(order_by or [])
+    )
+    start = tokens.decode(fingerprint, page_token)
+    return VersionQuery(workspace, asked, orders, max_results, start, fingerprint)
+
+
+def _check_max_results(max_results: int) -> None:
+    if not isinstance(max_results, int) or max_results < 1:
+        raise MlflowException.invalid_parameter_value(
+            f"Invalid value for max_results. It must be a positive integer, but got {max_results}"
+        )
+    if max_results > SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD:
+        raise MlflowException.invalid_parameter_value(
+            "Invalid value for request parameter max_results. It must be at most "
+            f"{SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD}, but got value {max_results}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,25 +13,19 @@ from dynamodbstore_table.port import Item, Table
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
-from mlflow.store.model_registry import (
-    SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
-    SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD,
-)
-from mlflow.utils.search_utils import SearchModelVersionUtils
+from mlflow.store.model_registry import SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT
 
 from mlflow_dynamodbstore.registry.base import RegistryBase
-from mlflow_dynamodbstore.registry.search.clauses import parsed_filter
 from mlflow_dynamodbstore.registry.search.found_version import FoundVersion, Models, passing
 from mlflow_dynamodbstore.registry.search.long_values import with_texts
-from mlflow_dynamodbstore.registry.search.model_version_filter import model_version_filter
 from mlflow_dynamodbstore.registry.search.model_version_plan import (
     VersionPlan,
-    VersionQuery,
+    parse_version_query,
     plan_versions,
 )
 from mlflow_dynamodbstore.registry.search.name_listing import by_name
 from mlflow_dynamodbstore.registry.search.named_models import named_models
-from mlflow_dynamodbstore.registry.search.orders import model_version_orders, ordered
+from mlflow_dynamodbstore.registry.search.orders import ordered
 from mlflow_dynamodbstore.registry.search.version_listing import (
     Updates,
     by_update,
@@ -62,31 +56,13 @@ class ModelVersionSearchMixin(RegistryBase):
         Those of prompts are among them only if the filter asks for them. Raises
         ``INVALID_PARAMETER_VALUE`` for a filter, order, token or number that is wrong.
         """
-        _check_max_results(max_results)
-        asked = model_version_filter(parsed_filter(SearchModelVersionUtils, filter_string))
-        orders = model_version_orders(order_by)
-        workspace = self._workspace()
-        fingerprint = tokens.fingerprint(
-            "model versions", workspace, filter_string or "", list(order_by or [])
+        query = parse_version_query(
+            self._workspace(), filter_string, max_results, order_by, page_token
         )
-        start = tokens.decode(fingerprint, page_token)
-        query = VersionQuery(workspace, asked, orders, max_results, start)
         plan = plan_versions(query, self._config.current)
         found, following = find_versions(self._table, plan)
-        token = following and tokens.encode(fingerprint, following)
+        token = following and tokens.encode(query.fingerprint, following)
         return PagedList(model_versions(self._table, found), token)
-
-
-def _check_max_results(max_results: int) -> None:
-    if not isinstance(max_results, int) or max_results < 1:
-        raise MlflowException.invalid_parameter_value(
-            f"Invalid value for max_results. It must be a positive integer, but got {max_results}"
-        )
-    if max_results > SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD:
-        raise MlflowException.invalid_parameter_value(
-            "Invalid value for request parameter max_results. It must be at most "
-            f"{SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD}, but got value {max_results}"
-        )
 
 
 def find_versions(table: Table, plan: VersionPlan) -> tuple[list[FoundVersion], PageStart | None]:

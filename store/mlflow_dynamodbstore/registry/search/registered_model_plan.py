@@ -11,17 +11,23 @@ from dynamodbstore_events.keys import prompts_listing, registered_models_listing
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.fts import NAME_FIELD
 from dynamodbstore_table.conditions import Condition, Either, Length, both
+from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
+from mlflow.store.model_registry import SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD
+from mlflow.utils.search_utils import SearchModelUtils
 
 from mlflow_dynamodbstore.registry.model_items import TAG
 from mlflow_dynamodbstore.registry.search.clauses import (
     AttributeClause,
     RegistryFilter,
     TagClause,
+    parsed_filter,
 )
 from mlflow_dynamodbstore.registry.search.name_listing import Names, like_prefix, prefix_of
-from mlflow_dynamodbstore.registry.search.orders import Order
+from mlflow_dynamodbstore.registry.search.orders import Order, registered_model_orders
+from mlflow_dynamodbstore.registry.search.registered_model_filter import registered_model_filter
 from mlflow_dynamodbstore.registry.search.tag_lookup import TagLookup, tag_lookups
+from mlflow_dynamodbstore.tracking.search import tokens
 from mlflow_dynamodbstore.tracking.search.listings import Listing
 from mlflow_dynamodbstore.tracking.search.postings import NARROWING, Posted, posted
 from mlflow_dynamodbstore.tracking.search.pushdown import text_condition
@@ -41,6 +47,40 @@ class ModelQuery:
     orders: tuple[Order, ...]
     limit: int
     start: PageStart
+    fingerprint: str
+
+
+def parse_model_query(
+    workspace: str,
+    filter_string: str | None,
+    max_results: int,
+    order_by: Sequence[str] | None,
+    page_token: str | bytes | None,
+) -> ModelQuery:
+    """Read a request; raises ``INVALID_PARAMETER_VALUE`` for whatever in it can't be read, and as
+    ``registered_model_orders`` and ``registered_model_filter`` do."""
+    _check_max_results(max_results)
+    parsed = parsed_filter(SearchModelUtils, filter_string)
+    orders = registered_model_orders(order_by)
+    fingerprint = tokens.fingerprint(
+        "registered models", workspace, filter_string or "", list(order_by or [])
+    )
+    start = tokens.decode(fingerprint, page_token)
+    asked = registered_model_filter(parsed)
+    return ModelQuery(workspace, asked, orders, max_results, start, fingerprint)
+
+
+def _check_max_results(max_results: int) -> None:
+    if not isinstance(max_results, int):
+        rule = "a whole number"
+    elif max_results > SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD:
+        rule = f"at most {SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD}"
+    else:
+        return
+    raise MlflowException.invalid_parameter_value(
+        "Invalid value for request parameter max_results. It must be "
+        f"{rule}, but got value {max_results}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

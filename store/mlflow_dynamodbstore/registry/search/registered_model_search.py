@@ -8,26 +8,20 @@ from itertools import islice
 from dynamodbstore_events.entities import DELETING
 from dynamodbstore_table.port import Item, Table
 from mlflow.entities.model_registry import RegisteredModel
-from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
-from mlflow.store.model_registry import (
-    SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
-    SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD,
-)
-from mlflow.utils.search_utils import SearchModelUtils
+from mlflow.store.model_registry import SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT
 
 from mlflow_dynamodbstore.registry.base import RegistryBase
 from mlflow_dynamodbstore.registry.latest_versions import read_latest
 from mlflow_dynamodbstore.registry.model_items import is_prompt
-from mlflow_dynamodbstore.registry.search.clauses import parsed_filter
 from mlflow_dynamodbstore.registry.search.known_tags import known_tags, tag_texts
 from mlflow_dynamodbstore.registry.search.name_listing import by_name, in_name_order
 from mlflow_dynamodbstore.registry.search.named_models import named_models
-from mlflow_dynamodbstore.registry.search.orders import ordered, registered_model_orders
-from mlflow_dynamodbstore.registry.search.registered_model_filter import registered_model_filter
+from mlflow_dynamodbstore.registry.search.orders import ordered
 from mlflow_dynamodbstore.registry.search.registered_model_plan import (
     ModelPlan,
     ModelQuery,
+    parse_model_query,
     plan_models,
 )
 from mlflow_dynamodbstore.registry.search.tag_lookup import few_with_tags
@@ -53,35 +47,15 @@ class RegisteredModelSearchMixin(RegistryBase):
         Prompts are among them only if the filter asks for them. Raises
         ``INVALID_PARAMETER_VALUE`` for a filter, order, token or number that is wrong.
         """
-        _check_max_results(max_results)
-        parsed = parsed_filter(SearchModelUtils, filter_string)
-        orders = registered_model_orders(order_by)
-        workspace = self._workspace()
-        fingerprint = tokens.fingerprint(
-            "registered models", workspace, filter_string or "", list(order_by or [])
+        query = parse_model_query(
+            self._workspace(), filter_string, max_results, order_by, page_token
         )
-        start = tokens.decode(fingerprint, page_token)
-        asked = registered_model_filter(parsed)
-        if max_results < 1:
+        if query.limit < 1:
             return PagedList([], None)
-        query = ModelQuery(workspace, asked, orders, max_results, start)
         found, following = find_models(self._table, plan_models(query, self._config.current))
-        token = following and tokens.encode(fingerprint, following)
+        token = following and tokens.encode(query.fingerprint, following)
         read = read_latest(self._table, found)
         return PagedList([read[m["PK"]].entity() for m in found if m["PK"] in read], token)
-
-
-def _check_max_results(max_results: int) -> None:
-    if not isinstance(max_results, int):
-        rule = "a whole number"
-    elif max_results > SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD:
-        rule = f"at most {SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD}"
-    else:
-        return
-    raise MlflowException.invalid_parameter_value(
-        "Invalid value for request parameter max_results. It must be "
-        f"{rule}, but got value {max_results}"
-    )
 
 
 def find_models(table: Table, plan: ModelPlan) -> tuple[list[Item], PageStart | None]:

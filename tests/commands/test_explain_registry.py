@@ -1,0 +1,140 @@
+"""``mlflow-dynamodbstore explain``: the plan of a search of the registry, printed."""
+
+from __future__ import annotations
+
+import pytest
+from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+
+from tests.commands.cli import USAGE, Named, run, run_json
+
+MODELS = "--search", "registered-models"
+VERSIONS = "--search", "model-versions"
+
+
+def lines(*arguments: str) -> list[str]:
+    found: list[str] = run_json("explain", *arguments)["plan"]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _created(store: DynamoTrackingStore) -> None:
+    """The table is there."""
+
+
+class TestOfRegisteredModels:
+    def test_a_listing_is_read_in_the_order_of_names(self, named: Named) -> None:
+        assert lines(*MODELS, *named) == [
+            "candidates: models, read by name ascending",
+            "  REGISTERED_MODELS#default",
+            "prompts are left out",
+            "order: name; reading stops when the page is full",
+            "page: 100 models; each model is then read with its versions",
+        ]
+
+    def test_another_order_collects_every_candidate(self, named: Named) -> None:
+        order = "--order-by", "last_updated_timestamp DESC"
+
+        assert (
+            "order: last_updated_timestamp DESC, name; every candidate is collected, then sorted"
+        ) in lines(*MODELS, *named, *order)
+
+    def test_names_in_the_filter_are_read_by_key(self, named: Named) -> None:
+        planned = lines("name IN ('lion', 'puma')", *MODELS, *named)
+
+        assert "candidates: 2 model(s) by name" in planned
+        assert not any("REGISTERED_MODELS" in line for line in planned)
+
+    def test_a_tag_is_looked_up(self, named: Named) -> None:
+        planned = lines("name LIKE 'li%' AND tags.team = 'red'", *MODELS, *named)
+
+        assert planned[0].startswith("candidates: models by the lookup of tags.team = 'red'")
+        assert "read by name ascending, those that begin with 'li'" in planned[1]
+        assert "from META items: name LIKE 'li%'; tags.team = 'red'" in planned
+
+    def test_postings_narrow_where_they_are_built(self, named: Named) -> None:
+        asked = "name LIKE '%lion%'", *MODELS, *named
+
+        before = lines(*asked)
+        run("replay", "--projection", "fts", *named)
+        after = lines(*asked)
+
+        assert not any("postings" in line for line in before)
+        assert after[0].startswith("candidates: models by postings of name, in ")
+        assert set(before) < set(after)
+
+    def test_a_page_of_none_reads_nothing(self, named: Named) -> None:
+        assert lines(*MODELS, *named, "--max-results", "0") == [
+            "nothing is read: 0 models are asked for"
+        ]
+
+
+class TestOfModelVersions:
+    def test_a_listing_is_read_in_the_order_of_updates(self, named: Named) -> None:
+        planned = lines(*VERSIONS, *named)
+
+        assert planned[0] == "candidates: versions, read by last update, newest first"
+        assert planned[1].startswith("  MODEL_VERSIONS#default where ")
+        assert planned[2] == "prompts are left out"
+        assert planned[3].endswith("; reading stops when the page is full")
+        assert planned[4] == "page: 10000 versions; long texts of these are then read"
+
+    def test_another_order_reads_all(self, named: Named) -> None:
+        planned = lines(*VERSIONS, *named, "--order-by", "name")
+
+        assert planned[0] == "candidates: versions, all read"
+        assert (
+            "order: name, version_number DESC; every candidate is collected, then sorted"
+        ) in planned
+
+    def test_runs_are_looked_up(self, named: Named) -> None:
+        planned = lines("run_id = 'a' AND version_number > 3", *VERSIONS, *named)
+
+        assert planned[0] == "candidates: versions of 1 run(s), by a lookup of each"
+        assert not any("MODEL_VERSIONS" in line for line in planned)
+
+    def test_of_named_models_only_the_numbers_that_can_pass_are_read(self, named: Named) -> None:
+        asked = "name = 'lion' AND version_number > 3", *VERSIONS, *named
+
+        assert lines(*asked)[0] == (
+            "candidates: versions of 1 model(s) by name, VERSION#0000000004 to VERSION#9999999999"
+        )
+
+    def test_numbers_that_exclude_each_other_leave_none(self, named: Named) -> None:
+        asked = "name = 'lion' AND version_number > 3 AND version_number < 2", *VERSIONS, *named
+
+        assert lines(*asked)[0].endswith("(none: the numbers exclude each other)")
+
+    def test_postings_narrow_where_they_are_built(self, named: Named) -> None:
+        run("replay", "--projection", "fts", *named)
+
+        planned = lines("name LIKE '%lion%'", *VERSIONS, *named)
+
+        assert planned[0].startswith("candidates: versions of models by postings of name, in ")
+        assert planned[1] == "candidates: versions, read by last update, newest first"
+
+    def test_a_prompt_that_is_asked_for_is_not_left_out(self, named: Named) -> None:
+        asked = "tags.`mlflow.prompt.is_prompt` = 'true'", *VERSIONS, *named
+
+        assert "prompts are left out" not in lines(*asked)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("lion > 3", *MODELS), "Error: Invalid"),
+        (("name > 'lion'", *VERSIONS), "Error: Invalid comparator"),
+        ((*MODELS, "--max-results", "1001"), "at most 1000"),
+        ((*VERSIONS, "--max-results", "0"), "positive integer"),
+        ((*MODELS, "--order-by", "size"), "Error: Invalid order_by clause 'size'"),
+        ((*MODELS, "--view", "all"), "--view is for a search of runs, not of registered-models."),
+        ((*VERSIONS, "--experiment-id", "0"), "--experiment-id is for a search of runs"),
+    ],
+    ids=["filter", "comparator", "too-many", "none", "order", "view", "experiment"],
+)
+def test_what_can_not_be_asked_is_wrong_usage(
+    named: Named, arguments: tuple[str, ...], says: str
+) -> None:
+    done = run("explain", *arguments, *named)
+
+    assert done.exit_code == USAGE
+    assert says in done.stderr
