@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from dynamodbstore_events.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class ChangeEvent:
     """One item of the table was written or removed.
 

@@ -6,29 +6,30 @@ A comparison with an attribute that is missing, or of another type, is false, al
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Literal, TypeAlias
+
+from dynamodbstore_events.values import value
 
 Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 Scalar: TypeAlias = str | int | bytes | bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Exists:
     """The item has the attribute."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Missing:
     """The item lacks the attribute; ``Missing("PK")`` says that there is no item."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Compare:
     """The attribute is there, has the value's type, and stands in this relation to it.
 
@@ -40,7 +41,7 @@ class Compare:
     value: Scalar
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BeginsWith:
     """The attribute is text that begins with the prefix."""
 
@@ -48,7 +49,7 @@ class BeginsWith:
     prefix: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Contains:
     """The attribute is text with this part in it."""
 
@@ -56,7 +57,7 @@ class Contains:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OneOf:
     """The attribute equals one of the values (at most 100 of them)."""
 
@@ -64,7 +65,7 @@ class OneOf:
     values: tuple[Scalar, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Length:
     """The number of elements of a list (characters of text, bytes of bytes), compared."""
 
@@ -73,21 +74,21 @@ class Length:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Both:
     """Every one of the conditions holds (true for none)."""
 
     conditions: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Either:
     """At least one of the conditions holds (false for none)."""
 
     conditions: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Not:
     """The condition does not hold."""
 
@@ -153,7 +154,7 @@ def _is_one(condition: OneOf, item: Mapping[str, Any]) -> bool:
 
 def _has_length(condition: Length, item: Mapping[str, Any]) -> bool:
     found = item.get(condition.name)
-    if not isinstance(found, str | bytes | list | dict):
+    if not isinstance(found, _SIZED):
         return False
     return _compare(len(found), condition.op, condition.value)
 
@@ -173,6 +174,7 @@ def _any_holds(condition: Either, item: Mapping[str, Any]) -> bool:
     return False
 
 
+_SIZED = (str, bytes, list, dict)
 _EQUALITIES = ("=", "!=")
 _OPERATORS: Mapping[Operator, Callable[[Any, Any], Any]] = {
     "=": eq,

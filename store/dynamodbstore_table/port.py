@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
+from dynamodbstore_events.values import value
 
 from dynamodbstore_table.conditions import Condition
 
@@ -29,7 +30,7 @@ MAX_OPS = 100
 _LAST = "\U0010ffff"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Put:
     """Write the whole item in place of what was there."""
 
@@ -41,7 +42,7 @@ class Put:
         return self.item["PK"], self.item["SK"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Update:
     """Change attributes of an item, creating it if it is missing.
 
@@ -57,7 +58,7 @@ class Update:
     condition: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Delete:
     """Remove an item; removing what is not there is no error."""
 
@@ -65,7 +66,7 @@ class Delete:
     condition: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Check:
     """Write nothing, but let the whole write fail unless the condition holds."""
 

@@ -73,10 +73,10 @@ def check_item(item: Item) -> None:
 
 def check_condition(condition: Condition, depth: int = 0) -> None:
     """Check that every engine can evaluate a condition; raises ``InvalidOps``."""
-    if type(condition) in _ALWAYS_VALID and depth <= MAX_DEPTH:
-        return
     if depth > MAX_DEPTH:
         raise InvalidOps(f"a condition is nested deeper than {MAX_DEPTH} levels")
+    if type(condition) in _ALWAYS_VALID:
+        return
     if isinstance(condition, (Both, Either)):
         for inner in condition.conditions:
             if depth == MAX_DEPTH or type(inner) not in _ALWAYS_VALID:

@@ -10,16 +10,12 @@ from dynamodbstore_table.port import Put, Update
 from dynamodbstore_table.text_items import text_items
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
-from mlflow.utils.validation import (
-    _validate_batch_log_data,
-    _validate_batch_log_limits,
-    _validate_param_keys_unique,
-    _validate_run_id,
-)
+from mlflow.utils.validation import _validate_run_id
 
+from mlflow_dynamodbstore.tracking.batch_checks import checked_batch
 from mlflow_dynamodbstore.tracking.batch_writes import Batch, write_batch
 from mlflow_dynamodbstore.tracking.collector import collector_paused
-from mlflow_dynamodbstore.tracking.metric_checks import checked_point, metric_points
+from mlflow_dynamodbstore.tracking.metric_checks import metric_points
 from mlflow_dynamodbstore.tracking.metrics import MetricsMixin
 from mlflow_dynamodbstore.tracking.model_metrics import model_metric_ops
 from mlflow_dynamodbstore.tracking.params import param_put
@@ -57,12 +53,9 @@ class LogBatchMixin(MetricsMixin):
         tags: Sequence[RunTag],
     ) -> None:
         _validate_run_id(run_id)
-        metrics, params, tags = _validate_batch_log_data(metrics, params, tags)
-        _validate_batch_log_limits(metrics, params, tags)
-        _validate_param_keys_unique(params)
-        logged = [(m, checked_point(m, f"metrics[{n}]")) for n, m in enumerate(metrics)]
+        logged, params, tags = checked_batch(metrics, params, tags)
         self._runs.require_active(run_id)
-        models = [m.model_id for m in metrics if m.model_id is not None]
+        models = [m.model_id for m, _ in logged if m.model_id is not None]
         batch = Batch(
             run_id,
             params=[param_put(run_id, param) for param in params],

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from dynamodbstore_events.keys import Key, history_pk, is_hashed, metric_sk, part, run_pk
 from dynamodbstore_events.metric_values import decode_point, encode_point
+from dynamodbstore_events.values import value
 from dynamodbstore_table.conditions import (
     Both,
     Compare,
@@ -50,7 +51,7 @@ _SURELY_PLAIN: Final = 75
 """Characters that no key part is hashed for: they take at most 900 bytes, escaped or not."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MetricPoints:
     """Distinct points of one metric, in the order they were logged; never none. ``expires`` tells
     how long those are kept that become history items."""
@@ -65,7 +66,7 @@ class MetricPoints:
         return run_pk(self.run_id), metric_sk(self.key)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MetricPlan:
     """What to write: ``history`` first, or in one transaction with ``latest``."""
 
@@ -126,17 +127,15 @@ def _latest(points: Sequence[Point]) -> Point:
 def _append(metric: MetricPoints, points: Sequence[Point], top: Point) -> Update:
     """Add points, in order, to the open chunk. All are later than the item's latest, so that the
     points of chunks ascend, from each chunk to the next."""
-    return _update(
-        metric,
-        top,
-        {},
-        Both((_behind(points[0]), _HAS_ROOM)),
-        append={"p": [pack(p) for p in points]},
-    )
+    at = encode_point(*top[:3])
+    first = at if points[0] is top else encode_point(*points[0][:3])
+    room = Both((_behind(first), _HAS_ROOM))
+    return _update(metric, top, at, {}, room, {"p": [pack(p) for p in points]})
 
 
 def _new_latest(metric: MetricPoints, top: Point) -> Update:
-    return _update(metric, top, {}, _behind(top))
+    at = encode_point(*top[:3])
+    return _update(metric, top, at, {}, _behind(at), {})
 
 
 def _reset(
@@ -157,28 +156,32 @@ def _reset(
     if times[0] < before or times != sorted(times):
         changed["x"] = True
     same_chunk: Condition = Missing("c") if number == 0 else equals("c", number)
-    return _update(metric, top, changed, Both((_behind(points[0]), same_chunk)))
+    behind = _behind(encode_point(*points[0][:3]))
+    at = encode_point(*top[:3])
+    return _update(metric, top, at, changed, Both((behind, same_chunk)), {})
 
 
 def _update(
     metric: MetricPoints,
     top: Point,
+    at: bytes,
     changed: dict[str, Any],
     condition: Condition,
-    append: Mapping[str, list[Any]] | None = None,
+    append: Mapping[str, list[Any]],
 ) -> Update:
-    changed["last"] = encode_point(*top[:3])
+    """The update that makes ``top``, which is ``at`` in ordered bytes, the latest point."""
+    changed["last"] = at
     if top.nan:
         changed["nan"] = True
     if len(metric.key) > _SURELY_PLAIN and is_hashed(part(metric.key)):
         changed["k"] = metric.key
     remove = () if top.nan else ("nan",)
-    return Update(metric.item_key, changed, remove, {}, append or {}, condition)
+    return Update(metric.item_key, changed, remove, {}, append, condition)
 
 
-def _behind(point: Point) -> Condition:
-    """The item's latest point is before ``point``, or there is none."""
-    return Either((Compare("last", "<", encode_point(*point[:3])), _NO_LATEST))
+def _behind(at: bytes) -> Condition:
+    """The item's latest point is before the one at these ordered bytes, or there is none."""
+    return Either((Compare("last", "<", at), _NO_LATEST))
 
 
 def _batch(metric: MetricPoints, points: Sequence[Point]) -> Put:
