@@ -13,9 +13,9 @@ from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities import LoggedModelParameter, LoggedModelTag
 from mlflow.utils.search_utils import SearchLoggedModelsPaginationToken
 from mlflow_dynamodbstore.tracking import logged_models
-from mlflow_dynamodbstore.tracking.logged_model_filter import parse_filter
-from mlflow_dynamodbstore.tracking.logged_model_order import parse_order
-from mlflow_dynamodbstore.tracking.logged_model_plan import ModelPlan, plan_search
+from mlflow_dynamodbstore.tracking.model_search.filter import parse_filter
+from mlflow_dynamodbstore.tracking.model_search.order import parse_order
+from mlflow_dynamodbstore.tracking.model_search.plan import ModelPlan, plan_search
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, refused, store_on

@@ -8,9 +8,9 @@ from mlflow_dynamodbstore.tracking.garbage import GarbageMixin
 from mlflow_dynamodbstore.tracking.inputs import InputsMixin
 from mlflow_dynamodbstore.tracking.links import LinksMixin
 from mlflow_dynamodbstore.tracking.log_batch import LogBatchMixin
-from mlflow_dynamodbstore.tracking.logged_model_search import LoggedModelSearchMixin
 from mlflow_dynamodbstore.tracking.logged_models import LoggedModelsMixin
 from mlflow_dynamodbstore.tracking.metrics import MetricsMixin
+from mlflow_dynamodbstore.tracking.model_search.search import LoggedModelSearchMixin
 from mlflow_dynamodbstore.tracking.params import ParamsMixin
 from mlflow_dynamodbstore.tracking.runs import RunsMixin
 from mlflow_dynamodbstore.tracking.search.experiment_search import SearchExperimentsMixin

@@ -19,15 +19,15 @@ from mlflow.utils.validation import _parse_experiment_ids
 
 from mlflow_dynamodbstore.tracking.base import TrackingBase
 from mlflow_dynamodbstore.tracking.lifecycle import DELETED
-from mlflow_dynamodbstore.tracking.logged_model_filter import ModelFilter, parse_filter
 from mlflow_dynamodbstore.tracking.logged_model_items import (
     logged_model,
     model_items,
     model_metric,
 )
-from mlflow_dynamodbstore.tracking.logged_model_order import ordered, parse_order
-from mlflow_dynamodbstore.tracking.logged_model_plan import ModelPlan, plan_search
-from mlflow_dynamodbstore.tracking.logged_model_tokens import ModelQuery, decode, encode
+from mlflow_dynamodbstore.tracking.model_search.filter import ModelFilter, parse_filter
+from mlflow_dynamodbstore.tracking.model_search.order import ordered, parse_order
+from mlflow_dynamodbstore.tracking.model_search.plan import ModelPlan, plan_search
+from mlflow_dynamodbstore.tracking.model_search.tokens import ModelQuery, decode, encode
 from mlflow_dynamodbstore.tracking.search.joins import having_texts
 from mlflow_dynamodbstore.tracking.search.listings import (
     Cursor,

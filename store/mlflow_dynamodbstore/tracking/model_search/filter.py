@@ -15,7 +15,8 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 
-from mlflow_dynamodbstore.tracking.logged_model_columns import (
+from mlflow_dynamodbstore.tracking.logged_model_items import ModelItems, is_deleted
+from mlflow_dynamodbstore.tracking.model_search.columns import (
     COLLECTIONS,
     COLUMNS,
     NUMBERS,
@@ -23,7 +24,6 @@ from mlflow_dynamodbstore.tracking.logged_model_columns import (
     column_value,
     valid_columns,
 )
-from mlflow_dynamodbstore.tracking.logged_model_items import ModelItems, is_deleted
 from mlflow_dynamodbstore.tracking.search.comparisons import Predicate, predicate
 
 Clause: TypeAlias = tuple[str, Predicate]

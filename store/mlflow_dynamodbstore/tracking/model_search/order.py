@@ -10,7 +10,7 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
 
-from mlflow_dynamodbstore.tracking.logged_model_columns import (
+from mlflow_dynamodbstore.tracking.model_search.columns import (
     ALIASES,
     COLLECTIONS,
     COLUMNS,

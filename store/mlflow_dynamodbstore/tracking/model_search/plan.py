@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from dynamodbstore_events.keys import metric_sk, param_sk, tag_sk
 
-from mlflow_dynamodbstore.tracking.logged_model_filter import Clause, ModelFilter
-from mlflow_dynamodbstore.tracking.logged_model_order import NEWEST_FIRST, OrderTerm
+from mlflow_dynamodbstore.tracking.model_search.filter import Clause, ModelFilter
+from mlflow_dynamodbstore.tracking.model_search.order import NEWEST_FIRST, OrderTerm
 
 _EVERY_METRIC = "METRIC#"
 
