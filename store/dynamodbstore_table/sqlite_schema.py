@@ -9,7 +9,6 @@ from typing import Final, Literal, TypeAlias
 from dynamodbstore_table.errors import (
     InvalidOps,
     TableError,
-    TableMissing,
     TableUnavailable,
     TransactionConflict,
 )
@@ -163,8 +162,6 @@ def describe(error: Exception, path: Path) -> TableError:
     text = str(error)
     if isinstance(error, sqlite3.Error) and is_busy(error):
         return TransactionConflict(f"{path} stayed locked by other writers: {text}")
-    if "unable to open" in text and not path.exists():
-        return TableMissing(str(path))
     for part, advice in _ADVICE:
         if part in text:
             return TableUnavailable(f"can't use {path}: {text}; {advice}")

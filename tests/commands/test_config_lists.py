@@ -8,9 +8,9 @@ import pytest
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.sqlite import SqliteTable
 
-from tests.commands.cli import DONE, USAGE, Named, run, run_json
+from tests.commands.cli import DONE, FAILED, USAGE, Named, run, run_json
 from tests.commands.conftest import Waits
-from tests.config.items import DENORMALIZE_TAGS, FTS_TRIGRAM_FIELDS, item, write_item
+from tests.config.items import BUILT, DENORMALIZE_TAGS, FTS_TRIGRAM_FIELDS, item, write_item
 
 pytestmark = pytest.mark.usefixtures("waits")
 
@@ -75,6 +75,18 @@ def test_nonsense_is_written_anew(table: SqliteTable, named: Named, command: Lis
     written = item(table, command.sk)
     assert written is not None
     assert written[command.field] == [*command.always, command.value[1]]
+
+
+def test_nonsense_in_the_marks_is_told_and_nothing_is_written(
+    table: SqliteTable, named: Named, command: ListCommand
+) -> None:
+    write_item(table, BUILT, marks=None)
+
+    done = run(command.name, "set", *named, *command.value)
+
+    assert done.exit_code == FAILED
+    assert "CONFIG/BUILT is wrong: 'marks' is None" in done.stderr
+    assert item(table, command.sk) is None
 
 
 def test_machines_are_told_what_changed_in_json_alone(

@@ -57,6 +57,16 @@ class TestShow:
         assert "mlflow.* all experiments when a replay has built it" in lines
         assert "env experiment 7 yes" in lines
 
+    def test_prints_every_pattern_whole_and_as_it_is(
+        self, table: SqliteTable, named: Named
+    ) -> None:
+        odd = ["env[ab]", "[bold]*", ":smile:", "x" * 200]
+        write_item(table, DENORMALIZE_TAGS, patterns=odd)
+
+        lines = rows(run("denormalize-tags", "show", *named).output)
+
+        assert [line.partition(" ")[0] for line in lines[2:]] == odd
+
     def test_of_an_experiment_is_its_own_and_those_of_all(
         self, store: DynamoTrackingStore, table: SqliteTable, named: Named
     ) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,22 @@ class TestOfAFile:
         uri = f"dynamodb:///{tmp_path}/no/such/directory/mlflow.ddb"
 
         assert "no/such/directory" in error_of(run("create-table", "--store-uri", uri))
+
+    def test_that_may_not_be_made(self, tmp_path: Path) -> None:
+        locked = sqlite3.OperationalError("unable to open database file")
+        with mock.patch("dynamodbstore_table.sqlite_schema.sqlite3.connect", side_effect=locked):
+            line = error_of(run("create-table", "--store-uri", f"dynamodb:///{tmp_path}/new.ddb"))
+
+        assert f"can't use {tmp_path}/new.ddb" in line
+        assert "the file and its directory must be readable and writable by this user" in line
+
+    def test_that_a_checkpoint_can_not_be_written_to(
+        self, table: SqliteTable, named: tuple[str, str], tmp_path: Path
+    ) -> None:
+        line = error_of(run("replay", *named, "--checkpoint", tmp_path / "no" / "checkpoint"))
+
+        assert f"can't use '{tmp_path}/no/checkpoint" in line
+        assert "No such file or directory. Name a path whose directory is there" in line
 
 
 class TestTheConfiguration:

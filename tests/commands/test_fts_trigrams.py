@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 from dynamodbstore_events.keys import CONFIG
+from dynamodbstore_projections.built import announce
+from dynamodbstore_projections.config import Config, ConfigSource
 from dynamodbstore_projections.replay import SETTLE_SECONDS
 from dynamodbstore_table.port import Table
 from dynamodbstore_table.sqlite import SqliteTable
+from mlflow_dynamodbstore.commands import waiting
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, Named, rows, run, run_json
 from tests.commands.conftest import Waits
 from tests.config.items import (
+    BUILT,
     FTS_TRIGRAM_FIELDS,
     TTL_POLICY,
     built_marks,
@@ -153,3 +157,78 @@ class TestVariable:
 
         assert done.exit_code == FAILED
         assert f"{VARIABLE}='colour'" in done.stderr
+
+
+class TestWhatAVariablesReplayHasBuilt:
+    """Everyone keeps it from then on, as searches rely on it; the list does not name it."""
+
+    @pytest.fixture
+    def run_id(
+        self, store: DynamoTrackingStore, named: Named, monkeypatch: pytest.MonkeyPatch
+    ) -> str:
+        run_id = described(store, "the lion sleeps")
+        monkeypatch.setenv(VARIABLE, "description")
+        run("replay", *named)
+        monkeypatch.delenv(VARIABLE)
+        return run_id
+
+    def test_is_no_drift_to_a_shell_without_the_variable(self, run_id: str, named: Named) -> None:
+        assert run("replay", "--verify", *named).exit_code == DONE
+        assert run("status", *named).exit_code == DONE
+
+    def test_stays_built_by_a_replay_without_the_variable(
+        self, run_id: str, table: SqliteTable, named: Named
+    ) -> None:
+        run("replay", *named)
+
+        assert has_postings(table, run_id)
+        assert "fts:description" in built_marks(table)
+
+    def test_is_shown(self, run_id: str, named: Named) -> None:
+        lines = rows(run("fts-trigrams", "show", *named).output)
+
+        assert "description yes, by a variable yes" in lines
+
+    def test_stays_built_when_the_list_comes_to_name_it(
+        self, run_id: str, table: SqliteTable, named: Named, waits: Waits
+    ) -> None:
+        waits.clear()
+
+        done = run("fts-trigrams", "set", *named, "--field", "description")
+
+        assert "added: description; searches use them already" in done.output
+        assert "To bring what is there up to date" not in done.output
+        assert "fts:description" in built_marks(table)
+        assert waits == []
+
+    def test_is_kept_until_no_search_relies_on_it_when_it_is_taken_away(
+        self,
+        run_id: str,
+        table: SqliteTable,
+        named: Named,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        seen: list[Config] = []
+        monkeypatch.setattr(
+            waiting, "sleep", lambda seconds: seen.append(ConfigSource(table).read())
+        )
+
+        done = run("fts-trigrams", "set", *named, "--none", "--replay")
+
+        ((marks, fields),) = [(config.built, config.fts_fields) for config in seen]
+        assert "fts:description" not in marks
+        assert fields == ("description",)
+        assert "taken away: description" in done.output
+        assert ConfigSource(table).read().fts_fields == ()
+        assert not has_postings(table, run_id)
+
+    def test_a_field_that_a_replay_is_building_is_not_let_go_meanwhile(
+        self, table: SqliteTable, named: Named
+    ) -> None:
+        announce(table, ["fts:description"], 1)
+
+        run("fts-trigrams", "set", *named, "--field", "description")
+
+        marks = item(table, BUILT)
+        assert marks is not None
+        assert marks["building"] == {"fts:description": 1}

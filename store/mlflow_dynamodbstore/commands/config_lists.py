@@ -90,7 +90,7 @@ def set_values(
         {**said, **after, "added": change.added, "removed": change.removed},
         _lines(change, words),
         projection=words.projection,
-        outdated=change.differs,
+        outdated=change.outdated,
         replay=replay,
         as_json=as_json,
     )
@@ -102,9 +102,12 @@ def _lines(change: ListChange, words: ListWords) -> list[str]:
         return [*lines, "nothing changed"]
     if change.before is None:
         lines.append("the item was not as it should be, and was written anew")
-    if change.added:
-        added = _listed(change.added)
-        lines.append(f"added: {added}; searches use them when a replay has built them")
+    kept = [value for value in change.added if value in change.marked]
+    if kept:
+        lines.append(f"added: {_listed(kept)}; searches use them already")
+    added = [value for value in change.added if value not in change.marked]
+    if added:
+        lines.append(f"added: {_listed(added)}; searches use them when a replay has built them")
     if change.removed:
         lines.append(f"taken away: {_listed(change.removed)}; a replay removes {words.copies}")
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -11,6 +12,7 @@ import click
 from dynamodbstore_table.errors import TableMissing
 from dynamodbstore_table.port import Table
 from rich.console import Console
+from rich.table import Column
 from rich.table import Table as Grid
 
 from mlflow_dynamodbstore.commands.failures import options_of
@@ -22,6 +24,8 @@ from mlflow_dynamodbstore.commands.replay import (
 )
 from mlflow_dynamodbstore.commands.table_options import name_of, opened
 from mlflow_dynamodbstore.location import Location
+
+_WIDE: Final = 1000
 
 replay_option: Final = click.option(
     "--replay", is_flag=True, help="Bring the items that are there up to date at once."
@@ -49,10 +53,12 @@ def print_found(
     if as_json:
         click.echo(json.dumps({"table": name_of(location), **said}))
         return
-    grid = Grid(*heads, box=None, pad_edge=False)
+    grid = Grid(*(Column(head, overflow="fold") for head in heads), box=None, pad_edge=False)
     for row in rows:
         grid.add_row(*row)
-    Console().print(grid)
+    # What is told is no markup, and nothing of it is cut: a pattern may be [a-z]*, or be long.
+    width = None if sys.stdout.isatty() else _WIDE
+    Console(markup=False, emoji=False, width=width).print(grid)
 
 
 def finish(

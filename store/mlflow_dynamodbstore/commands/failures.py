@@ -43,6 +43,16 @@ def describe(error: TableError, location: Location) -> str:
     return str(as_mlflow_error(error).message)
 
 
+def describe_file(error: OSError) -> str:
+    """What the system's refusal of a file means, and what to do about it."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return (
+        f"can't use {error.filename!r}: {error.strerror}. Name a path whose directory is there and "
+        "where this user may write, or change that."
+    )
+
+
 def options_of(location: Location) -> str:
     """The options that name a location on the command line."""
     if isinstance(location, RegionLocation):

@@ -44,6 +44,8 @@ def show(location: Location, as_json: bool) -> None:
     rows = []
     for name in (NAME_FIELD, *FTS_FIELDS):
         has = "always" if name == NAME_FIELD else "yes" if name in fields else "no"
+        if has == "no" and name in built:
+            has = "yes, by a variable"
         later = "when a replay has built them" if has != "no" else "no"
         rows.append((name, has, "yes" if name in built else later))
     said = {"fields": list(fields), "built": built}

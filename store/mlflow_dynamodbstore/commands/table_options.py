@@ -19,6 +19,7 @@ from mlflow_dynamodbstore.commands.failures import (
     INTERRUPTED,
     WrongUsage,
     describe,
+    describe_file,
     fail,
 )
 from mlflow_dynamodbstore.location import (
@@ -65,8 +66,10 @@ def table_command(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:
             # The reader has what it wanted (``| head``); click ends quietly.
             raise
-        except (InvalidCheckpoint, InvalidExport, OSError) as error:
+        except (InvalidCheckpoint, InvalidExport) as error:
             fail(str(error))
+        except OSError as error:
+            fail(describe_file(error))
         except KeyboardInterrupt:
             fail(INTERRUPTED)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,12 +40,14 @@ Wait = Callable[[float], None]
 @dataclass(frozen=True, slots=True)
 class ConfigList:
     """A list in a ``CONFIG`` item: the item's sort key, the list's name in it, what is always in
-    it, and the mark that ``BUILT`` has for a value."""
+    it, and the mark that ``BUILT`` has for a value. ``kept_while_marked``: what has its mark is
+    kept by everyone, though the list does not name it."""
 
     sk: str
     name: str
     always: tuple[str, ...]
     mark: Callable[[str], str]
+    kept_while_marked: bool = False
 
     def marks(self, values: Iterable[str]) -> frozenset[str]:
         """The marks of these values."""
@@ -59,20 +62,29 @@ def pattern_list(experiment_id: str | None) -> ConfigList:
     return ConfigList(sk, "patterns", (), lambda pattern: tags.built_mark(pattern, experiment_id))
 
 
-FIELD_LIST: Final = ConfigList(FTS_TRIGRAM_FIELDS, "fields", (), fts.built_mark)
+FIELD_LIST: Final = ConfigList(
+    FTS_TRIGRAM_FIELDS, "fields", (), fts.built_mark, kept_while_marked=True
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ListChange:
-    """A list before (None: it made no sense) and after it was set."""
+    """A list before (None: it made no sense) and after it was set; ``marked`` are the values that
+    it did not name before, and that were kept nevertheless, because a replay had marked them."""
 
     before: tuple[str, ...] | None
     after: tuple[str, ...]
+    marked: frozenset[str] = frozenset()
 
     @property
     def differs(self) -> bool:
         """Whether anything was written."""
         return self.before is None or bool(self.added or self.removed)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a replay has something to do after it."""
+        return self.differs and (bool(self.removed) or not self.marked.issuperset(self.added))
 
     @property
     def added(self) -> list[str]:
@@ -95,16 +107,27 @@ def set_list(
     waited_for: int | None = None
     for _ in range(_MOST_TRIES):
         items = {item["SK"]: item for item in table.query_all(CONFIG)}
-        found = items.get(listed.sk)
-        change = ListChange(_values(found, listed), wanted)
+        found, marks = items.get(listed.sk), items.get(BUILT)
+        # Refuses marks that are nonsense; a nonsensical list is written anew.
+        config_from_items([] if marks is None else [marks])
+        before = _values(found, listed)
+        mine = _marks(marks, listed)
+        relied_on = _kept_by_marks(_marks(marks, listed, building=False), listed)
+        change = ListChange(before, wanted, relied_on.difference(before or ()))
+        if before is not None and not change.marked.issubset(wanted):
+            # The list names them first, so that they are kept still when the mark has gone.
+            named = (*before, *sorted(change.marked))
+            with suppress(ConditionFailed, TransactionConflict):
+                table.write(replace_values(found, listed.sk, listed.name, named))
+            continue
         if not change.differs:
             return change
-        marks = items.get(BUILT)
-        outdated = _marks(marks, listed) - listed.marks(set(wanted) & set(change.before or ()))
+        kept = {*(before or ()), *_kept_by_marks(mine, listed)}
+        outdated = mine - listed.marks(kept.intersection(wanted))
         if outdated:
             withdraw(table, outdated)
             continue
-        takes_away = bool(change.removed) or change.before is None
+        takes_away = bool(change.removed) or before is None
         withdrawn = None if marks is None else marks.get("withdrawn")
         left = 0.0 if withdrawn is None else withdrawn / 1000 + SETTLE_SECONDS - time.time()
         if takes_away and left > 0 and withdrawn != waited_for:
@@ -139,12 +162,20 @@ def _values(item: Item | None, listed: ConfigList) -> tuple[str, ...] | None:
     return tuple(item[listed.name])
 
 
-def _marks(item: Item | None, listed: ConfigList) -> frozenset[str]:
-    """The list's marks in ``BUILT``, those of what is always in it aside."""
+def _kept_by_marks(marks: Iterable[str], listed: ConfigList) -> frozenset[str]:
+    """The values that are kept because of these marks, whatever the list names."""
+    if not listed.kept_while_marked:
+        return frozenset()
+    return frozenset(mark.removeprefix(listed.mark("")) for mark in marks)
+
+
+def _marks(item: Item | None, listed: ConfigList, *, building: bool = True) -> frozenset[str]:
+    """The list's marks in ``BUILT``, those of what is always in it aside; with those that are
+    ``building``."""
     if item is None:
         return frozenset()
     prefix = listed.mark("")
-    said = {*item.get("marks", ()), *item.get("building", {})}
+    said = {*item.get("marks", ()), *(item.get("building", {}) if building else ())}
     always = {*listed.marks(listed.always), fts.built_mark(fts.NAME_FIELD)}
     return frozenset(mark for mark in said if mark.startswith(prefix)) - always
 
