@@ -104,7 +104,7 @@ def rebuild(
         **scope.source.identity,
     }
     checkpoint = Checkpoint(checkpoint_path, about)
-    result = Rebuilt(resumed=checkpoint.resumed)
+    result = Rebuilt(Done(entities=len(checkpoint.failed)), resumed=checkpoint.resumed)
     since = announce(table, earned, _now_ms())
     late: frozenset[str] = frozenset()
     if scope.source.as_of_ms is None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import sys
 import time
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from dynamodbstore_projections.registry import inline_projections
 from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.port import Delete, Put, Update
 from dynamodbstore_table.sqlite import SqliteTable
+from mlflow_dynamodbstore.cli import main
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, run, run_json
@@ -77,6 +81,25 @@ class TestRebuilding:
         assert "Error: RUN#poison could not be projected" in done.stderr
         assert "Traceback" not in done.output
 
+    def test_goes_on_from_a_checkpoint(
+        self, store: DynamoTrackingStore, table: SqliteTable, named: Named, tmp_path: Path
+    ) -> None:
+        # given a replay that has read everything, and failed with one run
+        run_named(store, "lion", ended=True)
+        table.write(Put({"PK": "RUN#poison", "SK": "META"}))
+        options = *named, "--checkpoint", tmp_path / "replay.json"
+        assert run("replay", *options).exit_code == FAILED
+        mended = {"experiment_id": "0", "status": "RUNNING", "stage": "active", "epoch": 0}
+        table.write(Update(("RUN#poison", "META"), set=mended))
+
+        again = run("replay", *options)
+
+        assert again.exit_code == DONE
+        assert "0 items read from the checkpoint on, 1 entities projected" in again.output
+        assert "built: fts:name, summary, tags:mlflow.*" in again.output
+        assert not list(tmp_path.glob("replay.json*"))
+        assert not drift_of(table).total
+
     def test_on_a_server(
         self,
         store: DynamoTrackingStore,
@@ -106,6 +129,33 @@ class TestRebuilding:
 
         left = [key for key in contents(table) if run_id in key[0] + key[1]]
         assert left == [(f"EXPIRED#RUN#{run_id}", "META")]
+
+
+class Terminal(io.StringIO):
+    """Text that goes to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class TestOnATerminal:
+    @pytest.mark.parametrize(("options", "shown"), [((), True), (("--json",), False)])
+    def test_a_progress_bar_counts_items(
+        self,
+        store: DynamoTrackingStore,
+        named: Named,
+        monkeypatch: pytest.MonkeyPatch,
+        options: tuple[str, ...],
+        shown: bool,
+    ) -> None:
+        run_named(store, "lion")
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setenv("TERM", "xterm")
+
+        main.main(["replay", *named, *options], standalone_mode=False)
+
+        assert bool(re.search(r"items .*\d+/\d+", terminal.getvalue())) == shown
 
 
 class TestVerifying:

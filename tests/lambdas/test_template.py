@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any
 
 import pytest
@@ -164,6 +165,21 @@ def test_alarms_watch_age_errors_and_queues(metric: str, watched: set[str]) -> N
             found.add(reference.partition(".")[0])
 
     assert found == watched
+
+
+def test_the_operator_page_says_what_to_do_for_each_alarm() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    _, _, section = page.partition("## For each alarm")
+    rows = [row for row in section.partition("\n## ")[0].splitlines() if row.startswith("| `")]
+    cells = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
+    alarms = {
+        name
+        for name, resource in template()["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+    assert {name for row in cells for name in re.findall(r"`(\w+)`", row[0])} == alarms
+    assert all(len(row) == 3 and all(row) for row in cells)
 
 
 def test_the_store_uri_is_an_output() -> None:

@@ -118,16 +118,6 @@ def test_a_rare_name_among_ten_thousand_costs_no_more(
     assert usage.read_units < 100
 
 
-@pytest.mark.slow
-def test_a_hundred_ended_runs_of_ten_thousand_keep_to_the_budget(ten_thousand: Searching) -> None:
-    assert len(ten_thousand.ids()) == 100
-
-    usage = ten_thousand.meter.take()
-    # The configuration is one request more, twice a minute.
-    assert usage.total_requests + 1 <= 4
-    assert usage.read_units + 1 <= 60
-
-
 def test_where_many_have_the_trigrams_the_listing_is_read(
     search: Searching, monkeypatch: pytest.MonkeyPatch
 ) -> None:

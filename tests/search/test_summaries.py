@@ -11,10 +11,11 @@ import pytest
 from dynamodbstore_events.keys import META, model_input_sk, model_output_sk, run_pk
 from dynamodbstore_projections.summary import summary_key
 from dynamodbstore_table.port import Delete, Put, Update
+from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities import Run, ViewType
 
 from tests.differential.plain import plain
-from tests.search.items import put_run, run_meta
+from tests.search.items import put_run, run_meta, run_puts
 from tests.search.projected import SUMMARY, projected_table
 from tests.search.test_run_search import MOST, Searching
 
@@ -45,6 +46,39 @@ def test_a_page_of_ended_runs_is_one_batch(search: Searching) -> None:
 
     assert [run.data.params["p"] for run in runs] == [str(n) for n in range(29, 9, -1)]
     assert search.meter.take().requests == {"GetItem": 1, "Query": 1, "BatchGetItem": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runs", [1_000, 100_000])
+def test_a_page_of_ended_runs_costs_the_same_in_any_experiment(tmp_path: Path, runs: int) -> None:
+    # given runs of which those on the page have their projections
+    bare = SqliteTable(tmp_path / "table.ddb", durability="process")
+    bare.create()
+    bare.bulk(put for n in range(runs - 100) for put in ended_run(n))
+    bare.close()
+    table = projected_table(tmp_path / "table.ddb")
+    table.bulk(put for n in range(runs - 100, runs) for put in ended_run(n))
+    search = Searching(table)
+    search.built(SUMMARY)
+
+    found, token = search(limit=100)
+
+    usage = search.meter.take()
+    table.close()
+    assert [run.info.run_id for run in found] == [f"r{runs - n:06d}" for n in range(1, 101)]
+    assert token is not None
+    # The configuration is one request more, twice a minute.
+    assert usage.total_requests + 1 <= 4
+    assert usage.read_units + 1 <= 60
+
+
+def ended_run(number: int) -> Iterator[Put]:
+    return run_puts(
+        run_meta(f"r{number:06d}", number, status="FINISHED", end_time=number + 5),
+        params={"depth": "5", "rate": "0.01", "model": "forest"},
+        tags={"mlflow.runName": f"train run {number}", "mlflow.user": "ada", "team": "red"},
+        metrics={"loss": 0.5, "accuracy": 0.9, "f1": 0.8},
+    )
 
 
 def test_running_runs_are_read_from_their_items_in_their_places(search: Searching) -> None:
