@@ -44,7 +44,7 @@ def _refusal(name: str) -> Callable[..., NoReturn]:
     def refuse(self: object, *args: Any, **kwargs: Any) -> NoReturn:
         raise MlflowNotImplementedException(
             f"{name} is not available: this version of the DynamoDB store keeps experiments, "
-            "runs, datasets and logged models."
+            "runs, their datasets, logged models and the model registry."
         )
 
     refuse.__name__ = name
