@@ -104,7 +104,8 @@ class Client:
         try:
             answer: dict[str, Any] = getattr(self.sdk(), operation)(**parameters)
         except (BotoCoreError, ClientError) as error:
-            raise translate(error, self.table, self.where) from error
+            # It says what the SDK said; whoever reads a log is spared the SDK's own frames.
+            raise translate(error, self.table, self.where) from None
         return answer
 
     def on_pause(self, operation: str) -> OnPause:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import pytest
 from click.testing import Result
 from dynamodbstore_table.port import Put
 from dynamodbstore_table.sqlite import SqliteTable
+from mlflow.exceptions import MlflowException
+from mlflow_dynamodbstore.build import build_tracking_store
 
 from tests.commands import endpoints
 from tests.commands.cli import FAILED, USAGE, run
@@ -137,6 +140,16 @@ class TestCredentials:
 
         assert "no usable AWS credentials for DynamoDB in eu-central-1" in line
         assert "configure them" in line
+
+    def test_that_a_store_lacks_are_told_without_the_frames_of_the_sdk(
+        self, tmp_path: Path
+    ) -> None:
+        with pytest.raises(MlflowException) as raised:
+            build_tracking_store("dynamodb://eu-central-1/mlflow", str(tmp_path))
+
+        told = "".join(traceback.format_exception(raised.value))
+        assert "no usable AWS credentials for DynamoDB in eu-central-1" in told
+        assert "botocore" not in told
 
     def test_of_a_profile_that_there_is_none_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_PROFILE", "nobody")
