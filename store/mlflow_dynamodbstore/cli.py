@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -20,6 +25,30 @@ COMMANDS: Final = {
 }
 """Each command, and where it is: a module of ``commands``, and its name there."""
 
+_STDERR: Final = 2
+_FAILED: Final = 1
+
+
+def _end(*_: object) -> NoReturn:
+    with suppress(OSError):
+        os.write(_STDERR, b"Error: Interrupted. Nothing was done.\n")
+    os._exit(_FAILED)
+
+
+@contextmanager
+def _ending_when_interrupted() -> Iterator[None]:
+    """End at Ctrl-C at once, in a line. As an exception it could not be told from an error of the
+    module that is being loaded: some wrap it in one of theirs."""
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 class _Commands(click.Group):
     """Loads a command when it is called: loading MLflow takes seconds, which neither completion
@@ -32,7 +61,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         name, _, attribute = COMMANDS[cmd_name].partition(":")
-        module = import_module(f"mlflow_dynamodbstore.commands.{name}")
+        with _ending_when_interrupted():
+            module = import_module(f"mlflow_dynamodbstore.commands.{name}")
         found: click.Command = getattr(module, attribute)
         return found
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -38,6 +39,27 @@ def test_ctrl_c_is_told_in_a_line() -> None:
     assert stdout == ""
     assert stderr.startswith("Error: Interrupted.")
     assert len(stderr.splitlines()) == 1
+
+
+def test_ctrl_c_while_mlflow_is_loaded_is_told_in_a_line_too() -> None:
+    program = """
+import signal
+from mlflow_dynamodbstore import cli
+
+def load(name):
+    # As pydantic does, which MLflow loads.
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt as interrupt:
+        raise ValueError("could not build a validator") from interrupt
+
+cli.import_module = load
+cli.main(["status", "--help"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.returncode == FAILED
+    assert (done.stdout, done.stderr) == ("", "Error: Interrupted. Nothing was done.\n")
 
 
 def test_a_closed_pipe_is_no_error_to_tell(tmp_path: Path) -> None:
