@@ -45,6 +45,63 @@ def test_names_an_experiment_that_is_not_there(store: DynamoTrackingStore, named
     assert "no such experiment: 42" in run("explain", *named, "--experiment-id", "42").output
 
 
+class TestOfExperiments:
+    ASKED = "--search", "experiments"
+
+    def test_a_listing_is_read_in_its_order(self, store: DynamoTrackingStore, named: Named) -> None:
+        planned = run_json("explain", *self.ASKED, "--view", "all", *named)["plan"]
+
+        assert planned == [
+            "candidates: experiments, read newest first, then id ascending",
+            "  EXPERIMENTS#default",
+            "order: the listing's, newest first, then id ascending; "
+            "reading stops when the page is full",
+            "page: 1000 experiments; each experiment is then read with its tags",
+        ]
+
+    def test_a_view_is_the_tables_to_filter(self, store: DynamoTrackingStore, named: Named) -> None:
+        planned = run_json("explain", *self.ASKED, "--view", "deleted", *named)["plan"]
+
+        assert "where" in planned[1]
+        assert "deleted" in planned[1]
+
+    def test_another_order_reads_all(self, store: DynamoTrackingStore, named: Named) -> None:
+        planned = run_json("explain", *self.ASKED, "--order-by", "name DESC", *named)["plan"]
+
+        assert planned[0] == "candidates: experiments, read all"
+        assert planned[2].startswith("order: name DESC")
+        assert "every candidate is collected, then sorted" in planned[2]
+
+    def test_ids_are_read_by_key(self, store: DynamoTrackingStore, named: Named) -> None:
+        asked = "experiment_id IN ('0', '7') AND name != 'x'"
+
+        planned = run_json("explain", asked, *self.ASKED, *named)["plan"]
+
+        assert planned[:2] == [
+            "candidates: 2 experiment(s) by id",
+            "from META items: experiment_id IN (0, 7); name != 'x'",
+        ]
+
+    def test_goes_by_what_is_built(self, store: DynamoTrackingStore, named: Named) -> None:
+        asked = "name LIKE '%lion%' AND tags.`mlflow.note` = 'x' AND tags.team IS NOT NULL"
+
+        before = run_json("explain", asked, *self.ASKED, *named)["plan"]
+        run("replay", *named)
+        after = run_json("explain", asked, *self.ASKED, *named)["plan"]
+
+        on_note, on_team = "tags.mlflow.note = 'x'", "tags.team IS NOT NULL"
+        assert f"from tags' items, read of each candidate: {on_note}; {on_team}" in before
+        assert after[0].startswith("candidates: experiments by postings of name, in ")
+        assert f"from META items that tell the tag, else from its item: {on_note}" in after
+        assert f"from tags' items, read of each candidate: {on_team}" in after
+
+    def test_what_can_not_be_asked_is_wrong_usage(
+        self, store: DynamoTrackingStore, named: Named
+    ) -> None:
+        for wrong in (("name > 3",), ("--max-results", "0"), ("--experiment-id", "0")):
+            assert run("explain", *wrong, *self.ASKED, *named).exit_code == USAGE
+
+
 def test_a_filter_that_can_not_be_read_is_wrong_usage(
     store: DynamoTrackingStore, named: Named
 ) -> None:

@@ -126,8 +126,8 @@ class TestOfModelVersions:
         ((*MODELS, "--max-results", "1001"), "at most 1000"),
         ((*VERSIONS, "--max-results", "0"), "positive integer"),
         ((*MODELS, "--order-by", "size"), "Error: Invalid order_by clause 'size'"),
-        ((*MODELS, "--view", "all"), "--view is for a search of runs, not of registered-models."),
-        ((*VERSIONS, "--experiment-id", "0"), "--experiment-id is for a search of runs"),
+        ((*MODELS, "--view", "all"), "is for a search of runs or experiments, not of registered-"),
+        ((*VERSIONS, "--experiment-id", "0"), "--experiment-id is for a search of runs, not of model-"),
     ],
     ids=["filter", "comparator", "too-many", "none", "order", "view", "experiment"],
 )

@@ -112,6 +112,20 @@ def test_only_records_that_the_queue_refused_are_delivered_again(deployed: Deplo
     ]
 
 
+def test_a_batch_of_which_the_queue_refuses_all_is_named_record_by_record(
+    deployed: Deployed,
+) -> None:
+    poison(deployed)
+    deployed.sqs.delete_queue(QueueUrl=deployed.queue_url)
+    poisoned = sample("experiment-created")["Records"]
+
+    answer = search.handler({"Records": poisoned}, deployed.context)
+
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == [
+        record["dynamodb"]["SequenceNumber"] for record in poisoned
+    ]
+
+
 def test_without_a_table_every_entity_is_queued(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

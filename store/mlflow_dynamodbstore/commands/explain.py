@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import click
 from click.core import ParameterSource
@@ -35,14 +35,21 @@ from mlflow_dynamodbstore.registry.search.registered_model_plan import (
     plan_models,
 )
 from mlflow_dynamodbstore.tracking.lifecycle import Experiments
+from mlflow_dynamodbstore.tracking.search.experiment_plan import (
+    ExperimentQuery,
+    parse_experiment_query,
+    plan_experiments,
+)
 from mlflow_dynamodbstore.tracking.search.limits import check_max_results
 from mlflow_dynamodbstore.tracking.search.plan import RunQuery, parse_run_query, plan_runs
 
 _RUNS: Final = "runs"
+_EXPERIMENTS: Final = "experiments"
 _MODELS: Final = "registered-models"
 _VERSIONS: Final = "model-versions"
 _MOST: Final = {
     _RUNS: SEARCH_MAX_RESULTS_DEFAULT,
+    _EXPERIMENTS: SEARCH_MAX_RESULTS_DEFAULT,
     _MODELS: SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
     _VERSIONS: SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
 }
@@ -51,7 +58,12 @@ _VIEWS: Final = {
     "deleted": ViewType.DELETED_ONLY,
     "all": ViewType.ALL,
 }
-_OF_RUNS: Final = {"experiment_ids": "--experiment-id", "view": "--view"}
+_OF_SOME: Final = {
+    "experiment_ids": ("--experiment-id", (_RUNS,)),
+    "view": ("--view", (_RUNS, _EXPERIMENTS)),
+}
+
+_Query: TypeAlias = RunQuery | ExperimentQuery | ModelQuery | VersionQuery
 
 
 @click.command()
@@ -77,12 +89,13 @@ _OF_RUNS: Final = {"experiment_ids": "--experiment-id", "view": "--view"}
     type=click.Choice(list(_VIEWS)),
     default="active",
     show_default=True,
-    help="Which runs are searched.",
+    help="Which runs or experiments are searched.",
 )
 @click.option(
     "--max-results",
     type=int,
-    help=f"[default: {_MOST[_RUNS]}, of models {_MOST[_MODELS]}, of versions {_MOST[_VERSIONS]}]",
+    help=f"[default: {_MOST[_RUNS]}; for registered models {_MOST[_MODELS]}, "
+    f"for versions {_MOST[_VERSIONS]}]",
 )
 @table_command
 def explain(
@@ -97,23 +110,27 @@ def explain(
 ) -> None:
     """Print how a search would be answered: what it reads, what the table filters, in which order.
 
-    It is MLflow's search_runs, search_registered_models or search_model_versions.
+    It is MLflow's search_runs, search_experiments, search_registered_models or
+    search_model_versions.
 
     \b
     Example:
       mlflow-dynamodbstore explain "tags.mlflow.runName LIKE '%lion%'" \\
         --table mlflow --region eu-central-1
     """
-    if search != _RUNS:
-        _refuse_options_of_runs(search)
+    _refuse_options_of_others(search)
     limit = _MOST[search] if max_results is None else max_results
     text = filter_string or None
-    query: RunQuery | ModelQuery | VersionQuery
+    query: _Query
     try:
         if search == _MODELS:
             query = parse_model_query(DEFAULT_WORKSPACE_NAME, text, limit, order_by, None)
         elif search == _VERSIONS:
             query = parse_version_query(DEFAULT_WORKSPACE_NAME, text, limit, order_by, None)
+        elif search == _EXPERIMENTS:
+            query = parse_experiment_query(
+                DEFAULT_WORKSPACE_NAME, _VIEWS[view], limit, text, order_by, None
+            )
         else:
             check_max_results(limit)
             query = parse_run_query(experiment_ids, text, _VIEWS[view], limit, order_by, None)
@@ -141,19 +158,24 @@ class _Planned:
     missing: list[str]
 
 
-def _planned(table: Table, query: RunQuery | ModelQuery | VersionQuery) -> _Planned:
+def _planned(table: Table, query: _Query) -> _Planned:
     config = ConfigSource(table).read()
     if isinstance(query, ModelQuery):
         return _Planned(list(model_plan_lines(plan_models(query, lambda: config))), [])
     if isinstance(query, VersionQuery):
         return _Planned(list(version_plan_lines(plan_versions(query, lambda: config))), [])
+    if isinstance(query, ExperimentQuery):
+        return _Planned(list(plan_experiments(query, config).lines()), [])
     experiments = Experiments(table).find_many(list(query.experiment_ids))
     plan = plan_runs(query, experiments, config, joins=isinstance(table, JoiningTable))
     return _Planned(list(plan.lines()), [e for e in query.experiment_ids if e not in experiments])
 
 
-def _refuse_options_of_runs(search: str) -> None:
+def _refuse_options_of_others(search: str) -> None:
     context = click.get_current_context()
-    for name, option in _OF_RUNS.items():
+    for name, (option, searches) in _OF_SOME.items():
+        if search in searches:
+            continue
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            raise click.UsageError(f"{option} is for a search of runs, not of {search}.")
+            others = " or ".join(searches)
+            raise click.UsageError(f"{option} is for a search of {others}, not of {search}.")

@@ -36,6 +36,9 @@ class AttributeClause:
     def holds(self, experiment: ExperimentState) -> bool:
         return self.test(attribute(experiment, self.name))
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.comparator} {self.value!r}"
+
 
 @dataclass(frozen=True, slots=True)
 class TagClause:
@@ -52,6 +55,10 @@ class TagClause:
         if self.test is None:
             return (self.sk in values) is (self.comparator == IS_NOT_NULL)
         return self.test(values.get(self.sk))
+
+    def __str__(self) -> str:
+        asked = f"tags.{self.key} {self.comparator}"
+        return asked if self.value is None else f"{asked} {self.value!r}"
 
 
 ExperimentClause: TypeAlias = AttributeClause | TagClause

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from dynamodbstore_events.entities import EXPERIMENT
-from dynamodbstore_events.keys import (
-    META,
-    experiment_pk,
-    experiments_listing,
-    padded_id,
-)
-from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.fts import DESCRIPTION_FIELD, DESCRIPTION_TAG, NAME_FIELD
-from dynamodbstore_projections.tags import TAGGED, denormalized_tag
-from dynamodbstore_table.conditions import Condition, both, equals
+from dynamodbstore_events.keys import META, experiment_pk, padded_id
+from dynamodbstore_projections.tags import TAGGED
 from dynamodbstore_table.port import Item, SortRange, Table
 from dynamodbstore_table.text_items import texts
-from mlflow.entities import Experiment, LifecycleStage, ViewType
+from mlflow.entities import Experiment, ViewType
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT
 
@@ -28,38 +19,25 @@ from mlflow_dynamodbstore.tracking.base import TrackingBase
 from mlflow_dynamodbstore.tracking.experiments import experiment_entity
 from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState
 from mlflow_dynamodbstore.tracking.search import tokens
-from mlflow_dynamodbstore.tracking.search.experiment_filter import (
-    AttributeClause,
-    ExperimentClause,
-    ExperimentOrder,
-    TagClause,
-    attribute,
-    experiment_clauses,
-    experiment_orders,
-    listing_order,
+from mlflow_dynamodbstore.tracking.search.experiment_filter import attribute, listing_order
+from mlflow_dynamodbstore.tracking.search.experiment_plan import (
+    ExperimentQuery,
+    parse_experiment_query,
+    plan_experiments,
 )
 from mlflow_dynamodbstore.tracking.search.item_values import values_of
-from mlflow_dynamodbstore.tracking.search.limits import check_max_results
 from mlflow_dynamodbstore.tracking.search.listings import (
-    Listing,
     TimeOrder,
     TimeRange,
     entries,
     in_order,
 )
-from mlflow_dynamodbstore.tracking.search.postings import (
-    NARROWING,
-    Posted,
-    posted,
-    posted_keys,
-)
-from mlflow_dynamodbstore.tracking.search.pushdown import tag_condition
+from mlflow_dynamodbstore.tracking.search.postings import posted_keys
 from mlflow_dynamodbstore.tracking.search.run_order import sort_by
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
 
 _META_AND_TAGS = SortRange(META, "TAG#\U0010ffff")
 _READ_AT_ONCE = 1000
-_MOST_PUSHED = 20
 _ATTRIBUTES = (
     *("PK", "gsi1sk", "name", "workspace", "artifact_location", "stage", "epoch"),
     *("created", "updated", "deleted", "run_shards"),
@@ -72,40 +50,6 @@ class Candidate:
 
     state: ExperimentState
     meta: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentQuery:
-    """A search of experiments of one workspace, parsed and checked."""
-
-    workspace: str
-    attributes: tuple[AttributeClause, ...]
-    tags: tuple[TagClause, ...]
-    stages: tuple[str, ...]
-    limit: int
-    orders: tuple[ExperimentOrder, ...]
-    start: PageStart
-    on_meta: Mapping[str, str] = field(default_factory=dict)
-    """By the sort keys of tags: the attributes that tell them on META (or that META doesn't)."""
-    posted: Posted | None = None
-
-    def holds(self, experiment: ExperimentState) -> bool:
-        """Whether the experiment is in the view and matches all clauses but those on tags."""
-        return (
-            experiment.stage in self.stages
-            and experiment.workspace == self.workspace
-            and all(clause.holds(experiment) for clause in self.attributes)
-        )
-
-    @property
-    def named(self) -> tuple[str, ...] | None:
-        """The only ids that the filter can match, where it says so."""
-        named: set[int] | None = None
-        for clause in self.attributes:
-            if clause.name == "experiment_id" and clause.comparator in ("=", "IN"):
-                ids = clause.value if clause.comparator == "IN" else (clause.value,)
-                named = set(ids) if named is None else named.intersection(ids)
-        return None if named is None else tuple(str(number) for number in sorted(named))
 
 
 class SearchExperimentsMixin(TrackingBase):
@@ -123,44 +67,12 @@ class SearchExperimentsMixin(TrackingBase):
 
         Raises ``INVALID_PARAMETER_VALUE`` for a filter, order, token or number that is wrong.
         """
-        check_max_results(max_results)
-        workspace = self._workspace()
-        clauses = experiment_clauses(filter_string)
-        orders = experiment_orders(order_by)
-        fingerprint = tokens.fingerprint(
-            "experiments", workspace, filter_string or "", view_type, list(order_by or [])
+        asked = parse_experiment_query(
+            self._workspace(), view_type, max_results, filter_string, order_by, page_token
         )
-        config = self._config.current()
-        tags = tuple(c for c in clauses if isinstance(c, TagClause))
-        query = ExperimentQuery(
-            workspace=workspace,
-            attributes=tuple(c for c in clauses if isinstance(c, AttributeClause)),
-            tags=tags,
-            stages=tuple(LifecycleStage.view_type_to_stages(view_type)),
-            limit=max_results,
-            orders=orders,
-            start=tokens.decode(fingerprint, page_token),
-            on_meta=_on_meta(config, tags),
-            posted=posted(config, EXPERIMENT, [workspace], _patterns(clauses)),
-        )
+        query = plan_experiments(asked, self._config.current())
         found, following = search_experiments(self._table, query)
-        return PagedList(found, following and tokens.encode(fingerprint, following))
-
-
-def _on_meta(config: Config, tags: Sequence[TagClause]) -> dict[str, str]:
-    # A listing has experiments with patterns of their own; only the global ones hold for all.
-    found = {tag.sk: denormalized_tag(config, "", tag.key) for tag in tags}
-    return {sk: name for sk, name in found.items() if name is not None}
-
-
-def _patterns(clauses: Sequence[ExperimentClause]) -> Iterator[tuple[str, str]]:
-    for clause in clauses:
-        if clause.comparator in NARROWING:
-            if isinstance(clause, AttributeClause):
-                if clause.name == "name":
-                    yield NAME_FIELD, clause.value
-            elif clause.key == DESCRIPTION_TAG and clause.value is not None:
-                yield DESCRIPTION_FIELD, clause.value
+        return PagedList(found, following and tokens.encode(query.fingerprint, following))
 
 
 def search_experiments(
@@ -233,25 +145,13 @@ def _metas(table: Table, query: ExperimentQuery, page_size: int) -> Iterator[Ite
             return iter(in_order(found, order, TimeRange(), cursor))
     return entries(
         table,
-        [Listing(experiments_listing(query.workspace), _filter(query))],
+        [query.listing],
         order,
         TimeRange(),
         cursor,
         page_size=page_size,
         attributes=(*_ATTRIBUTES, TAGGED, *query.on_meta.values()),
     )
-
-
-def _filter(query: ExperimentQuery) -> Condition | None:
-    conditions: list[Condition] = []
-    if len(query.stages) == 1:
-        conditions.append(equals("stage", query.stages[0]))
-    for clause in query.tags[:_MOST_PUSHED]:
-        name = query.on_meta.get(clause.sk)
-        pushed = None if name is None else tag_condition(name, clause.comparator, clause.value)
-        if pushed is not None:
-            conditions.append(pushed)
-    return both(*conditions) if conditions else None
 
 
 def _with_tags(
