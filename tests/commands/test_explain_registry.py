@@ -127,7 +127,10 @@ class TestOfModelVersions:
         ((*VERSIONS, "--max-results", "0"), "positive integer"),
         ((*MODELS, "--order-by", "size"), "Error: Invalid order_by clause 'size'"),
         ((*MODELS, "--view", "all"), "is for a search of runs or experiments, not of registered-"),
-        ((*VERSIONS, "--experiment-id", "0"), "--experiment-id is for a search of runs, not of model-"),
+        (
+            (*VERSIONS, "--experiment-id", "0"),
+            "--experiment-id is for a search of runs, not of model-",
+        ),
     ],
     ids=["filter", "comparator", "too-many", "none", "order", "view", "experiment"],
 )
