@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from projecting import Deployment, Work
 from sections import Section
 
 _BATCH = 100
+_TIMES = 5
+"""A batch takes milliseconds: one alone says little about the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,7 @@ def projector_sections(metered: Deployment, timed: Deployment, calls: int) -> li
         count = min(calls, batch.calls)
         store_usage, events = _written(metered, batch, count)
         together = metered.project([events])
-        _, timed_events = _written(timed, batch, count)
-        seconds = timed.project([timed_events]).seconds
+        seconds = statistics.median(_seconds(timed, batch, count) for _ in range(_TIMES))
         _, again = _written(metered, batch, count)
         single = metered.project([[event] for event in again])
         batches.append(_batch_row(batch.name, len(events), together, seconds))
@@ -132,6 +134,12 @@ def _written(
         step(i)
     usage = deployment.meter.take()
     return (usage.total_requests, usage.write_units), deployment.taken()
+
+
+def _seconds(deployment: Deployment, batch: Batch, calls: int) -> float:
+    """How long a batch takes."""
+    _, events = _written(deployment, batch, calls)
+    return deployment.project([events]).seconds
 
 
 def _batch_row(name: str, events: int, work: Work, seconds: float) -> tuple[str | float, ...]:
