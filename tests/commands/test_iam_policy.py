@@ -10,26 +10,20 @@ import botocore.session
 import dynamodbstore_table
 import pytest
 from dynamodbstore_table.dynamodb_actions import ACTIONS, ON_ITEMS, ON_TABLES
-from mlflow.entities import (
-    Dataset,
-    DatasetInput,
-    ExperimentTag,
-    InputTag,
-    Metric,
-    Param,
-    RunStatus,
-    RunTag,
-    ViewType,
-)
-from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
-from mlflow.store.model_registry.abstract_store import AbstractStore as RegistryStore
 from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.commands import waiting
 from mlflow_dynamodbstore.entry import registry_store
+from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.commands.cli import DONE, USAGE, run, run_json
 from tests.commands.recorded import granted, recorded_needs
+from tests.commands.server_work import (
+    Recorded,
+    operations_of,
+    work_of_registry,
+    work_of_tracking,
+)
 from tests.conftest import new_table_name
 
 ACCOUNT = "123456789012"
@@ -41,57 +35,6 @@ def policy_for(role: str, *more: str) -> dict[str, Any]:
     return run_json("iam-policy", *REGION, "--account", ACCOUNT, "--for", role, *more)
 
 
-def work_of_a_server(store: DynamoTrackingStore) -> None:
-    """Each kind of operation that a tracking server does."""
-    store.search_experiments(filter_string="name LIKE '%fault%'")
-    experiment = store.create_experiment("lions", tags=[ExperimentTag("team", "cats")])
-    run_id = store.create_run(experiment, "ada", 1, [RunTag("team", "cats")], "lion").info.run_id
-    other = store.create_run(experiment, "ada", 2, [], "tiger").info.run_id
-    store.log_metric(run_id, Metric("loss", 0.5, 1, 1))
-    store.log_metric(run_id, Metric("loss", 0.4, 0, 0))
-    store.log_param(run_id, Param("depth", "3"))
-    many = [Metric(f"m{number}", 1.0, 1, 1) for number in range(150)]
-    store.log_batch(run_id, many, [Param("width", "4")], [RunTag("stage", "fitted")])
-    store.set_tag(run_id, RunTag("mlflow.note.content", "x"))
-    store.delete_tag(run_id, "team")
-    dataset = Dataset("faces", "abc123", "local", "{}")
-    store.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "train")])])
-    model = store.create_logged_model(experiment, name="m", source_run_id=run_id)
-    store.search_logged_models([experiment])
-    store.get_metric_history(run_id, "loss")
-    store.update_run_info(run_id, RunStatus.FINISHED, 5, None)
-    store.update_run_info(other, RunStatus.FINISHED, 5, None)
-    store.search_runs([experiment], "run_name LIKE '%lion%'", ViewType.ALL, 10)
-    store.search_runs([experiment], "params.depth = '3'", ViewType.ALL, 10)
-    store.rename_experiment(experiment, "tigers")
-    store.delete_run(other)
-    store.restore_run(other)
-    store.delete_logged_model(model.model_id)
-    store._hard_delete_logged_model(model.model_id)
-    store.delete_run(run_id)
-    store._get_deleted_runs()
-    store._hard_delete_run(run_id)
-    store.delete_experiment(experiment)
-    store.restore_experiment(experiment)
-    store.delete_experiment(experiment)
-    store._hard_delete_experiment(experiment)
-
-
-def work_of_a_registry(store: RegistryStore) -> None:
-    """Each kind of operation that a server does on registered models."""
-    store.create_registered_model("lion", [RegisteredModelTag("team", "cats")], "roars")
-    store.create_model_version("lion", "file:///m", run_id=None)
-    store.transition_model_version_stage("lion", "1", "Production", False)
-    store.set_registered_model_alias("lion", "best", "1")
-    store.set_model_version_tag("lion", "1", ModelVersionTag("stage", "fitted"))
-    store.search_registered_models("name LIKE '%lion%'")
-    store.search_model_versions("name = 'lion'")
-    store.get_latest_versions("lion")
-    store.rename_registered_model("lion", "tiger")
-    store.delete_model_version("tiger", "1")
-    store.delete_registered_model("tiger")
-
-
 @pytest.fixture
 def named(dynoxide_endpoint: str) -> tuple[str, ...]:
     return "--table", new_table_name(), "--endpoint-url", dynoxide_endpoint
@@ -99,17 +42,28 @@ def named(dynoxide_endpoint: str) -> tuple[str, ...]:
 
 class TestOfAServer:
     def test_grants_what_its_operations_need_and_nothing_else(
-        self, named: tuple[str, ...], tmp_path: Path
+        self, named: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         _, name, _, url = named
+        uri = f"dynamodb://{url}/{name}"
         assert run("create-table", *named).exit_code == DONE
+        # By it the registry finds the runs that prompts are linked to.
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        monkeypatch.setenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "true")
+        monkeypatch.setenv("MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES", "0")
 
         with recorded_needs() as needs:
-            store = build_tracking_store(f"dynamodb://{url}/{name}", str(tmp_path))
-            work_of_a_server(store)
-            work_of_a_registry(registry_store(f"dynamodb://{url}/{name}"))
+            store = build_tracking_store(uri, str(tmp_path))
+            tracking = Recorded(store)
+            work_of_tracking(tracking)
+            registry = Recorded(registry_store(uri))
+            run_id = store.create_run("0", "ada", 1, [], "lion").info.run_id
+            model_id = store.create_logged_model("0").model_id
+            work_of_registry(registry, run_id, model_id)
 
         assert granted(policy_for("server"), TABLE_ARN) == needs
+        assert operations_of(DynamoTrackingStore) - tracking.called == set()
+        assert operations_of(DynamoRegistryStore) - registry.called == set()
 
 
 class TestOfAnOperator:
@@ -121,7 +75,7 @@ class TestOfAnOperator:
         _, name, _, url = named
         with recorded_needs() as needs:
             assert run("create-table", *named).exit_code == DONE
-        work_of_a_server(build_tracking_store(f"dynamodb://{url}/{name}", str(tmp_path)))
+        work_of_tracking(build_tracking_store(f"dynamodb://{url}/{name}", str(tmp_path)))
 
         with recorded_needs() as more:
             for command in (
