@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from dynamodbstore_projections.built import mark_built
 from dynamodbstore_table.counting import CountingTable, Meter
 from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.port import Table
+from dynamodbstore_table.port import Op, Table
 from dynamodbstore_table.sqlite import SqliteTable
+from mlflow_dynamodbstore.config.changes import set_policy
 from mlflow_dynamodbstore.config.effective import EffectiveConfig
 from mlflow_dynamodbstore.config.reconcile import reconcile
 from mlflow_dynamodbstore.settings import Settings
@@ -157,6 +159,63 @@ class TestWarmStart:
         assert dict(usage.requests) == {"Query": 1}
         assert usage.write_units == 0
         assert again.changes == ()
+
+
+class TestWhatAnotherWritesMeanwhile:
+    """Between what a start reads of the items and what it writes."""
+
+    @pytest.fixture
+    def just_before_the_write(
+        self, table: Table, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[Callable[[], object]], None]:
+        """Lets something happen right before the next write."""
+
+        def arrange(happens: Callable[[], object]) -> None:
+            write = table.write
+
+            def late(*ops: Op) -> Any:
+                monkeypatch.setattr(table, "write", write)
+                happens()
+                return write(*ops)
+
+            monkeypatch.setattr(table, "write", late)
+
+        return arrange
+
+    def test_to_another_field_of_the_policy_stays(
+        self, table: Table, just_before_the_write: Callable[[Callable[[], object]], None]
+    ) -> None:
+        start(table)
+        theirs = {**DEFAULT_DAYS, "trace_retention_days": 5}
+        just_before_the_write(lambda: write_item(table, TTL_POLICY, **theirs))
+
+        effective = start(table, days={"soft_deleted_retention_days": 10})
+
+        assert days(table) == {**theirs, "soft_deleted_retention_days": 10}
+        assert effective.config.ttl.trace_retention_days == 5
+
+    def test_to_the_patterns_stays(
+        self, table: Table, just_before_the_write: Callable[[Callable[[], object]], None]
+    ) -> None:
+        start(table)
+        just_before_the_write(
+            lambda: write_item(table, DENORMALIZE_TAGS, patterns=["mlflow.*", "theirs"])
+        )
+
+        start(table, patterns=("mine",))
+
+        assert patterns(table) == ["mlflow.*", "theirs", "mine"]
+
+    def test_stays_when_an_operator_sets_another_field(
+        self, table: Table, just_before_the_write: Callable[[Callable[[], object]], None]
+    ) -> None:
+        start(table)
+        theirs = {**DEFAULT_DAYS, "trace_retention_days": 5}
+        just_before_the_write(lambda: write_item(table, TTL_POLICY, **theirs))
+
+        set_policy(table, {"soft_deleted_retention_days": 10})
+
+        assert days(table) == {**theirs, "soft_deleted_retention_days": 10}
 
 
 class TestWhatIsSaid:
