@@ -12,6 +12,7 @@ from dynamodbstore_table.port import Delete, Put, Table
 FOLDER = Path(__file__).parents[2] / "events" / "samples"
 
 EXPERIMENT_ID = "1764000000000000"
+MODEL_KEY = "77acdd787d040f889bd3ce0f18e83968"
 RUN_ID = "5c0ffee05c0ffee05c0ffee05c0ffee0"
 
 

@@ -9,10 +9,11 @@ import pytest
 from dynamodbstore_events.entities import Entity
 from dynamodbstore_lambdas import runtime, search
 from dynamodbstore_projections.registry import search_projections
+from dynamodbstore_projections.trigrams import trigrams
 from dynamodbstore_table.port import Put
 
 from tests.lambdas.conftest import SERVICE, Deployed
-from tests.lambdas.samples import EXPERIMENT_ID, RUN_ID, happen, sample
+from tests.lambdas.samples import EXPERIMENT_ID, MODEL_KEY, RUN_ID, happen, sample
 
 RUN = f"RUN#{RUN_ID}"
 EXPERIMENT = f"EXP#{EXPERIMENT_ID}"
@@ -51,6 +52,28 @@ def test_names_of_experiments_and_runs_get_postings(deployed: Deployed) -> None:
 
     postings = {key for key in projected(deployed) if key[0].startswith("FTS#")}
     assert {sk for _, sk in postings} == {EXPERIMENT_ID, RUN_ID}
+
+
+def model_postings(deployed: Deployed) -> set[str]:
+    """The trigrams of the registered model's name that have postings."""
+    keys = projected(deployed)
+    return {pk.rpartition("#")[2] for pk, sk in keys if pk.startswith("FTS#") and sk == MODEL_KEY}
+
+
+def test_the_name_of_a_registered_model_gets_postings(deployed: Deployed) -> None:
+    assert tell(deployed, "model-created") == [DONE]
+    assert model_postings(deployed) == trigrams("lynx classifier")
+
+    assert tell(deployed, "model-renamed") == [DONE]
+    assert model_postings(deployed) == trigrams("wildcat classifier")
+
+
+def test_a_registered_model_that_is_deleted_leaves_no_postings(deployed: Deployed) -> None:
+    tell(deployed, "model-created")
+
+    assert tell(deployed, "model-deleted") == [DONE]
+
+    assert not model_postings(deployed)
 
 
 def test_an_ended_run_gets_a_summary(deployed: Deployed) -> None:

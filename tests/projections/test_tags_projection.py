@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +37,7 @@ from tests.projections.entities import (
     put_tag,
     run_entity,
 )
-from tests.projections.interposed import InterposedTable
+from tests.projections.interposed import Crash, InterposedTable
 
 RUN = run_entity("r1")
 TEAM = Config(patterns=("mlflow.*", "team*"))
@@ -243,6 +244,27 @@ def test_a_slow_projector_does_not_undo_a_later_value(sqlite_table: SqliteTable)
 
         tags_projector(InterposedTable(sqlite_table, change)).project_entities([RUN])
         assert on_meta(sqlite_table)["tag.team"] == "red"
+
+
+def test_a_slow_projector_that_crashes_does_not_undo_a_later_value(
+    sqlite_table: SqliteTable,
+) -> None:
+    # Given: a change that another projector sees to, before each of the requests of a slow one
+    # that ends before it looks again.
+    for at in range(3):
+        put_run(sqlite_table, "r1", team="blue")
+
+        def change(number: int, at: int = at) -> None:
+            if number == at:
+                put_tag(sqlite_table, RUN.pk, "team", "red")
+                tags_projector(sqlite_table).project_entities([RUN])
+            if number == 3:
+                raise Crash
+
+        with contextlib.suppress(Crash):
+            tags_projector(InterposedTable(sqlite_table, change)).project_entities([RUN])
+
+        assert on_meta(sqlite_table)["tag.team"] == "red", at
 
 
 def test_a_tag_that_changes_to_and_fro_ends_as_it_is(sqlite_table: SqliteTable) -> None:
