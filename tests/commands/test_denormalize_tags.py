@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import CONFIG, META, run_pk
 from dynamodbstore_projections.built import mark_built
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.replay import SETTLE_SECONDS
-from dynamodbstore_table.port import Item, Put
+from dynamodbstore_table.port import Item, Op, Put
 from dynamodbstore_table.sqlite import SqliteTable
 from mlflow_dynamodbstore.commands import waiting
+from mlflow_dynamodbstore.config.changes import pattern_list, set_list
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, Named, rows, run, run_json
@@ -276,6 +278,24 @@ class TestTakingAway:
         marks = item(table, BUILT)
         assert marks is not None
         assert marks["building"] == {}
+
+    def test_a_replay_that_ends_right_before_does_not_leave_its_mark(
+        self, relied_on: None, table: SqliteTable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write = table.write
+
+        def late(*ops: Op) -> list[ChangeEvent]:
+            if isinstance(ops[0], Put):
+                monkeypatch.setattr(table, "write", write)
+                mark_built(table, ["tags"], ["tags:team", "tags:mlflow.*"])
+            return write(*ops)
+
+        monkeypatch.setattr(table, "write", late)
+
+        set_list(table, pattern_list(None), [], wait=lambda seconds: None)
+
+        assert patterns(table) == ["mlflow.*"]
+        assert built_marks(table) == {"tags:mlflow.*"}
 
     def test_a_replay_that_ends_right_after_does_not_mark_it(
         self, relied_on: None, table: SqliteTable, named: Named
