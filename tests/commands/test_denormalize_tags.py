@@ -12,7 +12,7 @@ from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.replay import SETTLE_SECONDS
 from dynamodbstore_table.port import Item, Op, Put
 from dynamodbstore_table.sqlite import SqliteTable
-from mlflow_dynamodbstore.commands import waiting
+from mlflow_dynamodbstore.commands import config_options, waiting
 from mlflow_dynamodbstore.config.changes import pattern_list, set_list
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
@@ -68,6 +68,16 @@ class TestShow:
         lines = rows(run("denormalize-tags", "show", *named).output)
 
         assert [line.partition(" ")[0] for line in lines[2:]] == odd
+
+    def test_cuts_nothing_on_a_narrow_terminal(
+        self, table: SqliteTable, named: Named, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_item(table, DENORMALIZE_TAGS, patterns=["Q" * 200])
+        monkeypatch.setattr(config_options, "_WIDE", 60)
+
+        printed = run("denormalize-tags", "show", *named).output
+
+        assert printed.count("Q") == 200
 
     def test_of_an_experiment_is_its_own_and_those_of_all(
         self, store: DynamoTrackingStore, table: SqliteTable, named: Named
