@@ -136,9 +136,12 @@ def test_where_many_candidates_are_left_the_listing_is_read(
 ) -> None:
     monkeypatch.setattr(postings, "MOST_CANDIDATES", 20)
     add_named(search, 30)
-    search.built(NAMES)
+    search.built(NAMES, SYSTEM_TAGS, SUMMARY)
 
     assert len(search.ids("run_name LIKE '%train%'")) == 30
+
+    # The experiment; four trigrams, and the listing; summaries.
+    assert search.meter.take().requests == {"GetItem": 1, "Query": 4 + 1, "BatchGetItem": 1}
 
 
 # What stands in the way

@@ -1,0 +1,72 @@
+"""The inline driver: what a process writes it projects; alone on a file, elsewhere beside others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from dynamodbstore_events.entities import Entity
+from dynamodbstore_events.keys import META, tag_sk
+from dynamodbstore_projections.inline import InlineObserver
+from dynamodbstore_projections.registry import inline_projections
+from dynamodbstore_table.port import Put, Table, Update
+from dynamodbstore_table.sqlite import SqliteTable
+
+from tests.projections.entities import changed, put_run, put_tag, run_entity
+from tests.projections.interposed import InterposedTable
+
+RUN = run_entity("r1")
+USER = "mlflow.user"
+_REQUESTS = 8
+
+
+def observe(table: Table) -> Mapping[Entity, Exception]:
+    """Tell a new observer that the run's tag has changed; what it reports as failed."""
+    failed: dict[Entity, Exception] = {}
+    observer = InlineObserver(inline_projections(), failed.update)
+    observer(table, [changed(RUN.pk, META), changed(RUN.pk, tag_sk(USER))])
+    return failed
+
+
+def put_running_run(table: Table) -> None:
+    put_run(table, "r1", "lion")
+    table.write(Update((RUN.pk, META), set={"status": "RUNNING"}))
+
+
+def test_beside_others_it_looks_again_after_it_has_written(sqlite_table: SqliteTable) -> None:
+    # Given: a tag that another process changes back, which finds META as it should be, before each
+    # of the requests of one that has read the tag as it was between.
+    for at in range(_REQUESTS):
+        put_running_run(sqlite_table)
+        put_tag(sqlite_table, RUN.pk, USER, "ada")
+        observe(sqlite_table)
+        put_tag(sqlite_table, RUN.pk, USER, "bob")
+
+        def change_back(number: int, at: int = at) -> None:
+            if number == at:
+                put_tag(sqlite_table, RUN.pk, USER, "ada")
+                observe(sqlite_table)
+
+        beside_others = InterposedTable(sqlite_table, change_back)
+        assert not observe(beside_others)
+
+        meta = sqlite_table.get((RUN.pk, META))
+        assert meta is not None
+        assert meta[f"tag.{USER}"] == ("ada" if beside_others.requests > at else "bob"), at
+
+
+def test_on_an_endpoint_a_failure_is_reported_as_the_write_is_done(
+    sqlite_table: SqliteTable,
+) -> None:
+    sqlite_table.write(Put({"PK": RUN.pk, "SK": META}))
+
+    failed = observe(InterposedTable(sqlite_table, lambda _: None))
+
+    assert list(failed) == [RUN]
+
+
+def test_on_a_file_a_failure_undoes_the_write(sqlite_table: SqliteTable) -> None:
+    sqlite_table.write(Put({"PK": RUN.pk, "SK": META}))
+
+    with pytest.raises(KeyError):
+        observe(sqlite_table)
