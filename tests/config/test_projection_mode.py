@@ -11,6 +11,7 @@ import pytest
 from dynamodbstore_events.keys import CONFIG
 from dynamodbstore_projections.heartbeat import FRESH_MS, beat
 from dynamodbstore_projections.registry import STREAM_FUNCTIONS
+from dynamodbstore_table.counting import CountingTable, Meter
 from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.port import Put, Table
 from dynamodbstore_table.sqlite import SqliteTable
@@ -47,6 +48,26 @@ def in_a_region(table: Table, monkeypatch: pytest.MonkeyPatch) -> AutoObserver:
 
 
 class TestAutoInARegion:
+    def test_looks_at_the_heartbeats_once_a_minute(
+        self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv(VARIABLE, raising=False)
+        observer, meter, now = observer_for(REGION), Meter(), [1000.0]
+        assert isinstance(observer, AutoObserver)
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+        table = CountingTable(sqlite_table, meter)
+
+        def requests() -> int:
+            observer.streaming(table)
+            return sum(meter.take().requests.values())
+
+        first = requests()
+        assert first > 0
+        now[0] += 59
+        assert requests() == 0
+        now[0] += 2
+        assert requests() == first
+
     def test_is_stream_while_the_heartbeats_are_fresh(
         self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
     ) -> None:
