@@ -1,4 +1,4 @@
-"""The inline driver: what a process writes it projects; alone on a file, elsewhere beside others."""
+"""The inline driver projects what its process writes, on a file alone, elsewhere beside others."""
 
 from __future__ import annotations
 
