@@ -289,23 +289,47 @@ class TestTakingAway:
         assert marks is not None
         assert marks["building"] == {}
 
+    @pytest.fixture
+    def right_before(
+        self, table: SqliteTable, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[Callable[[], object]], None]:
+        """Lets something happen right before the list is written."""
+
+        def arrange(happens: Callable[[], object]) -> None:
+            write = table.write
+
+            def late(*ops: Op) -> list[ChangeEvent]:
+                if isinstance(ops[0], Put):
+                    monkeypatch.setattr(table, "write", write)
+                    happens()
+                return write(*ops)
+
+            monkeypatch.setattr(table, "write", late)
+
+        return arrange
+
     def test_a_replay_that_ends_right_before_does_not_leave_its_mark(
-        self, relied_on: None, table: SqliteTable, monkeypatch: pytest.MonkeyPatch
+        self,
+        relied_on: None,
+        table: SqliteTable,
+        right_before: Callable[[Callable[[], object]], None],
     ) -> None:
-        write = table.write
-
-        def late(*ops: Op) -> list[ChangeEvent]:
-            if isinstance(ops[0], Put):
-                monkeypatch.setattr(table, "write", write)
-                mark_built(table, ["tags"], ["tags:team", "tags:mlflow.*"])
-            return write(*ops)
-
-        monkeypatch.setattr(table, "write", late)
+        right_before(lambda: mark_built(table, ["tags"], ["tags:team", "tags:mlflow.*"]))
 
         set_list(table, pattern_list(None), [], wait=lambda seconds: None)
 
         assert patterns(table) == ["mlflow.*"]
         assert built_marks(table) == {"tags:mlflow.*"}
+
+    def test_what_a_server_adds_right_before_is_told_to_be_taken_away(
+        self, table: SqliteTable, right_before: Callable[[Callable[[], object]], None]
+    ) -> None:
+        right_before(lambda: write_item(table, DENORMALIZE_TAGS, patterns=["mlflow.*", "theirs"]))
+
+        change = set_list(table, pattern_list(None), ["team"], wait=lambda seconds: None)
+
+        assert change.removed == ["theirs"]
+        assert patterns(table) == ["mlflow.*", "team"]
 
     def test_a_replay_that_ends_right_after_does_not_mark_it(
         self, relied_on: None, table: SqliteTable, named: Named
