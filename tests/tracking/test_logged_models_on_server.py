@@ -96,3 +96,22 @@ def test_garbage_is_found_and_removed(store: DynamoTrackingStore) -> None:
     assert (store._get_deleted_runs(), store._get_deleted_logged_models()) == ([], [])
     with refused("RESOURCE_DOES_NOT_EXIST"):
         store.get_experiment(gone)
+
+
+@pytest.mark.parametrize("with_its_experiment", [False, True], ids=["alone", "with experiment"])
+def test_what_is_known_of_a_model_ends_when_the_garbage_collector_removes_it(
+    store: DynamoTrackingStore, with_its_experiment: bool
+) -> None:
+    run_id, experiment_id = new_run(store), store.create_experiment("gone")
+    model_id = store.create_logged_model(experiment_id, "net").model_id
+    store.log_metric(run_id, Metric("loss", 0.5, 1, 7, model_id))
+
+    if with_its_experiment:
+        store.delete_experiment(experiment_id)
+        store._hard_delete_experiment(experiment_id)
+    else:
+        store.delete_logged_model(model_id)
+        store._hard_delete_logged_model(model_id)
+
+    with refused("BAD_REQUEST"):
+        store.log_metric(run_id, Metric("loss", 0.5, 1, 8, model_id))

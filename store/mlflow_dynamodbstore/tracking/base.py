@@ -11,6 +11,7 @@ from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
 from mlflow_dynamodbstore.tracking.lifecycle import Experiments, Runs
+from mlflow_dynamodbstore.tracking.model_metrics import ModelMetrics
 from mlflow_dynamodbstore.tracking.tombstones import Tombstones
 
 
@@ -32,6 +33,7 @@ class TrackingBase(AbstractStore):
         self._expired_models = Tombstones(table, MODEL)
         self._experiments = Experiments(table)
         self._runs = Runs(table, self._experiments)
+        self._model_metrics = ModelMetrics(table)
         self._housekeeping: Callable[[], None] | None = None
 
     def keep_house(self, now_and_then: Callable[[], None]) -> None:

@@ -177,6 +177,7 @@ class GarbageMixin(TrackingBase):
         self._delete_experiment_and_claim(state)
         self._experiments.forget(canonical)
         self._runs.forget_all()
+        self._model_metrics.forget_models()
 
     def _delete_experiment_and_claim(self, state: ExperimentState) -> None:
         pk = experiment_pk(state.experiment_id)
@@ -198,6 +199,7 @@ class GarbageMixin(TrackingBase):
         if self._table.get((pk, META), attributes=("PK",)) is None:
             raise_model_missing(model_id)
         self._delete_model(pk)
+        self._model_metrics.forget_models()
 
     def _delete_model(self, pk: str) -> None:
         self._delete_items(pk, keep=(pk, META))

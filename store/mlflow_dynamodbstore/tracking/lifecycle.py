@@ -119,6 +119,9 @@ class Memory:
     def forget(self, key: str) -> None:
         self._values.pop(key, None)
 
+    def forget_all(self) -> None:
+        self._values = {}
+
 
 class Experiments:
     """Reads experiments' META items; each may be remembered (``remembered_seconds``)."""
@@ -228,7 +231,7 @@ class Runs:
 
     def forget_all(self) -> None:
         """An experiment's change of stage changes its runs'."""
-        self._memory = Memory(_active_seconds(self._table))
+        self._memory.forget_all()
 
 
 def raise_run_missing(run_id: str) -> NoReturn:

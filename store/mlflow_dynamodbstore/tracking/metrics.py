@@ -21,7 +21,7 @@ from mlflow_dynamodbstore.tracking.metric_history import MetricHistory, sample
 from mlflow_dynamodbstore.tracking.metric_pages import history_page
 from mlflow_dynamodbstore.tracking.metric_points import Point, in_time
 from mlflow_dynamodbstore.tracking.metric_writes import MetricPoints
-from mlflow_dynamodbstore.tracking.model_metrics import ModelMetrics, model_metric_ops
+from mlflow_dynamodbstore.tracking.model_metrics import model_metric_ops
 from mlflow_dynamodbstore.tracking.search import tokens
 
 _WHOLE_HISTORY = 10_000
@@ -34,7 +34,6 @@ class MetricsMixin(TrackingBase):
         self, table: Table, artifact_root_uri: str, config: ConfigSource | None = None
     ) -> None:
         super().__init__(table, artifact_root_uri, config)
-        self._model_metrics = ModelMetrics(table)
         self._history = MetricHistory(table)
         self._history_expires = history_expiry(self._config)
 

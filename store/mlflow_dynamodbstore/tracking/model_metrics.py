@@ -87,6 +87,10 @@ class ModelMetrics:
                 )
             self._models.put(model_id, True)
 
+    def forget_models(self) -> None:
+        """Some may have gone: look again at each."""
+        self._models.forget_all()
+
     def markers(self, run_id: str, model_ids: Iterable[str]) -> list[Put]:
         """The markers that the run may lack; ``marked`` ends that once they are written."""
         return [
