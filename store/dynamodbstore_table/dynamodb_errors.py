@@ -65,7 +65,8 @@ def translate(error: Exception, table: str, where: str) -> TableError:
     code = str(response.get("Error", {}).get("Code", ""))
     message = str(response.get("Error", {}).get("Message", ""))
     if code == "ConditionalCheckFailedException":
-        return ConditionFailed({0: _item(response)})
+        attempts = response.get("ResponseMetadata", {}).get("RetryAttempts")
+        return ConditionFailed({0: _item(response)}, repeated=bool(attempts))
     if code == "TransactionCanceledException":
         return _cancelled(response.get("CancellationReasons") or [], message)
     if code in ("ResourceNotFoundException", "TableNotFoundException"):

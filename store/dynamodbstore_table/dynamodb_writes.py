@@ -149,10 +149,7 @@ def _to_do_afresh(
 
 def _already_done(op: Op, failed: ConditionFailed) -> bool:
     """Whether a put met itself: its first answer was lost, and the SDK repeated it."""
-    if not isinstance(op, Put) or failed.item != op.item:
-        return False
-    response = getattr(failed.__cause__, "response", {})
-    return bool(response.get("ResponseMetadata", {}).get("RetryAttempts"))
+    return isinstance(op, Put) and failed.repeated and failed.item == op.item
 
 
 def _event(op: Op, old: Mapping[str, Any] | None) -> ChangeEvent:
