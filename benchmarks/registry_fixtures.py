@@ -49,7 +49,7 @@ class RegistryFixtures:
 
     def new_model(self, versions: int = 0) -> str:
         """A new model's name."""
-        name = f"model {uuid.uuid4().hex}"
+        name = f"model {uuid.uuid4().hex[:8]}"
         self._store.create_registered_model(name)
         for _ in range(versions):
             self._store.create_model_version(name, SOURCE)

@@ -16,7 +16,7 @@ _OfModel: TypeAlias = Callable[[Store, str, int], object]
 
 
 def _create_model(store: Store, fixtures: RegistryFixtures, count: int) -> Step:
-    prefix = uuid.uuid4().hex
+    prefix = f"new model {uuid.uuid4().hex[:8]}"
     tags = [RegisteredModelTag("team", "red"), RegisteredModelTag("stage", "test")]
     return lambda i: store.create_registered_model(f"{prefix} {i}", tags)
 
@@ -36,7 +36,7 @@ def _rename(store: Store, fixtures: RegistryFixtures, count: int) -> Step:
     names = [fixtures.new_model(100)]
 
     def step(i: int) -> None:
-        names.append(uuid.uuid4().hex)
+        names.append(f"renamed {uuid.uuid4().hex[:8]}")
         store.rename_registered_model(*names[-2:])
 
     return step

@@ -23,7 +23,7 @@ _SEALED_EVERY = 37
 
 
 def _create_experiment(store: Store, fixtures: Fixtures, count: int) -> Step:
-    name = f"benchmark {uuid.uuid4().hex}"
+    name = f"churn forecast {uuid.uuid4().hex[:8]}"
     return lambda i: store.create_experiment(f"{name} {i}", None, [])
 
 
