@@ -10,6 +10,7 @@ import botocore.session
 import dynamodbstore_table
 import pytest
 from dynamodbstore_table.dynamodb_actions import ACTIONS, ON_ITEMS, ON_TABLES
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.commands import waiting
 from mlflow_dynamodbstore.entry import registry_store
@@ -47,12 +48,11 @@ class TestOfAServer:
         _, name, _, url = named
         uri = f"dynamodb://{url}/{name}"
         assert run("create-table", *named).exit_code == DONE
-        # By it the registry finds the runs that prompts are linked to.
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         monkeypatch.setenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "true")
         monkeypatch.setenv("MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES", "0")
 
-        with recorded_needs() as needs:
+        # By the process's tracking URI the registry finds the runs that prompts are linked to.
+        with recorded_needs() as needs, _use_tracking_uri(uri):
             store = build_tracking_store(uri, str(tmp_path))
             tracking = Recorded(store)
             work_of_tracking(tracking)

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
-import mlflow
 from dynamodbstore_table.sqlite import SqliteTable
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from mlflow_dynamodbstore.registry.build import build_registry_store
 from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
 
@@ -70,11 +70,7 @@ def one_logged_model() -> Iterator[None]:
             )
         return LoggedModel("0", model_id, "net", "s3://b/net", 1, 1, source_run_id="r1")
 
-    before = mlflow.get_tracking_uri()
     # Nobody asks there; but by default a client makes a database where it is run.
-    mlflow.set_tracking_uri("http://127.0.0.1:9")
-    try:
-        with mock.patch.object(MlflowClient, "get_logged_model", find):
-            yield
-    finally:
-        mlflow.set_tracking_uri(before)
+    nowhere = _use_tracking_uri("http://127.0.0.1:9")
+    with nowhere, mock.patch.object(MlflowClient, "get_logged_model", find):
+        yield

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 
 from tests.conftest import new_table_name
 from tests.e2e.mlflow_server import MlflowServer
@@ -72,7 +72,5 @@ def logged(
 @pytest.fixture
 def tracking_uri(logged: Logged) -> Iterator[str]:
     """The home as the process's own tracking URI, for calls that take none."""
-    before: str = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(logged.tracking_uri)
-    yield logged.tracking_uri
-    mlflow.set_tracking_uri(before)
+    with _use_tracking_uri(logged.tracking_uri):
+        yield logged.tracking_uri

@@ -15,6 +15,7 @@ from cryptography.fernet import Fernet
 from mlflow import MlflowClient
 from mlflow.entities.webhook import WebhookEvent
 from mlflow.tracing.constant import TraceTagKey
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from sklearn.linear_model import LinearRegression
 
 from tests.e2e.mlflow_server import MlflowServer
@@ -46,16 +47,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
         "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
         "MLFLOW_WEBHOOK_CACHE_TTL": "0",
     }
-    before = mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as environment:
         for name, value in settings.items():
             environment.setenv(name, value)
         try:
             server.start(workers=2)
-            mlflow.set_tracking_uri(server.url)
-            yield server
+            with _use_tracking_uri(server.url):
+                yield server
         finally:
-            mlflow.set_tracking_uri(before)
             server.kill()
 
 

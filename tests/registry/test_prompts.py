@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from mlflow.tracing.constant import TraceTagKey
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from mlflow_dynamodbstore.registry.build import build_registry_store
 from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
 
@@ -35,10 +35,8 @@ def registry(uri: str) -> DynamoRegistryStore:
 @pytest.fixture
 def client(uri: str) -> Iterator[MlflowClient]:
     """A client of the store, which is also the process's own."""
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    yield MlflowClient(uri)
-    mlflow.set_tracking_uri(before)
+    with _use_tracking_uri(uri):
+        yield MlflowClient(uri)
 
 
 class TestPrompts:
