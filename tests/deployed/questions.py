@@ -54,7 +54,10 @@ def answers(tracking_uri: str) -> dict[str, list[Any]]:
         for text in EXPERIMENT_FILTERS:
             found[f"{name} experiments: {text}"] = [
                 (experiment.name, experiment.lifecycle_stage, experiment.tags)
-                for experiment in client.search_experiments(view, filter_string=text)
+                # Two that one store made in the same millisecond come in the order of their ids.
+                for experiment in client.search_experiments(
+                    view, filter_string=text, order_by=["name ASC"]
+                )
             ]
         for text in RUN_FILTERS:
             question = f"{name} runs: {text}"
