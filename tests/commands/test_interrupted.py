@@ -15,6 +15,11 @@ from tests.commands.cli import DONE, FAILED, run
 PROGRAM = Path(sysconfig.get_path("scripts")) / "mlflow-dynamodbstore"
 
 
+def hear_interrupts() -> None:
+    """Undo what a shell does to its background jobs, of which this may be one: they ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_is_told_in_a_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as endpoint:
         endpoint.settimeout(60)
@@ -24,6 +29,7 @@ def test_ctrl_c_is_told_in_a_line() -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=hear_interrupts,
         )
         try:
             # It waits for an answer that will never come.
@@ -56,7 +62,12 @@ def load(name):
 cli.import_module = load
 cli.main(["status", "--help"])
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        preexec_fn=hear_interrupts,
+    )
 
     assert done.returncode == FAILED
     assert (done.stdout, done.stderr) == ("", "Error: Interrupted. Nothing was done.\n")
