@@ -28,9 +28,10 @@ PARTITIONS: Final = """SELECT CAST(group_concat('[' || coalesce((
 SAME_SK: Final = f"""SELECT CAST(group_concat(wanted.key || ',' || body) AS BLOB)
     FROM json_each(?) AS wanted CROSS JOIN items
     WHERE pk = wanted.value AND sk = ? AND {_ALIVE}"""
-SAME_PK: Final = f"""SELECT CAST(group_concat(wanted.key || ',' || body) AS BLOB)
+SAME_PK_ANY_AGE: Final = """SELECT CAST(group_concat(wanted.key || ',' || body) AS BLOB)
     FROM json_each(?) AS wanted CROSS JOIN items
-    WHERE sk = wanted.value AND pk = ? AND {_ALIVE}"""
+    WHERE sk = wanted.value AND pk = ?"""
+SAME_PK: Final = f"{SAME_PK_ANY_AGE} AND {_ALIVE}"
 
 SCAN: Final = f"SELECT pk, body FROM items WHERE (pk, sk) > (?, ?) AND {_ALIVE} ORDER BY pk, sk"
 

@@ -16,6 +16,7 @@ from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.op_rules import check_index_keys
 from dynamodbstore_table.port import MAX_ITEM_BYTES, Delete, Item, Put, Update
 from dynamodbstore_table.sqlite_codec import decode, decode_numbered, encode, listable
+from dynamodbstore_table.sqlite_query import SAME_PK_ANY_AGE
 
 # DynamoDB counts a number of one digit as two bytes and an element of a list as one more, JSON
 # writes two bytes: so the stored form of an item at the limit is at least two thirds of it.
@@ -24,8 +25,6 @@ _NEVER_TOO_LARGE: Final = MAX_ITEM_BYTES // 2
 _INT64: Final = 2**63
 
 _READ: Final = "SELECT body FROM items WHERE pk = ? AND sk = ?"
-_READ_TOGETHER: Final = """SELECT CAST(group_concat(wanted.key || ',' || body) AS BLOB)
-    FROM json_each(?) AS wanted CROSS JOIN items WHERE pk = ? AND sk = wanted.value"""
 _INSERT: Final = (
     "INSERT INTO items (ttl, gsi1pk, gsi1sk, gsi2pk, gsi2sk, body, pk, sk) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -83,7 +82,7 @@ def _read_together(
 ) -> list[Row]:
     rows = [_ABSENT] * len(sks)
     asked = orjson.dumps(sks).decode()
-    found = connection.execute(_READ_TOGETHER, (asked, pk)).fetchone()[0]
+    found = connection.execute(SAME_PK_ANY_AGE, (asked, pk)).fetchone()[0]
     if found is not None:
         for number, item in decode_numbered(found):
             item["PK"] = pk
