@@ -57,13 +57,16 @@ class Projector:
         config = self._config()
         concerned: dict[Entity, dict[str, Projection]] = {}
         removed: dict[Entity, Item] = {}
+        pk, entity, known = "", None, _NONE
         for event in events:
-            entity = entity_of(event.pk)
+            if event.pk != pk:
+                pk = event.pk
+                entity = entity_of(pk)
+                known = _NONE if entity is None else concerned.get(entity, _NONE)
             if entity is None:
                 continue
             if event.expired and event.sk == META:
                 removed[entity] = dict(event.old or {})
-            known = concerned.get(entity, _NONE)
             for projection in self._projections:
                 if (
                     event.sk.startswith(projection.sort_keys)

@@ -13,6 +13,7 @@ from typing import ClassVar, Final, TypeAlias
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 
+from dynamodbstore_table.advances import Advances, AdvancingTable
 from dynamodbstore_table.apply import allowed
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps, TableMissing
@@ -33,6 +34,7 @@ from dynamodbstore_table.port import (
     Start,
     Update,
 )
+from dynamodbstore_table.sqlite_advances import advance_stored
 from dynamodbstore_table.sqlite_codec import decode, decode_some, stored_bytes
 from dynamodbstore_table.sqlite_joins import joined_page
 from dynamodbstore_table.sqlite_lookups import read_items
@@ -54,7 +56,7 @@ _BULK_OPS: Final = 1000
 _BULK_OPS_TOGETHER: Final = 100
 
 
-class SqliteTable(JoiningTable):
+class SqliteTable(JoiningTable, AdvancingTable):
     """A table in the file at ``path``.
 
     ``durability``: with ``full`` an acknowledged write survives a power loss, with ``process``
@@ -217,21 +219,24 @@ class SqliteTable(JoiningTable):
                 connection: sqlite3.Connection,
                 chunk: list[tuple[int, Put | Update | Delete]] = chunk,
             ) -> list[ChangeEvent]:
-                now = time.time()
-                done: list[ChangeEvent] = []
-                for part in _without_repeats(chunk):
-                    keys = [op.key for _, op in part]
-                    rows = read_rows(connection, keys, now)
-                    changes = []
-                    for (position, op), key, row in zip(part, keys, rows, strict=True):
-                        if allowed(op, row.item):
-                            changes.append(planned(key, op, row))
-                        else:
-                            failures[position] = row.item
-                    done += apply_changes(connection, changes)
-                return done
+                return _each(connection, chunk, failures)
 
             events += self._write(change)
+        if failures:
+            raise ConditionFailed(failures)
+        return events
+
+    def advance(self, ops: Advances) -> list[ChangeEvent]:
+        failures: dict[int, Item | None] = {}
+
+        def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
+            others, failed = advance_stored(connection, ops)
+            failures.update(failed)
+            left = failed.keys() | set(others)
+            done = [ChangeEvent(ops.pk, sk) for n, sk in enumerate(ops.sks) if n not in left]
+            return done + _each(connection, [(n, ops.update(n)) for n in others], failures)
+
+        events = self._write(change)
         if failures:
             raise ConditionFailed(failures)
         return events
@@ -305,6 +310,25 @@ def _check_meaning(op: Op) -> None:
 
 
 _Numbered: TypeAlias = list[tuple[int, Put | Update | Delete]]
+
+
+def _each(
+    connection: sqlite3.Connection, ops: _Numbered, failures: dict[int, Item | None]
+) -> list[ChangeEvent]:
+    """Do the ops, each for itself; ``failures`` gets the items of those whose condition fails."""
+    now = time.time()
+    done: list[ChangeEvent] = []
+    for part in _without_repeats(ops):
+        keys = [op.key for _, op in part]
+        rows = read_rows(connection, keys, now)
+        changes = []
+        for (position, op), key, row in zip(part, keys, rows, strict=True):
+            if allowed(op, row.item):
+                changes.append(planned(key, op, row))
+            else:
+                failures[position] = row.item
+        done += apply_changes(connection, changes)
+    return done
 
 
 def _without_repeats(ops: _Numbered) -> Iterator[_Numbered]:

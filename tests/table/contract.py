@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.table.contract_advances import AdvanceContract
 from tests.table.contract_bulk import BulkContract
 from tests.table.contract_conditions import ConditionContract
 from tests.table.contract_expiry import ExpiryContract
@@ -29,6 +30,7 @@ class TableContract(
     EventContract,
     LimitContract,
     BulkContract,
+    AdvanceContract,
     ConditionContract,
     ExpiryContract,
 ):

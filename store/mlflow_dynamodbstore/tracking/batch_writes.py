@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynamodbstore_events.keys import META
+from dynamodbstore_table.advances import advance
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import MAX_OPS, Op, Put, Table, Update
 
@@ -20,7 +21,9 @@ from mlflow_dynamodbstore.tracking.lifecycle import raise_run_missing
 from mlflow_dynamodbstore.tracking.metric_writes import (
     MetricPlan,
     MetricPoints,
+    advancing,
     first_plan,
+    is_advance,
     next_plan,
 )
 from mlflow_dynamodbstore.tracking.model_metrics import model_metric_conflict
@@ -42,6 +45,12 @@ class Batch:
     model_metrics: Sequence[Update] = ()
     tags: Sequence[Put] = ()
     metrics: Sequence[MetricPoints] = field(default_factory=tuple)
+
+    @property
+    def fewest_ops(self) -> int:
+        """How many ops these are, at least: a metric may take more than one."""
+        parts = (self.params, self.model_metrics, self.markers, self.tags, self.metrics)
+        return sum(map(len, parts)) + (self.rename is not None)
 
 
 def write_metric(table: Table, metric: MetricPoints) -> None:
@@ -65,6 +74,9 @@ def write_batch(table: Table, batch: Batch) -> None:
     Raises MLflow's error, with nothing written, if a param has another value in the run, or a
     model's metric another value at its place.
     """
+    if batch.fewest_ops > MAX_OPS:
+        _write_in_steps(table, batch)
+        return
     plans = [first_plan(metric) for metric in batch.metrics]
     for _ in attempts():
         ops: list[Op] = [*batch.params, *batch.model_metrics, *batch.markers, *batch.tags]
@@ -81,7 +93,7 @@ def write_batch(table: Table, batch: Batch) -> None:
         if not ops:
             return
         if len(ops) > MAX_OPS:
-            _write_in_steps(table, batch, plans)
+            _write_in_steps(table, batch)
             return
         try:
             table.write(*ops)
@@ -94,7 +106,7 @@ def write_batch(table: Table, batch: Batch) -> None:
                 plans[number] = _replanned(batch.metrics[number], item)
 
 
-def _write_in_steps(table: Table, batch: Batch, plans: list[MetricPlan]) -> None:
+def _write_in_steps(table: Table, batch: Batch) -> None:
     # Params first and together, so that one that conflicts leaves nothing of the batch.
     if batch.params:
         _guarded(batch.run_id, batch.params, lambda: table.write(*batch.params))
@@ -105,7 +117,7 @@ def _write_in_steps(table: Table, batch: Batch, plans: list[MetricPlan]) -> None
     if guarded:
         _guarded(batch.run_id, guarded, lambda: table.bulk(guarded))
     harmless: list[Put] = list(batch.tags)
-    pending = list(zip(batch.metrics, plans, strict=True))
+    pending = _first_plans(table, batch.metrics)
     for _ in attempts():
         # History goes before the items that point at it: a reader reads it after them.
         puts = harmless + [put for _, plan in pending for put in plan.history]
@@ -123,6 +135,26 @@ def _write_in_steps(table: Table, batch: Batch, plans: list[MetricPlan]) -> None
                 (pending[n][0], _replanned(pending[n][0], item))
                 for n, item in failure.failures.items()
             ]
+
+
+def _first_plans(
+    table: Table, metrics: Sequence[MetricPoints]
+) -> list[tuple[MetricPoints, MetricPlan]]:
+    """Write those metrics that are mere advances; the others, and those that were none, with what
+    to write for them."""
+    advances = [metric for metric in metrics if is_advance(metric)]
+    others = [
+        (metric, first_plan(metric))
+        for metric in (metrics if len(advances) < len(metrics) else ())
+        if not is_advance(metric)
+    ]
+    if not advances:
+        return others
+    try:
+        advance(table, advancing(advances))
+    except ConditionFailed as failure:
+        others += [(advances[n], _replanned(advances[n], i)) for n, i in failure.failures.items()]
+    return others
 
 
 def _guarded(run_id: str, ops: Sequence[Op], write: Callable[[], object]) -> None:

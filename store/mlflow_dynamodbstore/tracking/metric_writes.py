@@ -17,15 +17,8 @@ from typing import Any, Final
 from dynamodbstore_events.keys import Key, history_pk, is_hashed, metric_sk, part, run_pk
 from dynamodbstore_events.metric_values import decode_point, encode_point
 from dynamodbstore_events.values import value
-from dynamodbstore_table.conditions import (
-    Both,
-    Compare,
-    Condition,
-    Either,
-    Length,
-    Missing,
-    equals,
-)
+from dynamodbstore_table.advances import Advances, below, shorter
+from dynamodbstore_table.conditions import Both, Condition, Missing, equals
 from dynamodbstore_table.port import Item, Put, Update
 
 from mlflow_dynamodbstore.tracking.history_expiry import HistoryExpiry, kept_for_ever
@@ -45,8 +38,7 @@ OPEN_CHUNK_POINTS: Final = 35
 BATCH_POINTS: Final = 8
 """From this many points of a key on, a batch becomes a history item of its own."""
 
-_HAS_ROOM: Final = Either((Length("p", "<", OPEN_CHUNK_POINTS), Missing("p")))
-_NO_LATEST: Final = Missing("last")
+_HAS_ROOM: Final = shorter("p", OPEN_CHUNK_POINTS)
 _SURELY_PLAIN: Final = 75
 """Characters that no key part is hashed for: they take at most 900 bytes, escaped or not."""
 
@@ -82,6 +74,27 @@ def first_plan(metric: MetricPoints) -> MetricPlan:
     if len(points) >= BATCH_POINTS:
         return MetricPlan((_batch(metric, points),), _new_latest(metric, _latest(points)))
     return MetricPlan((), _append(metric, sorted(points), _latest(points)))
+
+
+def advancing(metrics: Sequence[MetricPoints]) -> Advances:
+    """The first plans of metrics of one run for which ``is_advance`` is true, in one."""
+    tops = [metric.points[0] for metric in metrics]
+    return Advances(
+        run_pk(metrics[0].run_id),
+        [metric_sk(metric.key) for metric in metrics],
+        "last",
+        [encode_point(*top[:3]) for top in tops],
+        "p",
+        [pack(top) for top in tops],
+        OPEN_CHUNK_POINTS,
+        "nan",
+    )
+
+
+def is_advance(metric: MetricPoints) -> bool:
+    """Whether its first plan puts a number behind the open chunk, and changes nothing else."""
+    points = metric.points
+    return len(points) == 1 and not points[0].nan and len(metric.key) <= _SURELY_PLAIN
 
 
 def next_plan(metric: MetricPoints, item: Mapping[str, Any]) -> MetricPlan:
@@ -129,13 +142,13 @@ def _append(metric: MetricPoints, points: Sequence[Point], top: Point) -> Update
     points of chunks ascend, from each chunk to the next."""
     at = encode_point(*top[:3])
     first = at if points[0] is top else encode_point(*points[0][:3])
-    room = Both((_behind(first), _HAS_ROOM))
+    room = Both((below("last", first), _HAS_ROOM))
     return _update(metric, top, at, {}, room, {"p": [pack(p) for p in points]})
 
 
 def _new_latest(metric: MetricPoints, top: Point) -> Update:
     at = encode_point(*top[:3])
-    return _update(metric, top, at, {}, _behind(at), {})
+    return _update(metric, top, at, {}, below("last", at), {})
 
 
 def _reset(
@@ -156,7 +169,7 @@ def _reset(
     if times[0] < before or times != sorted(times):
         changed["x"] = True
     same_chunk: Condition = Missing("c") if number == 0 else equals("c", number)
-    behind = _behind(encode_point(*points[0][:3]))
+    behind = below("last", encode_point(*points[0][:3]))
     at = encode_point(*top[:3])
     return _update(metric, top, at, changed, Both((behind, same_chunk)), {})
 
@@ -177,11 +190,6 @@ def _update(
         changed["k"] = metric.key
     remove = () if top.nan else ("nan",)
     return Update(metric.item_key, changed, remove, {}, append, condition)
-
-
-def _behind(at: bytes) -> Condition:
-    """The item's latest point is before the one at these ordered bytes, or there is none."""
-    return Either((Compare("last", "<", at), _NO_LATEST))
 
 
 def _batch(metric: MetricPoints, points: Sequence[Point]) -> Put:

@@ -1,0 +1,114 @@
+"""Contract: updates that are alike, told as columns, are the updates that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_table.advances import Advances, advance
+from dynamodbstore_table.errors import ConditionFailed, InvalidOps
+from dynamodbstore_table.port import Item, Put, Table
+
+from tests.table.contract_base import Contract, NewTable, keys
+
+
+def advances(sks: Sequence[str], marks: Sequence[bytes], values: Sequence[str]) -> Advances:
+    """To ``top``, with the value behind ``list``, which has room for three."""
+    return Advances("a", sks, "top", marks, "list", values, 3, "old")
+
+
+def row(sk: str, top: bytes, *values: str, **more: object) -> Item:
+    return {"PK": "a", "SK": sk, "top": top, "list": list(values), **more}
+
+
+class AdvanceContract(Contract):
+    def test_items_that_are_missing_are_made(self, table: Table) -> None:
+        advance(table, advances(["2", "1"], [b"\2", b"\1"], ["y", "x"]))
+
+        assert table.query("a").items == [row("1", b"\1", "x"), row("2", b"\2", "y")]
+
+    def test_items_that_are_there_move_on_and_keep_the_rest(self, table: Table) -> None:
+        table.bulk(
+            [
+                Put(row("0", b"\1", "x", old=True, kept=1)),
+                Put(row("1", b"\1", "x", old=True, kept=[1, b"\0"])),
+                Put(row("2", b"\1")),
+                Put({"PK": "a", "SK": "3", "kept": 7, "gsi1pk": "g", "gsi1sk": "1"}),
+            ]
+        )
+
+        advance(table, advances(["0", "1", "2", "3"], [b"\2"] * 4, ["y"] * 4))
+
+        assert table.query("a").items == [
+            row("0", b"\2", "x", "y", kept=1),
+            row("1", b"\2", "x", "y", kept=[1, b"\0"]),
+            row("2", b"\2", "y"),
+            row("3", b"\2", "y", kept=7, gsi1pk="g", gsi1sk="1"),
+        ]
+        assert keys(table.query("g", index="GSI1").items) == [("a", "3")]
+
+    def test_what_may_not_move_on_is_told_when_all_else_is_done(self, table: Table) -> None:
+        before = [
+            row("as high", b"\2"),
+            row("full", b"\1", "x", "y", "z"),
+            row("higher", b"\3", "x", old=True),
+        ]
+        table.bulk(map(Put, before))
+        sks = ["higher", "new", "full", "as high"]
+
+        with pytest.raises(ConditionFailed) as failed:
+            advance(table, advances(sks, [b"\2"] * 4, ["v"] * 4))
+
+        assert failed.value.failures == {0: before[2], 2: before[1], 3: before[0]}
+        assert table.query("a").items == [*before, row("new", b"\2", "v")]
+
+    def test_an_expired_item_is_made_anew(self, table: Table) -> None:
+        table.write(Put(row("1", b"\3", "x", ttl=1)))
+
+        advance(table, advances(["1"], [b"\2"], ["y"]))
+
+        assert table.get(("a", "1")) == row("1", b"\2", "y")
+
+    def test_more_items_than_fit_a_request(self, table: Table) -> None:
+        sks = [f"{n:05}" for n in range(450)]
+        advance(table, advances(sks[:300], [b"\1"] * 300, sks[:300]))
+
+        events = advance(table, advances(sks, [b"\2"] * 450, sks))
+
+        assert table.query("a").items == [
+            *(row(sk, b"\2", sk, sk) for sk in sks[:300]),
+            *(row(sk, b"\2", sk) for sk in sks[300:]),
+        ]
+        assert {(e.pk, e.sk, e.removed) for e in events} == {("a", sk, False) for sk in sks}
+
+    def test_an_observer_is_handed_them(self, new_table: NewTable) -> None:
+        seen: list[ChangeEvent] = []
+        table = new_table(lambda _, events: seen.extend(events))
+
+        advance(table, advances(["1", "2"], [b"\1"] * 2, ["x", "y"]))
+
+        assert sorted(event.sk for event in seen) == ["1", "2"]
+
+    @pytest.mark.parametrize("sks", [["1", ""], ["1", "x" * 1025], ["1", "\ud800"], ["1", "1"]])
+    def test_wrong_keys_are_refused_before_anything_is_written(
+        self, table: Table, sks: list[str]
+    ) -> None:
+        with pytest.raises(InvalidOps):
+            advance(table, advances(sks, [b"\1", b"\1"], ["x", "y"]))
+
+        assert table.query("a").items == []
+
+    def test_columns_of_different_lengths_are_refused(self, table: Table) -> None:
+        whole = advances(["1", "2"], [b"\1", b"\1"], ["x", "y"])
+
+        for part in (
+            replace(whole, sks=["1"]),
+            replace(whole, marks=[b"\1"]),
+            replace(whole, values=["x", "y", "z"]),
+        ):
+            with pytest.raises(InvalidOps, match="items can't get"):
+                advance(table, part)
+
+        assert table.query("a").items == []
