@@ -6,7 +6,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import ClassVar, Final, TypeAlias
 
@@ -233,7 +233,8 @@ class SqliteTable(JoiningTable, AdvancingTable):
             others, failed = advance_stored(connection, ops)
             failures.update(failed)
             left = failed.keys() | set(others)
-            done = [ChangeEvent(ops.pk, sk) for n, sk in enumerate(ops.sks) if n not in left]
+            sks = [sk for n, sk in enumerate(ops.sks) if n not in left] if left else ops.sks
+            done = list(map(ChangeEvent, repeat(ops.pk), sks))
             return done + _each(connection, [(n, ops.update(n)) for n in others], failures)
 
         events = self._write(change)

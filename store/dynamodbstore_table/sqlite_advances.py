@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -15,6 +15,8 @@ from dynamodbstore_table.sqlite_codec import listable, restore
 
 _TOGETHER: Final = 200
 _NEVER_TOO_LARGE: Final = MAX_ITEM_BYTES // 2
+_SHORTEST: Final = 4
+"""The attributes of an item that advances alone have made: its key, the mark and the list."""
 _COLUMNS: Final = frozenset({"ttl", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"})
 
 _READ: Final = """SELECT CAST(group_concat(body) AS BLOB)
@@ -35,57 +37,57 @@ def advance_stored(
     """
     others: list[int] = []
     failures: dict[int, Item] = {}
-    numbers = sorted(range(len(ops.sks)), key=ops.sks.__getitem__)
-    for first in range(0, len(numbers), _TOGETHER):
-        some = numbers[first : first + _TOGETHER]
-        if listable([ops.sks[n] for n in some]) and listable([ops.values[n] for n in some]):
-            _advance_some(connection, ops, some, others, failures)
-        else:
-            others += some
+    # In the order of the rows: neighbours are on one page.
+    rows = sorted(zip(ops.sks, ops.marks, ops.values, range(len(ops.sks)), strict=True))
+    for first in range(0, len(rows), _TOGETHER):
+        _advance_some(connection, ops, rows[first : first + _TOGETHER], others, failures)
     return others, failures
 
 
 def _advance_some(
     connection: sqlite3.Connection,
     ops: Advances,
-    numbers: list[int],
+    rows: Sequence[tuple[str, bytes, str, int]],
     others: list[int],
     failures: dict[int, Item],
 ) -> None:
-    pk, mark, values_in, drop = ops.pk, ops.mark, ops.values_in, ops.drop
-    found = _stored(connection, pk, [ops.sks[n] for n in numbers])
+    sks = [row[0] for row in rows]
+    if not (listable(sks) and listable([row[2] for row in rows])):
+        others += [row[3] for row in rows]
+        return
+    mark, values_in, room, drop = ops.mark, ops.values_in, ops.room, ops.drop
+    found = _stored(connection, ops.pk, sks)
     changed: dict[str, Item] = {}
-    for n in numbers:
-        sk, at = ops.sks[n], ops.marks[n]
+    for sk, at, value, number in rows:
         item = found.get(sk)
         if item is None:
-            changed[sk] = item = {"PK": mark, "SK": sk, values_in: [ops.values[n]]}
+            item = {"PK": mark, "SK": sk, values_in: [value]}
         elif (
             # The mark is there, and nothing else that JSON has not.
             item.get("PK") != mark
             or type(values := item.get(values_in)) is not list
-            or not _COLUMNS.isdisjoint(item)
+            or (len(item) > _SHORTEST and not _COLUMNS.isdisjoint(item))
         ):
-            others.append(n)
+            others.append(number)
             continue
-        elif len(values) >= ops.room or a2b_base64(item[mark]) >= at:
-            failures[n] = restore(pk, [item], None)[0]
+        elif len(values) >= room or a2b_base64(item[mark]) >= at:
+            failures[number] = restore(ops.pk, [item], None)[0]
             continue
         else:
-            values.append(ops.values[n])
+            values.append(value)
             if drop in item:
                 del item[drop]
-            changed[sk] = item
         item[mark] = b2a_base64(at, newline=False).decode()
+        changed[sk] = item
     text = orjson.dumps(changed)
     if len(text) > _NEVER_TOO_LARGE:
         # An item may have grown too large: these are for those who count an item's bytes.
-        others += [n for n in numbers if ops.sks[n] in changed]
+        others += [number for sk, _, _, number in rows if sk in changed]
     elif changed:
-        connection.execute(_WRITE, (pk, text.decode()))
+        connection.execute(_WRITE, (ops.pk, text.decode()))
 
 
-def _stored(connection: sqlite3.Connection, pk: str, sks: Iterable[str]) -> dict[str, Item]:
+def _stored(connection: sqlite3.Connection, pk: str, sks: Sequence[str]) -> dict[str, Item]:
     """The stored objects, of any age, by their sort keys."""
-    bodies = connection.execute(_READ, (orjson.dumps(list(sks)).decode(), pk)).fetchone()[0]
+    bodies = connection.execute(_READ, (orjson.dumps(sks).decode(), pk)).fetchone()[0]
     return {} if bodies is None else {i["SK"]: i for i in orjson.loads(b"[" + bodies + b"]")}
