@@ -7,7 +7,7 @@ for it need neither make nor test them one by one.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.values import value
@@ -15,12 +15,12 @@ from dynamodbstore_events.values import value
 from dynamodbstore_table.conditions import Both, Compare, Condition, Either, Length, Missing
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.op_rules import check_keys
-from dynamodbstore_table.port import Table, Update
+from dynamodbstore_table.port import MAX_OPS, Table, Update
 
 
 @value
 class Advances:
-    """The item under each of ``sks`` moves on, each for itself.
+    """The item under each of ``sks`` moves on.
 
     It gets its one of ``marks`` as the attribute ``mark``, has its one of ``values`` put behind
     the list ``values_in``, and loses ``drop``: if its mark was lower, or missing, and the list
@@ -36,6 +36,10 @@ class Advances:
     room: int
     drop: str
 
+    def updates(self) -> Iterator[Update]:
+        """All of the updates, as they are needed."""
+        return map(self.update, range(len(self.sks)))
+
     def update(self, number: int) -> Update:
         """One of the updates."""
         mark = self.marks[number]
@@ -49,23 +53,37 @@ class Advances:
 
 
 class AdvancingTable(Table):
-    """A table whose engine does ``Advances`` in a way of its own."""
+    """A table whose engine does ``Advances`` in a way of its own; they have been checked."""
 
     @abstractmethod
-    def advance(self, ops: Advances) -> list[ChangeEvent]:
-        """Do what ``bulk`` would do with the updates; they have been checked."""
+    def write_advances(self, ops: Advances) -> list[ChangeEvent]:
+        """What ``write`` does with the updates, any number of them."""
+
+    @abstractmethod
+    def bulk_advances(self, ops: Advances) -> list[ChangeEvent]:
+        """What ``bulk`` does with the updates."""
 
 
-def advance(table: Table, ops: Advances) -> list[ChangeEvent]:
-    """Do the updates, each for itself.
+def write_advances(table: Table, ops: Advances) -> list[ChangeEvent]:
+    """Do all of the updates (1 to 100) or none.
 
-    Raises ``ConditionFailed`` as ``bulk`` does, and ``InvalidOps``, before anything is written,
+    Raises ``ConditionFailed`` as ``write`` does, and ``InvalidOps``, before anything is written,
     for a wrong key, one that is there twice, or columns that are not of one length.
     """
     _check(ops)
+    if not 1 <= len(ops.sks) <= MAX_OPS:
+        raise InvalidOps(f"a write takes 1 to {MAX_OPS} ops, not {len(ops.sks)}")
     if isinstance(table, AdvancingTable):
-        return table.advance(ops)
-    return table.bulk(map(ops.update, range(len(ops.sks))))
+        return table.write_advances(ops)
+    return table.write(*ops.updates())
+
+
+def bulk_advances(table: Table, ops: Advances) -> list[ChangeEvent]:
+    """Do any number of the updates, each for itself; raises as ``bulk`` and ``write_advances``."""
+    _check(ops)
+    if isinstance(table, AdvancingTable):
+        return table.bulk_advances(ops)
+    return table.bulk(ops.updates())
 
 
 def below(name: str, value: bytes) -> Condition:

@@ -226,18 +226,19 @@ class SqliteTable(JoiningTable, AdvancingTable):
             raise ConditionFailed(failures)
         return events
 
-    def advance(self, ops: Advances) -> list[ChangeEvent]:
-        failures: dict[int, Item | None] = {}
-
+    def write_advances(self, ops: Advances) -> list[ChangeEvent]:
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
-            others, failed = advance_stored(connection, ops)
-            failures.update(failed)
-            left = failed.keys() | set(others)
-            sks = [sk for n, sk in enumerate(ops.sks) if n not in left] if left else ops.sks
-            done = list(map(ChangeEvent, repeat(ops.pk), sks))
-            return done + _each(connection, [(n, ops.update(n)) for n in others], failures)
+            failures: dict[int, Item | None] = {}
+            events = _advanced(connection, ops, failures)
+            if failures:
+                raise ConditionFailed(failures)
+            return events
 
-        events = self._write(change)
+        return self._write(change)
+
+    def bulk_advances(self, ops: Advances) -> list[ChangeEvent]:
+        failures: dict[int, Item | None] = {}
+        events = self._write(lambda connection: _advanced(connection, ops, failures))
         if failures:
             raise ConditionFailed(failures)
         return events
@@ -311,6 +312,18 @@ def _check_meaning(op: Op) -> None:
 
 
 _Numbered: TypeAlias = list[tuple[int, Put | Update | Delete]]
+
+
+def _advanced(
+    connection: sqlite3.Connection, ops: Advances, failures: dict[int, Item | None]
+) -> list[ChangeEvent]:
+    """Do the updates, each for itself; ``failures`` as of ``_each``."""
+    others, failed = advance_stored(connection, ops)
+    left = failed.keys() | set(others)
+    sks = [sk for n, sk in enumerate(ops.sks) if n not in left] if left else ops.sks
+    done = list(map(ChangeEvent, repeat(ops.pk), sks))
+    failures.update(failed)
+    return done + _each(connection, [(n, ops.update(n)) for n in others], failures)
 
 
 def _each(

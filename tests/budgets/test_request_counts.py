@@ -23,6 +23,7 @@ from mlflow.entities import (
     RunTag,
     ViewType,
 )
+from mlflow_dynamodbstore.tracking.metric_writes import OPEN_CHUNK_POINTS
 
 from tests.budgets.metered import MeteredStore, on_endpoint, on_file, with_new_run
 
@@ -184,6 +185,8 @@ def test_five_metrics_of_a_step_keep_to_the_budget(metered: MeteredStore) -> Non
 
     cost = metered.cost(log_many)
 
+    # One more where the chunks are full, which all are at the same step.
+    assert cost.requests == {"TransactWriteItems": steps + (steps - 1) // OPEN_CHUNK_POINTS}
     assert cost.total_requests <= 1.1 * steps
     assert cost.write_units <= 11 * steps
 

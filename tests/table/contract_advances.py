@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from dynamodbstore_events.change import ChangeEvent
-from dynamodbstore_table.advances import Advances, advance
+from dynamodbstore_table.advances import Advances, bulk_advances, write_advances
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps
 from dynamodbstore_table.port import Item, Put, Table
 
@@ -25,7 +25,7 @@ def row(sk: str, top: bytes, *values: str, **more: object) -> Item:
 
 class AdvanceContract(Contract):
     def test_items_that_are_missing_are_made(self, table: Table) -> None:
-        advance(table, advances(["2", "1"], [b"\2", b"\1"], ["y", "x"]))
+        bulk_advances(table, advances(["2", "1"], [b"\2", b"\1"], ["y", "x"]))
 
         assert table.query("a").items == [row("1", b"\1", "x"), row("2", b"\2", "y")]
 
@@ -39,7 +39,7 @@ class AdvanceContract(Contract):
             ]
         )
 
-        advance(table, advances(["0", "1", "2", "3"], [b"\2"] * 4, ["y"] * 4))
+        bulk_advances(table, advances(["0", "1", "2", "3"], [b"\2"] * 4, ["y"] * 4))
 
         assert table.query("a").items == [
             row("0", b"\2", "x", "y", kept=1),
@@ -59,23 +59,50 @@ class AdvanceContract(Contract):
         sks = ["higher", "new", "full", "as high"]
 
         with pytest.raises(ConditionFailed) as failed:
-            advance(table, advances(sks, [b"\2"] * 4, ["v"] * 4))
+            bulk_advances(table, advances(sks, [b"\2"] * 4, ["v"] * 4))
 
         assert failed.value.failures == {0: before[2], 2: before[1], 3: before[0]}
         assert table.query("a").items == [*before, row("new", b"\2", "v")]
 
+    def test_a_write_does_all_of_them(self, table: Table) -> None:
+        table.write(Put(row("1", b"\1", "x", old=True)))
+
+        events = write_advances(table, advances(["1", "2"], [b"\2"] * 2, ["y"] * 2))
+
+        assert table.query("a").items == [row("1", b"\2", "x", "y"), row("2", b"\2", "y")]
+        assert sorted(event.sk for event in events) == ["1", "2"]
+
+    def test_a_write_of_which_one_may_not_move_on_does_none(self, table: Table) -> None:
+        before = [row("1", b"\1", "x"), row("2", b"\2")]
+        table.bulk(map(Put, before))
+
+        with pytest.raises(ConditionFailed) as failed:
+            write_advances(table, advances(["1", "new", "2"], [b"\2"] * 3, ["v"] * 3))
+
+        assert failed.value.failures == {2: before[1]}
+        assert table.query("a").items == before
+
+    @pytest.mark.parametrize("count", [0, 101])
+    def test_a_write_takes_one_to_a_hundred(self, table: Table, count: int) -> None:
+        sks = [f"{n:05}" for n in range(count)]
+
+        with pytest.raises(InvalidOps, match="1 to 100"):
+            write_advances(table, advances(sks, [b"\1"] * count, sks))
+
+        assert table.query("a").items == []
+
     def test_an_expired_item_is_made_anew(self, table: Table) -> None:
         table.write(Put(row("1", b"\3", "x", ttl=1)))
 
-        advance(table, advances(["1"], [b"\2"], ["y"]))
+        bulk_advances(table, advances(["1"], [b"\2"], ["y"]))
 
         assert table.get(("a", "1")) == row("1", b"\2", "y")
 
     def test_more_items_than_fit_a_request(self, table: Table) -> None:
         sks = [f"{n:05}" for n in range(450)]
-        advance(table, advances(sks[:300], [b"\1"] * 300, sks[:300]))
+        bulk_advances(table, advances(sks[:300], [b"\1"] * 300, sks[:300]))
 
-        events = advance(table, advances(sks, [b"\2"] * 450, sks))
+        events = bulk_advances(table, advances(sks, [b"\2"] * 450, sks))
 
         assert table.query("a").items == [
             *(row(sk, b"\2", sk, sk) for sk in sks[:300]),
@@ -87,7 +114,7 @@ class AdvanceContract(Contract):
         seen: list[ChangeEvent] = []
         table = new_table(lambda _, events: seen.extend(events))
 
-        advance(table, advances(["1", "2"], [b"\1"] * 2, ["x", "y"]))
+        bulk_advances(table, advances(["1", "2"], [b"\1"] * 2, ["x", "y"]))
 
         assert sorted(event.sk for event in seen) == ["1", "2"]
 
@@ -95,8 +122,9 @@ class AdvanceContract(Contract):
     def test_wrong_keys_are_refused_before_anything_is_written(
         self, table: Table, sks: list[str]
     ) -> None:
-        with pytest.raises(InvalidOps):
-            advance(table, advances(sks, [b"\1", b"\1"], ["x", "y"]))
+        for do in (write_advances, bulk_advances):
+            with pytest.raises(InvalidOps):
+                do(table, advances(sks, [b"\1", b"\1"], ["x", "y"]))
 
         assert table.query("a").items == []
 
@@ -109,6 +137,6 @@ class AdvanceContract(Contract):
             replace(whole, values=["x", "y", "z"]),
         ):
             with pytest.raises(InvalidOps, match="items can't get"):
-                advance(table, part)
+                bulk_advances(table, part)
 
         assert table.query("a").items == []

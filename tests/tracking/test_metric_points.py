@@ -11,7 +11,7 @@ from dynamodbstore_events.metric_values import decode, decode_point, encode, enc
 from dynamodbstore_table.apply import updated
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import Item, Put
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from mlflow_dynamodbstore.tracking.metric_points import (
     LARGEST_INT,
@@ -29,8 +29,11 @@ from mlflow_dynamodbstore.tracking.metric_points import (
 )
 from mlflow_dynamodbstore.tracking.metric_writes import (
     OPEN_CHUNK_POINTS,
+    MetricPlan,
     MetricPoints,
+    advancing,
     first_plan,
+    is_advance,
     next_plan,
 )
 
@@ -165,6 +168,26 @@ class TestWriteUnits:
         (batch,) = plan.history
         assert isinstance(batch, Put)
         assert item_size(batch.item) <= 10 * 1024
+
+
+class TestAdvances:
+    @given(st.dictionaries(st.text(min_size=1, max_size=90), points, min_size=1))
+    def test_they_are_the_first_plans_of_their_metrics(self, of_keys: dict[str, Point]) -> None:
+        metrics = [MetricPoints(RUN_ID, key, (point,)) for key, point in of_keys.items()]
+        advances = [metric for metric in metrics if is_advance(metric)]
+        assume(advances)
+
+        plans = [MetricPlan((), update) for update in advancing(advances).updates()]
+
+        assert plans == [first_plan(metric) for metric in advances]
+
+    def test_they_are_single_numbers_under_keys_that_tell_themselves(self) -> None:
+        number, nan = Point(1, NOW, 0.5, False), Point(1, NOW, 0.0, True)
+
+        assert is_advance(MetricPoints(RUN_ID, "loss", (number,)))
+        assert not is_advance(MetricPoints(RUN_ID, "loss", (nan,)))
+        assert not is_advance(MetricPoints(RUN_ID, "loss", (number, nan)))
+        assert not is_advance(MetricPoints(RUN_ID, "🚀" * 250, (number,)))
 
 
 def metric(point: Point) -> MetricPoints:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynamodbstore_events.keys import META
-from dynamodbstore_table.advances import advance
+from dynamodbstore_table.advances import bulk_advances, write_advances
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import MAX_OPS, Op, Put, Table, Update
 
@@ -52,6 +52,11 @@ class Batch:
         parts = (self.params, self.model_metrics, self.markers, self.tags, self.metrics)
         return sum(map(len, parts)) + (self.rename is not None)
 
+    @property
+    def only_advances(self) -> bool:
+        """Whether there is nothing but metrics that move on."""
+        return 0 < len(self.metrics) == self.fewest_ops and all(map(is_advance, self.metrics))
+
 
 def write_metric(table: Table, metric: MetricPoints) -> None:
     """Write one metric's points alone: one plain request where they are in order."""
@@ -77,7 +82,17 @@ def write_batch(table: Table, batch: Batch) -> None:
     if batch.fewest_ops > MAX_OPS:
         _write_in_steps(table, batch)
         return
-    plans = [first_plan(metric) for metric in batch.metrics]
+    refused: Mapping[int, Mapping[str, Any] | None] = {}
+    if batch.only_advances:
+        try:
+            write_advances(table, advancing(batch.metrics))
+            return
+        except ConditionFailed as failure:
+            refused = failure.failures
+    plans = [
+        _replanned(metric, refused[n]) if n in refused else first_plan(metric)
+        for n, metric in enumerate(batch.metrics)
+    ]
     for _ in attempts():
         ops: list[Op] = [*batch.params, *batch.model_metrics, *batch.markers, *batch.tags]
         if batch.rename is not None:
@@ -151,7 +166,7 @@ def _first_plans(
     if not advances:
         return others
     try:
-        advance(table, advancing(advances))
+        bulk_advances(table, advancing(advances))
     except ConditionFailed as failure:
         others += [(advances[n], _replanned(advances[n], i)) for n, i in failure.failures.items()]
     return others
