@@ -102,6 +102,69 @@ class TestOfExperiments:
             assert run("explain", *wrong, *self.ASKED, *named).exit_code == USAGE
 
 
+class TestOfLoggedModels:
+    ASKED = "--search", "logged-models"
+
+    def test_a_listing_is_read_in_its_order(self, store: DynamoTrackingStore, named: Named) -> None:
+        planned = run_json("explain", *self.ASKED, *named)["plan"]
+
+        assert planned == [
+            "candidates: 1 listing(s) of logged models, read newest first, then id ascending",
+            "  EXP#0#MODELS where Not(condition=Compare(name='stage', op='=', value='deleted'))",
+            "order: the listing's, newest first, then id ascending; "
+            "reading stops when the page is full",
+            "page: 100 models; each model is then read whole",
+        ]
+
+    def test_what_the_filter_reads_is_named(self, store: DynamoTrackingStore, named: Named) -> None:
+        asked = "name = 'm' AND status = '2' AND tags.team = 'red' AND metrics.`a b` > 0.5"
+
+        planned = run_json("explain", asked, *self.ASKED, *named)["plan"]
+
+        assert "from META items: name, status" in planned
+        texts = [line for line in planned if "TAG#team" in line]
+        assert texts in (
+            ["from items TAG#team, joined to the listing"],
+            ["from items TAG#team, METRIC#a b#…, read of each candidate"],
+        )
+        assert any("METRIC#a b#…, read of each candidate" in line for line in planned)
+
+    def test_another_order_collects_every_candidate(
+        self, store: DynamoTrackingStore, named: Named
+    ) -> None:
+        order = "--order-by", "metrics.acc DESC", "--order-by", "name"
+
+        planned = run_json("explain", *self.ASKED, *order, "--max-results", "7", *named)["plan"]
+
+        assert planned[2:] == [
+            "order: metrics.acc DESC, name, creation_timestamp_ms DESC, model_id; "
+            "every candidate is collected, then sorted",
+            "  by items METRIC#acc#…, read of each that passes",
+            "page: 7 models; each model is then read whole",
+        ]
+
+    def test_an_experiment_that_is_not_there_is_named(
+        self, store: DynamoTrackingStore, named: Named
+    ) -> None:
+        options = "--experiment-id", "42", "--experiment-id", "0"
+
+        said = run_json("explain", *self.ASKED, *options, *named)
+
+        assert said["missing_experiments"] == ["42"]
+        assert "  EXP#42#MODELS" in said["plan"][1]
+
+    def test_a_page_of_none_reads_nothing(self, store: DynamoTrackingStore, named: Named) -> None:
+        assert run_json("explain", *self.ASKED, "--max-results", "-1", *named)["plan"] == [
+            "nothing is read: -1 models are asked for"
+        ]
+
+    def test_what_can_not_be_asked_is_wrong_usage(
+        self, store: DynamoTrackingStore, named: Named
+    ) -> None:
+        for wrong in (("nope = 3",), ("--order-by", "tags.a"), ("--view", "all")):
+            assert run("explain", *wrong, *self.ASKED, *named).exit_code == USAGE
+
+
 def test_a_filter_that_can_not_be_read_is_wrong_usage(
     store: DynamoTrackingStore, named: Named
 ) -> None:

@@ -129,7 +129,7 @@ class TestOfModelVersions:
         ((*MODELS, "--view", "all"), "is for a search of runs or experiments, not of registered-"),
         (
             (*VERSIONS, "--experiment-id", "0"),
-            "--experiment-id is for a search of runs, not of model-",
+            "--experiment-id is for a search of runs or logged-models, not of model-",
         ),
     ],
     ids=["filter", "comparator", "too-many", "none", "order", "view", "experiment"],

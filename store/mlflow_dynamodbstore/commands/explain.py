@@ -18,7 +18,11 @@ from mlflow.store.model_registry import (
     SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
     SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
 )
-from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT
+from mlflow.store.tracking import (
+    SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT,
+    SEARCH_MAX_RESULTS_DEFAULT,
+)
+from mlflow.utils.validation import _parse_experiment_ids
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
 from mlflow_dynamodbstore.commands.table_options import name_of, opened, table_command
@@ -35,6 +39,10 @@ from mlflow_dynamodbstore.registry.search.registered_model_plan import (
     plan_models,
 )
 from mlflow_dynamodbstore.tracking.lifecycle import Experiments
+from mlflow_dynamodbstore.tracking.model_search.filter import parse_filter
+from mlflow_dynamodbstore.tracking.model_search.order import parse_order
+from mlflow_dynamodbstore.tracking.model_search.plan import ModelPlan as LoggedModelPlan
+from mlflow_dynamodbstore.tracking.model_search.plan import plan_search
 from mlflow_dynamodbstore.tracking.search.experiment_plan import (
     ExperimentQuery,
     parse_experiment_query,
@@ -45,11 +53,13 @@ from mlflow_dynamodbstore.tracking.search.plan import RunQuery, parse_run_query,
 
 _RUNS: Final = "runs"
 _EXPERIMENTS: Final = "experiments"
+_LOGGED: Final = "logged-models"
 _MODELS: Final = "registered-models"
 _VERSIONS: Final = "model-versions"
 _MOST: Final = {
     _RUNS: SEARCH_MAX_RESULTS_DEFAULT,
     _EXPERIMENTS: SEARCH_MAX_RESULTS_DEFAULT,
+    _LOGGED: SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT,
     _MODELS: SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
     _VERSIONS: SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
 }
@@ -59,11 +69,20 @@ _VIEWS: Final = {
     "all": ViewType.ALL,
 }
 _OF_SOME: Final = {
-    "experiment_ids": ("--experiment-id", (_RUNS,)),
+    "experiment_ids": ("--experiment-id", (_RUNS, _LOGGED)),
     "view": ("--view", (_RUNS, _EXPERIMENTS)),
 }
 
-_Query: TypeAlias = RunQuery | ExperimentQuery | ModelQuery | VersionQuery
+
+@dataclass(frozen=True, slots=True)
+class _LoggedModels:
+    """A search for logged models."""
+
+    plan: LoggedModelPlan
+    limit: int
+
+
+_Query: TypeAlias = RunQuery | ExperimentQuery | _LoggedModels | ModelQuery | VersionQuery
 
 
 @click.command()
@@ -82,7 +101,7 @@ _Query: TypeAlias = RunQuery | ExperimentQuery | ModelQuery | VersionQuery
     multiple=True,
     default=("0",),
     show_default=True,
-    help="An experiment whose runs are searched; may be given several times.",
+    help="An experiment whose runs or logged models are searched; may be given several times.",
 )
 @click.option(
     "--view",
@@ -94,7 +113,7 @@ _Query: TypeAlias = RunQuery | ExperimentQuery | ModelQuery | VersionQuery
 @click.option(
     "--max-results",
     type=int,
-    help=f"[default: {_MOST[_RUNS]}; for registered models {_MOST[_MODELS]}, "
+    help=f"[default: {_MOST[_RUNS]}; for logged and registered models {_MOST[_MODELS]}, "
     f"for versions {_MOST[_VERSIONS]}]",
 )
 @table_command
@@ -110,8 +129,8 @@ def explain(
 ) -> None:
     """Print how a search would be answered: what it reads, what the table filters, in which order.
 
-    It is MLflow's search_runs, search_experiments, search_registered_models or
-    search_model_versions.
+    It is MLflow's search_runs, search_experiments, search_logged_models,
+    search_registered_models or search_model_versions.
 
     \b
     Example:
@@ -131,23 +150,29 @@ def explain(
             query = parse_experiment_query(
                 DEFAULT_WORKSPACE_NAME, _VIEWS[view], limit, text, order_by, None
             )
+        elif search == _LOGGED:
+            orders = parse_order([_order_field(order) for order in order_by])
+            wanted = tuple(dict.fromkeys(map(str, _parse_experiment_ids(experiment_ids))))
+            plan = plan_search(wanted, parse_filter(text, None), orders)
+            query = _LoggedModels(plan, limit or _MOST[_LOGGED])
         else:
             check_max_results(limit)
             query = parse_run_query(experiment_ids, text, _VIEWS[view], limit, order_by, None)
     except MlflowException as error:
         raise click.UsageError(" ".join(error.message.split())) from error
     with opened(location) as table:
-        plan = _planned(table, query)
+        planned = _planned(table, query)
     if as_json:
-        said: dict[str, Any] = {"table": name_of(location), "search": search, "plan": plan.lines}
-        if search == _RUNS:
-            said["missing_experiments"] = plan.missing
+        said: dict[str, Any] = {"table": name_of(location), "search": search}
+        said["plan"] = planned.lines
+        if search in (_RUNS, _LOGGED):
+            said["missing_experiments"] = planned.missing
         click.echo(json.dumps(said))
         return
-    for line in plan.lines:
+    for line in planned.lines:
         click.echo(line)
-    if plan.missing:
-        click.echo(f"no such experiment: {', '.join(plan.missing)}")
+    if planned.missing:
+        click.echo(f"no such experiment: {', '.join(planned.missing)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +191,24 @@ def _planned(table: Table, query: _Query) -> _Planned:
         return _Planned(list(version_plan_lines(plan_versions(query, lambda: config))), [])
     if isinstance(query, ExperimentQuery):
         return _Planned(list(plan_experiments(query, config).lines()), [])
-    experiments = Experiments(table).find_many(list(query.experiment_ids))
-    plan = plan_runs(query, experiments, config, joins=isinstance(table, JoiningTable))
-    return _Planned(list(plan.lines()), [e for e in query.experiment_ids if e not in experiments])
+    joins = isinstance(table, JoiningTable)
+    if isinstance(query, _LoggedModels):
+        asked = query.plan.experiment_ids
+        experiments = Experiments(table).find_many(list(asked))
+        lines = list(query.plan.lines(query.limit, joins=joins))
+    else:
+        asked = query.experiment_ids
+        experiments = Experiments(table).find_many(list(asked))
+        lines = list(plan_runs(query, experiments, config, joins=joins).lines())
+    return _Planned(lines, [e for e in asked if e not in experiments])
+
+
+def _order_field(order: str) -> dict[str, Any]:
+    """A field to sort by as search_logged_models takes it, from the words that others take."""
+    name, _, direction = order.strip().rpartition(" ")
+    if direction.upper() not in ("ASC", "DESC"):
+        return {"field_name": order.strip()}
+    return {"field_name": name.strip(), "ascending": direction.upper() == "ASC"}
 
 
 def _refuse_options_of_others(search: str) -> None:

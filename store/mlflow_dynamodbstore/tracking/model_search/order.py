@@ -33,6 +33,10 @@ class OrderTerm:
     dataset_name: str | None = None
     dataset_digest: str | None = None
 
+    def __str__(self) -> str:
+        name = self.column if self.column is not None else f"metrics.{self.metric}"
+        return name if self.ascending else f"{name} DESC"
+
     def value(self, meta: Mapping[str, Any], metrics: Iterable[Metric]) -> Any:
         """What a model is sorted by; None sorts last."""
         if self.column is not None:

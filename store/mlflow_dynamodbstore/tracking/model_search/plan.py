@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dynamodbstore_events.keys import metric_sk, param_sk, tag_sk
+from dynamodbstore_events.keys import metric_sk, models_listing, param_sk, tag_sk
+from dynamodbstore_table.conditions import Not, equals
 
+from mlflow_dynamodbstore.tracking.lifecycle import DELETED
 from mlflow_dynamodbstore.tracking.model_search.filter import Clause, ModelFilter
 from mlflow_dynamodbstore.tracking.model_search.order import NEWEST_FIRST, OrderTerm
+from mlflow_dynamodbstore.tracking.search.joins import having_texts
+from mlflow_dynamodbstore.tracking.search.listings import Listing, TimeOrder
 
 _EVERY_METRIC = "METRIC#"
+_IN_USE = Not(equals("stage", DELETED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,38 @@ class ModelPlan:
     texts: tuple[Clause, ...]
     filter_metrics: tuple[str, ...]
     order_metrics: tuple[str, ...]
+
+    def listings(self, *, joins: bool) -> list[Listing]:
+        """What is listed, joined with the texts that the filter reads where the table can."""
+        having = having_texts(self.texts) if joins else ()
+        return [Listing(models_listing(e), _IN_USE, having) for e in self.experiment_ids]
+
+    def lines(self, limit: int, *, joins: bool) -> Iterator[str]:
+        """The plan in words, a line a step."""
+        if limit < 0:
+            yield f"nothing is read: {limit} models are asked for"
+            return
+        listings = self.listings(joins=joins)
+        yield f"candidates: {len(listings)} listing(s) of logged models, read {TimeOrder()}"
+        for listing in listings:
+            yield f"  {listing.pk} where {listing.filter}"
+        if self.filter.attributes:
+            yield f"from META items: {_names([name for name, _ in self.filter.attributes])}"
+        joined = [one.sk for listing in listings[:1] for one in listing.having]
+        if joined:
+            yield f"from items {_names(joined)}, joined to the listing"
+        read = [sk for sk, _ in self.texts if sk not in joined]
+        read += [f"{prefix}…" for prefix in self.filter_metrics]
+        if read:
+            yield f"from items {_names(read)}, read of each candidate"
+        if self.listed:
+            yield f"order: the listing's, {TimeOrder()}; reading stops when the page is full"
+        else:
+            yield f"order: {_names(self.order)}; every candidate is collected, then sorted"
+            if self.order_metrics:
+                metrics = [f"{prefix}…" for prefix in self.order_metrics]
+                yield f"  by items {_names(metrics)}, read of each that passes"
+        yield f"page: {limit} models; each model is then read whole"
 
 
 def plan_search(
@@ -50,3 +88,7 @@ def plan_search(
         filter_metrics=tuple(dict.fromkeys(filtered)),
         order_metrics=tuple(p for p in dict.fromkeys(sorted_by) if p not in filtered),
     )
+
+
+def _names(values: Sequence[object]) -> str:
+    return ", ".join(dict.fromkeys(map(str, values)))

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from dynamodbstore_events.keys import Key, models_listing, parse_newest_first
-from dynamodbstore_table.conditions import Not, equals
+from dynamodbstore_events.keys import Key, parse_newest_first
 from dynamodbstore_table.joins import JoiningTable
 from dynamodbstore_table.port import Item, begins_with
 from dynamodbstore_table.text_items import is_part, text_of
@@ -18,7 +17,6 @@ from mlflow.store.tracking import SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT
 from mlflow.utils.validation import _parse_experiment_ids
 
 from mlflow_dynamodbstore.tracking.base import TrackingBase
-from mlflow_dynamodbstore.tracking.lifecycle import DELETED
 from mlflow_dynamodbstore.tracking.logged_model_items import (
     logged_model,
     model_items,
@@ -28,10 +26,8 @@ from mlflow_dynamodbstore.tracking.model_search.filter import ModelFilter, parse
 from mlflow_dynamodbstore.tracking.model_search.order import ordered, parse_order
 from mlflow_dynamodbstore.tracking.model_search.plan import ModelPlan, plan_search
 from mlflow_dynamodbstore.tracking.model_search.tokens import ModelQuery, decode, encode
-from mlflow_dynamodbstore.tracking.search.joins import having_texts
 from mlflow_dynamodbstore.tracking.search.listings import (
     Cursor,
-    Listing,
     TimeOrder,
     TimeRange,
     entries,
@@ -41,7 +37,6 @@ from mlflow_dynamodbstore.tracking.search.tokens import PageStart
 _SMALLEST_CHUNK = 100
 _LARGEST_CHUNK = 1000
 _FILTERED_PAGE = 300
-_IN_USE = Not(equals("stage", DELETED))
 _LISTED = (
     *("PK", "SK", "gsi1sk", "experiment_id", "name", "artifact_location", "created", "updated"),
     *("status", "stage", "model_type", "source_run_id", "status_message"),
@@ -109,10 +104,9 @@ class LoggedModelSearchMixin(TrackingBase):
         return ordered([(meta, meta, metrics) for meta, metrics in passing], plan.order)
 
     def _listing(self, plan: ModelPlan, after: Cursor | None, page_size: int) -> Iterator[Item]:
-        having = having_texts(plan.texts) if isinstance(self._table, JoiningTable) else ()
         return entries(
             self._table,
-            [Listing(models_listing(e), _IN_USE, having) for e in plan.experiment_ids],
+            plan.listings(joins=isinstance(self._table, JoiningTable)),
             TimeOrder(),
             TimeRange(),
             after,
