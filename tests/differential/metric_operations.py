@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from mlflow.entities import Metric, Param, RunTag
@@ -66,6 +68,14 @@ class MetricOperations(Operations):
     @rule(i=INDEX, key=few_keys, steps=st.lists(st.integers(-3, 60), max_size=40))
     def log_batch_of_one_key(self, i: int, key: str, steps: list[int]) -> None:
         points = [Metric(key, float(step % 7), step % 5, step) for step in steps]
+        self.send_batch(self.run(i), points, [], [])
+
+    @rule(i=INDEX, first=st.integers(0, 5), step=st.integers(-2, 3), nan=st.integers(1, 60))
+    def log_a_wide_batch(self, i: int, first: int, step: int, nan: int) -> None:
+        points = [
+            Metric(f"wide {n}", math.nan if n % nan == 0 else n / 7, 10, step + n % 2)
+            for n in range(first, first + 101)
+        ]
         self.send_batch(self.run(i), points, [], [])
 
     @rule(i=INDEX, size=st.sampled_from(_SIZES))

@@ -127,6 +127,23 @@ class TestWhatIsLogged:
 
         assert steps_of(store, run_id, "m149") == [1, 2, 3]
 
+    def test_so_many_of_which_some_fill_their_chunks(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
+        full = OPEN_CHUNK_POINTS
+        for step in range(full):
+            store.log_batch(run_id, [Metric(f"m{n}", 0.5, step, step) for n in range(30)], [], [])
+
+        for step in (full, full + 1):
+            batch = [Metric(f"m{n}", float(n), step, step) for n in range(120)]
+            store.log_batch(run_id, batch, [], [])
+
+        assert steps_of(store, run_id, "m29") == list(range(full + 2))
+        assert steps_of(store, run_id, "m30") == [full, full + 1]
+        assert {m.value for m in store.get_run(run_id).data._metric_objs} == set(
+            map(float, range(120))
+        )
+
 
 class TestParams:
     def test_another_value_is_refused_and_nothing_is_logged(
