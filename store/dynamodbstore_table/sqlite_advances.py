@@ -13,7 +13,8 @@ from dynamodbstore_table.advances import Advances
 from dynamodbstore_table.port import MAX_ITEM_BYTES, Item
 from dynamodbstore_table.sqlite_codec import listable, restore
 
-_TOGETHER: Final = 200
+# So many items of one write unit, as the open chunks of metrics are, are not too large together.
+_TOGETHER: Final = 150
 _NEVER_TOO_LARGE: Final = MAX_ITEM_BYTES // 2
 _SHORTEST: Final = 4
 """The attributes of an item that advances alone have made: its key, the mark and the list."""
