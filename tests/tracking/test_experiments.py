@@ -242,6 +242,31 @@ class TestDeleteAndRestore:
             store.delete_experiment(experiment)
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+class TestNoExperiment:
+    """Only reading takes no id for the default experiment's: a change needs one."""
+
+    def test_none_is_deleted_or_restored(self, store: DynamoTrackingStore, nothing: str) -> None:
+        with refused(INVALID):
+            store.delete_experiment(nothing)
+        assert store.get_experiment("0").lifecycle_stage == LifecycleStage.ACTIVE
+
+        store.delete_experiment("0")
+        with refused(INVALID):
+            store.restore_experiment(nothing)
+        assert store.get_experiment("0").lifecycle_stage == LifecycleStage.DELETED
+
+    def test_none_is_tagged(self, store: DynamoTrackingStore, nothing: str) -> None:
+        store.set_experiment_tag("0", ExperimentTag("team", "red"))
+
+        with refused(INVALID):
+            store.set_experiment_tag(nothing, ExperimentTag("team", "blue"))
+        with refused(INVALID):
+            store.delete_experiment_tag(nothing, "team")
+
+        assert store.get_experiment("0").tags == {"team": "red"}
+
+
 class TestTags:
     def test_the_last_value_stays(self, store: DynamoTrackingStore) -> None:
         store.set_experiment_tag("0", ExperimentTag("team", "red"))

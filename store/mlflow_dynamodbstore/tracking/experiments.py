@@ -77,6 +77,14 @@ def canonical_id(experiment_id: str | int | None) -> str:
     return str(_parse_experiment_id(experiment_id or DEFAULT_EXPERIMENT_ID))
 
 
+def given_id(experiment_id: str | int) -> str:
+    """The id, as it is kept, of an experiment to change: nothing given is no experiment.
+
+    Raises ``INVALID_PARAMETER_VALUE`` for what is not an integer.
+    """
+    return str(_parse_experiment_id(experiment_id))
+
+
 def new_experiment_id(now_ms: int) -> str:
     """A numeric id in order of time that two servers seldom both pick (the write tells).
 
@@ -211,7 +219,7 @@ class ExperimentsMixin(TrackingBase):
         self._change_stage(experiment_id, DELETED, ACTIVE)
 
     def _change_stage(self, experiment_id: str, old: str, new: str) -> None:
-        canonical, now = canonical_id(experiment_id), get_current_time_millis()
+        canonical, now = given_id(experiment_id), get_current_time_millis()
         change = secrets.token_hex(8)
         changed: dict[str, Any] = {"stage": new, "updated": now, "change": change}
         try:
@@ -277,14 +285,14 @@ class ExperimentsMixin(TrackingBase):
     def set_experiment_tag(self, experiment_id: str, tag: ExperimentTag) -> None:
         """Set a tag of an active experiment."""
         _validate_experiment_tag(tag.key, tag.value)
-        canonical = canonical_id(experiment_id)
+        canonical = given_id(experiment_id)
         self._experiments.require_active(canonical)
         items = text_items(experiment_pk(canonical), tag_sk(tag.key), tag.key, tag.value)
         self._table.write(Put(items.item))
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Delete a tag of an active experiment; raises ``RESOURCE_DOES_NOT_EXIST`` for none."""
-        canonical = canonical_id(experiment_id)
+        canonical = given_id(experiment_id)
         self._experiments.require_active(canonical)
         if not remove_tag(self._table, experiment_pk(canonical), key):
             raise MlflowException(

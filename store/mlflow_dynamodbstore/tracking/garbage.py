@@ -35,11 +35,10 @@ from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, begins_with
 from mlflow.utils.time import get_current_time_millis
-from mlflow.utils.validation import _parse_experiment_id
 
 from mlflow_dynamodbstore.claims import EXPERIMENT_KIND, release
 from mlflow_dynamodbstore.tracking.base import TrackingBase
-from mlflow_dynamodbstore.tracking.experiments import raise_experiment_missing
+from mlflow_dynamodbstore.tracking.experiments import given_id, raise_experiment_missing
 from mlflow_dynamodbstore.tracking.lifecycle import DELETED, ExperimentState, run_deleted_time
 from mlflow_dynamodbstore.tracking.logged_model_items import is_deleted, model_id_of
 from mlflow_dynamodbstore.tracking.logged_models import raise_model_missing
@@ -153,7 +152,7 @@ class GarbageMixin(TrackingBase):
 
         Raises ``RESOURCE_DOES_NOT_EXIST`` if there is no such experiment or it is not deleted.
         """
-        canonical = str(_parse_experiment_id(experiment_id))
+        canonical = given_id(experiment_id)
         state = self._experiments.require(canonical, fresh=True)
         if state.stage != DELETED:
             raise_experiment_missing(canonical)
