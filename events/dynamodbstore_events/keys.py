@@ -77,7 +77,12 @@ def part(text: str) -> str:
 
     Longer text becomes a hash; ``is_hashed`` tells, and the item must then keep the text itself.
     """
-    escaped = text.replace("%", "%25").replace("#", "%23") if "%" in text or "#" in text else text
+    try:
+        special = "%" in text or "#" in text
+    except TypeError:
+        # An id such as 5 or None: what is asked for by it is there by its text, or not at all.
+        return part(str(text))
+    escaped = text.replace("%", "%25").replace("#", "%23") if special else text
     if len(escaped) * 4 <= _MAX_PART_BYTES:
         return escaped
     if len(escaped.encode("utf-8", "surrogatepass")) <= _MAX_PART_BYTES:

@@ -15,6 +15,7 @@ from typing import Any
 
 from dynamodbstore_events.keys import is_hashed, unpart
 
+from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.port import Item, Put
 
 _PLAIN_BYTES = 64 * 1024
@@ -34,6 +35,8 @@ def text_items(pk: str, sk: str, name: str, text: str | None) -> TextItems:
     item: Item = {"PK": pk, "SK": sk}
     if is_hashed(sk.partition("#")[2]):
         item["k"] = name
+    if text is not None and not isinstance(text, str):
+        raise InvalidOps(f"{name!r} has the value {text!r}, which is not text")
     if text is None or len(text) * 4 <= _PLAIN_BYTES or len(text.encode()) <= _PLAIN_BYTES:
         item["v"] = text
         return TextItems(item)

@@ -238,6 +238,8 @@ class TestRefused:
             ([], [Param("a", "1"), Param("a", "1")], []),
             ([], [], [RunTag("a//b", "1")]),
             ([], [], [RunTag("k" * 251, "1")]),
+            ([], [Param("a", {"b": 1})], []),
+            ([], [], [RunTag("a", ["b"])]),
         ],
         ids=str,
     )

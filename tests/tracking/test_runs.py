@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +41,7 @@ class TestCreate:
 
         assert store.get_run(run.info.run_id).info.start_time == start_time
 
-    @pytest.mark.parametrize("start_time", [None, 1.5, 2**63])
+    @pytest.mark.parametrize("start_time", [None, 1.5, 2**63, math.nan, math.inf, "soon"])
     def test_what_is_no_start_time_is_refused(
         self, store: DynamoTrackingStore, start_time: int
     ) -> None:
@@ -68,6 +70,27 @@ class TestCreate:
         run = store.create_run("0", "ada", 1, [RunTag("huge", huge)], "first")
 
         assert store.get_run(run.info.run_id).data.tags["huge"] == huge
+
+    @pytest.mark.parametrize(("value", "text"), [(7, "7"), (0.5, "0.5"), (True, "1")])
+    def test_a_number_in_place_of_text(
+        self, store: DynamoTrackingStore, value: float, text: str
+    ) -> None:
+        tags = [RunTag("fold", value), RunTag(NAME, value)]
+
+        created = store.create_run("0", "ada", 1, tags, value)
+
+        run = store.get_run(created.info.run_id)
+        assert (run.info.run_name, run.data.tags) == (text, {"fold": text, NAME: text})
+        assert len(store.search_runs(["0"], f"run_name = '{text}'", ViewType.ALL)) == 1
+
+    @pytest.mark.parametrize("tag", [RunTag("k", {"a": 1}), RunTag("k", ["a"]), RunTag(None, "v")])
+    def test_a_tag_that_is_no_text_is_refused(
+        self, store: DynamoTrackingStore, tag: RunTag
+    ) -> None:
+        with refused("BAD_REQUEST"):
+            store.create_run("0", "ada", 1, [tag], "first")
+
+        assert len(store.search_runs(["0"], None, ViewType.ALL)) == 0
 
     def test_in_an_unknown_experiment(self, store: DynamoTrackingStore) -> None:
         with refused(MISSING):
@@ -107,6 +130,24 @@ class TestName:
 
         run = store.get_run(run_id)
         assert (run.info.run_name, run.data.tags[NAME]) == ("second", "second")
+
+    def test_a_number_is_its_digits(self, store: DynamoTrackingStore) -> None:
+        run_id = new_run(store)
+
+        store.update_run_info(run_id, None, None, 5)
+
+        run = store.get_run(run_id)
+        assert (run.info.run_name, run.data.tags[NAME]) == ("5", "5")
+
+    def test_one_that_takes_several_items_as_a_tag(self, store: DynamoTrackingStore) -> None:
+        run_id = new_run(store)
+        chance = random.Random(1)
+        longest = "".join(chr(chance.randint(35, 120)) for _ in range(395_000))
+
+        store.update_run_info(run_id, None, None, longest)
+
+        run = store.get_run(run_id)
+        assert run.info.run_name == run.data.tags[NAME] == longest
 
     def test_it_outlives_its_tag(self, store: DynamoTrackingStore) -> None:
         run_id = new_run(store)
@@ -160,6 +201,13 @@ class TestDeleteAndRestore:
         assert len(store.search_runs(["0"], None, ViewType.ACTIVE_ONLY)) == 0
         assert len(store.search_runs(["0"], None, ViewType.DELETED_ONLY)) == 1
 
+    @pytest.mark.parametrize("view", [None, 0, 4, "ALL"])
+    def test_in_what_is_no_view_there_is_none(self, store: DynamoTrackingStore, view: int) -> None:
+        new_run(store)
+        store.delete_run(new_run(store))
+
+        assert len(store.search_runs(["0"], None, view)) == 0
+
     def test_twice_is_the_same_as_once(self, store: DynamoTrackingStore) -> None:
         run_id = new_run(store)
 
@@ -171,7 +219,7 @@ class TestDeleteAndRestore:
         assert store.get_run(run_id).info.lifecycle_stage == ACTIVE
         assert store._get_deleted_runs() == []
 
-    @pytest.mark.parametrize("run_id", ["nowhere", "", "#META", "x" * 2000])
+    @pytest.mark.parametrize("run_id", ["nowhere", "", "#META", "x" * 2000, None, 5])
     def test_an_unknown_run(self, store: DynamoTrackingStore, run_id: str) -> None:
         for call in (store.delete_run, store.restore_run, store.get_run):
             with refused(MISSING):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from dynamodbstore_events.keys import (
@@ -41,6 +41,7 @@ from mlflow_dynamodbstore.tracking.logged_model_items import (
     model_meta,
 )
 from mlflow_dynamodbstore.tracking.tag_changes import change_tag
+from mlflow_dynamodbstore.tracking.text_values import as_text
 from mlflow_dynamodbstore.tracking.tombstones import expired_model
 
 MODELS_FOLDER = "models"
@@ -163,7 +164,7 @@ class LoggedModelsMixin(TrackingBase):
         if self._table.get(_meta_key(model_id), attributes=["PK"]) is None:
             raise_model_missing(model_id)
         pk = model_pk(model_id)
-        distinct = {tag.key: _as_text(tag.value) for tag in tags}
+        distinct = dict(_texts("tag", tags))
         texts = [text_items(pk, tag_sk(key), key, text) for key, text in distinct.items()]
         if parts := [part for text in texts for part in text.parts]:
             self._table.bulk(parts)
@@ -255,13 +256,19 @@ def _distinct(kind: str, texts: Sequence[Any]) -> dict[str, str | None]:
     """Tags or params by key; raises ``BAD_REQUEST`` for a key given twice or without a value."""
     _check_values(kind, texts)
     distinct: dict[str, str | None] = {}
-    for text in texts:
-        if text.key in distinct:
+    for key, value in _texts(kind, texts):
+        if key in distinct:
             raise MlflowException(
-                f"The {kind} key {text.key!r} is given twice. Give each key once.", BAD_REQUEST
+                f"The {kind} key {key!r} is given twice. Give each key once.", BAD_REQUEST
             )
-        distinct[text.key] = _as_text(text.value)
+        distinct[key] = value
     return distinct
+
+
+def _texts(kind: str, texts: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    for text in texts:
+        key = as_text(text.key, f"{kind} key")
+        yield key, as_text(text.value, f"value of the {kind} {key!r}")
 
 
 def _check_values(kind: str, texts: Sequence[Any]) -> None:
@@ -272,7 +279,3 @@ def _check_values(kind: str, texts: Sequence[Any]) -> None:
                 f"{text.value!r}.",
                 BAD_REQUEST,
             )
-
-
-def _as_text(value: Any) -> str:
-    return str(int(value)) if isinstance(value, bool) else str(value)

@@ -49,6 +49,7 @@ from mlflow_dynamodbstore.tracking.lifecycle import (
 )
 from mlflow_dynamodbstore.tracking.run_items import run_data, run_info
 from mlflow_dynamodbstore.tracking.search.read_runs import run_partitions
+from mlflow_dynamodbstore.tracking.text_values import as_text
 from mlflow_dynamodbstore.tracking.tombstones import expired_run
 
 ARTIFACTS_FOLDER = "artifacts"
@@ -137,18 +138,20 @@ class RunsMixin(TrackingBase):
             changed["status"] = RunStatus.to_string(run_status)
         if end_time is not None:
             changed["end_time"] = _checked_time(end_time)
+        texts: list[TextItems] = []
         if run_name:
-            changed["name"] = run_name
+            changed["name"] = as_text(run_name, "run name")
+            texts = _tag_items(run_id, [_name_tag(changed["name"])])
         while True:
             meta = self._runs.meta(run_id)
             experiment = self._runs.check_active(run_id, meta)
             if not changed:
                 return run_info(meta, experiment)
-            ops: list[Op] = [Update((run_pk(run_id), META), set=changed, condition=_same(meta))]
-            if run_name:
-                ops += [Put(text.item) for text in _tag_items(run_id, [_name_tag(run_name)])]
+            if parts := [part for text in texts for part in text.parts]:
+                self._table.bulk(parts)
+            update = Update((run_pk(run_id), META), set=changed, condition=_same(meta))
             try:
-                self._table.write(*ops)
+                self._table.write(update, *(Put(text.item) for text in texts))
             except ConditionFailed:
                 continue
             return run_info({**meta, **changed}, experiment)
@@ -204,7 +207,7 @@ def _new_meta(
         "SK": META,
         "experiment_id": experiment.experiment_id,
         "name": name,
-        "user_id": user_id,
+        "user_id": as_text(user_id, "user_id"),
         "status": RunStatus.to_string(RunStatus.RUNNING),
         "start_time": start_time,
         "stage": ACTIVE,
@@ -224,7 +227,7 @@ def _run_name(run_name: str | None, tags: list[RunTag]) -> str:
             f"values (run_name='{run_name}', mlflow.runName='{tagged}').",
             INVALID_PARAMETER_VALUE,
         )
-    name: str = run_name or tagged or _generate_random_name()
+    name = as_text(run_name or tagged or _generate_random_name(), "run name")
     if not tagged:
         tags.append(_name_tag(name))
     return name
@@ -238,11 +241,13 @@ def _tag_items(run_id: str, tags: Iterable[RunTag]) -> list[TextItems]:
     pk = run_pk(run_id)
     items: dict[str, TextItems] = {}
     for tag in tags:
-        if tag.key in items:
+        key = as_text(tag.key, "tag key")
+        if key in items:
             raise MlflowException(
-                f"The tag key {tag.key!r} is given twice. Give each key once.", BAD_REQUEST
+                f"The tag key {key!r} is given twice. Give each key once.", BAD_REQUEST
             )
-        items[tag.key] = text_items(pk, tag_sk(tag.key), tag.key, tag.value)
+        value = None if tag.value is None else as_text(tag.value, f"value of the tag {key!r}")
+        items[key] = text_items(pk, tag_sk(key), key, value)
     return list(items.values())
 
 
@@ -252,7 +257,10 @@ def _checked_time(time_ms: int | None) -> int:
             "A run's start_time cannot be None; give milliseconds since the epoch.",
             INTERNAL_ERROR,
         )
-    whole = int(time_ms)
+    try:
+        whole = int(time_ms)
+    except (TypeError, ValueError, OverflowError):
+        whole = _LARGEST_TIME + 1
     if whole != time_ms or abs(whole) > _LARGEST_TIME:
         raise MlflowException.invalid_parameter_value(
             f"Invalid time {time_ms!r}: it must be a whole number of milliseconds (64 bits)."

@@ -17,6 +17,7 @@ from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.fts import SOURCES
 from dynamodbstore_projections.tags import TAGGED, denormalized_tag
 from dynamodbstore_table.conditions import Condition, both
+from mlflow.entities import LifecycleStage
 from mlflow.utils.validation import _parse_experiment_ids
 
 from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState, in_view
@@ -205,7 +206,8 @@ def plan_runs(
     ``config`` tells which projections are built: a plan uses no other. ``joins`` says that the
     table is a ``JoiningTable``.
     """
-    searched = [experiments[e] for e in query.experiment_ids if e in experiments]
+    stages = LifecycleStage.view_type_to_stages(query.view_type)
+    searched = [experiments[e] for e in query.experiment_ids if stages and e in experiments]
     views = {e.experiment_id: in_view(query.view_type, e) for e in searched}
     attributes = [c for c in query.clauses if isinstance(c, AttributeClause)]
     items = tuple(c for c in query.clauses if isinstance(c, ItemClause))
