@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
-from tests.tracking.stores import embedded_store, new_run
+from tests.tracking.stores import embedded_store, new_run, refused
 
 
 @pytest.fixture
@@ -29,6 +30,24 @@ def test_a_run_shows_its_outputs_with_their_steps(store: DynamoTrackingStore) ->
     store.log_outputs(run_id, [LoggedModelOutput("m-1", 3), LoggedModelOutput("m-2", 0)])
 
     assert outputs_of(store, run_id) == {"m-1": 3, "m-2": 0}
+
+
+def test_a_step_of_another_kind_of_number_is_kept_whole(store: DynamoTrackingStore) -> None:
+    run_id = new_run(store)
+
+    store.log_outputs(run_id, [LoggedModelOutput("m-1", 3.0), LoggedModelOutput("m-2", -(2**63))])
+
+    assert outputs_of(store, run_id) == {"m-1": 3, "m-2": -(2**63)}
+
+
+@pytest.mark.parametrize("step", [1.5, math.nan, "1", 2**63])
+def test_what_is_no_step_is_refused(store: DynamoTrackingStore, step: int) -> None:
+    run_id = new_run(store)
+
+    with refused("INVALID_PARAMETER_VALUE"):
+        store.log_outputs(run_id, [LoggedModelOutput("m-1", step)])
+
+    assert outputs_of(store, run_id) == {}
 
 
 @pytest.mark.parametrize("count", [1, 250])

@@ -31,9 +31,9 @@ from mlflow_dynamodbstore.tracking.input_plan import (
 )
 from mlflow_dynamodbstore.tracking.insertions import insert_all
 from mlflow_dynamodbstore.tracking.lifecycle import raise_run_missing
+from mlflow_dynamodbstore.tracking.metric_points import LARGEST_INT, SMALLEST_INT
 
 _MOST_SUMMARIES = 1000
-_LARGEST_STEP = 2**63 - 1
 _SUMMARY_ATTRIBUTES = ("PK", "SK", "name", "digest", "context")
 
 
@@ -150,11 +150,15 @@ def _output_item(run_id: str, model: LoggedModelOutput) -> Item:
 def _step(step: Any) -> int:
     if step is None:
         return 0
-    if not isinstance(step, int) or abs(step) > _LARGEST_STEP:
+    try:
+        whole = int(step)
+    except (TypeError, ValueError, OverflowError):
+        whole = LARGEST_INT + 1
+    if whole != step or not SMALLEST_INT <= whole <= LARGEST_INT:
         raise MlflowException.invalid_parameter_value(
             f"Invalid step {step!r}: it must be a whole number of 64 bits."
         )
-    return int(step)
+    return whole
 
 
 def _first_repeated(items: list[Item]) -> Item | None:
