@@ -111,6 +111,15 @@ DIFFERENCES = (
         ),
     ),
     Difference(
+        "An open quote, or a list of bare words, in a search: an internal error or none of MLflow.",
+        lambda asked, theirs, ours: (
+            "search_" in asked
+            and (theirs.kind == "ValueError" or theirs.value == "INTERNAL_ERROR")
+            and ours.value == "INVALID_PARAMETER_VALUE"
+            and ours.message.startswith(("Invalid filter '", "Invalid order '"))
+        ),
+    ),
+    Difference(
         "IS NULL, or a list of bare words, in a filter of the registry: no MLflow error there.",
         lambda asked, theirs, ours: (
             asked.startswith(("search_registered_models(", "search_model_versions(", "search_p"))

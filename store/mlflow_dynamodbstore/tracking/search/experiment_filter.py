@@ -19,6 +19,7 @@ from mlflow_dynamodbstore.tracking.search.comparisons import (
     predicate,
 )
 from mlflow_dynamodbstore.tracking.search.listings import TimeOrder
+from mlflow_dynamodbstore.tracking.search.parsing import parsed
 
 _TEXT = ("=", "!=", "LIKE", "ILIKE")
 _ID = ("=", "!=", "IN", "NOT IN")
@@ -77,25 +78,25 @@ def attribute(experiment: ExperimentState, name: str) -> Any:
 
 def experiment_clauses(filter_string: str | None) -> tuple[ExperimentClause, ...]:
     """The clauses of a filter; raises ``INVALID_PARAMETER_VALUE`` for what is not a filter."""
-    parsed = SearchExperimentsUtils.parse_search_filter(filter_string)
+    clauses = parsed("filter", filter_string, SearchExperimentsUtils.parse_search_filter)
     return tuple(
         _tag_clause(clause) if clause["type"] == "tag" else _attribute_clause(clause)
-        for clause in parsed
+        for clause in clauses
     )
 
 
-def _tag_clause(parsed: Mapping[str, Any]) -> TagClause:
-    comparator: str = parsed["comparator"]
-    key: str = parsed["key"]
+def _tag_clause(clause: Mapping[str, Any]) -> TagClause:
+    comparator: str = clause["comparator"]
+    key: str = clause["key"]
     sk = tag_sk(key)
     if comparator in (IS_NULL, IS_NOT_NULL):
         return TagClause(key, sk, comparator, None, None)
     _check_comparator("tag", comparator, _TEXT)
-    return TagClause(key, sk, comparator, parsed["value"], predicate(comparator, parsed["value"]))
+    return TagClause(key, sk, comparator, clause["value"], predicate(comparator, clause["value"]))
 
 
-def _attribute_clause(parsed: Mapping[str, Any]) -> AttributeClause:
-    name, comparator, value = parsed["key"], parsed["comparator"], parsed["value"]
+def _attribute_clause(clause: Mapping[str, Any]) -> AttributeClause:
+    name, comparator, value = clause["key"], clause["comparator"], clause["value"]
     if name == "experiment_id":
         _check_comparator("experiment_id", comparator, _ID)
         value = (
@@ -128,7 +129,9 @@ def experiment_orders(order_by: Iterable[str] | None) -> tuple[ExperimentOrder, 
     """
     orders: list[ExperimentOrder] = []
     for text in order_by or ("creation_time DESC", "experiment_id ASC"):
-        kind, key, ascending = SearchExperimentsUtils.parse_order_by_for_search_experiments(text)
+        kind, key, ascending = parsed(
+            "order", text, SearchExperimentsUtils.parse_order_by_for_search_experiments
+        )
         if kind != "attribute":
             raise MlflowException.invalid_parameter_value(
                 f"Invalid order_by entity: {kind}. Experiments are ordered by attributes."

@@ -19,6 +19,7 @@ from mlflow_dynamodbstore.tracking.search.comparisons import (
     metric_predicate,
     predicate,
 )
+from mlflow_dynamodbstore.tracking.search.parsing import parsed
 
 ItemKind: TypeAlias = Literal["TAG", "PARAM", "METRIC"]
 
@@ -85,13 +86,14 @@ def item_sk(kind: ItemKind, key: str) -> str:
 
 def run_clauses(filter_string: str | None) -> tuple[RunClause, ...]:
     """The clauses of a filter; raises ``INVALID_PARAMETER_VALUE`` for what is not a filter."""
-    return tuple(_clause(parsed) for parsed in SearchUtils.parse_search_filter(filter_string))
+    clauses = parsed("filter", filter_string, SearchUtils.parse_search_filter)
+    return tuple(_clause(clause) for clause in clauses)
 
 
-def _clause(parsed: dict[str, Any]) -> RunClause:
-    kind, value = parsed["type"], parsed["value"]
-    key: str = SearchUtils.translate_key_alias(parsed["key"])
-    comparator: str = parsed["comparator"].upper()
+def _clause(clause: dict[str, Any]) -> RunClause:
+    kind, value = clause["type"], clause["value"]
+    key: str = SearchUtils.translate_key_alias(clause["key"])
+    comparator: str = clause["comparator"].upper()
     if SearchUtils.is_attribute(kind, key, comparator):
         if key == "run_name":
             # The SQL store reads the name's tag here: runs of old MLflows have only that.

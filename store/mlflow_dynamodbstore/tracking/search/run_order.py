@@ -13,6 +13,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.utils.search_utils import SearchUtils
 
 from mlflow_dynamodbstore.tracking.search.listings import TimeOrder
+from mlflow_dynamodbstore.tracking.search.parsing import parsed
 from mlflow_dynamodbstore.tracking.search.run_filter import ItemKind, item_sk
 
 _T = TypeVar("_T")
@@ -59,7 +60,7 @@ def run_orders(order_by: Iterable[str] | None) -> tuple[RunOrder, ...]:
     orders: list[RunOrder] = []
     seen: set[tuple[str, str]] = set()
     for text in clauses:
-        kind, key, ascending = SearchUtils.parse_order_by_for_search_runs(text)
+        kind, key, ascending = parsed("order", text, SearchUtils.parse_order_by_for_search_runs)
         key = SearchUtils.translate_key_alias(key)
         orders.append(_order(kind, key, ascending))
         if (kind, key) in seen:
