@@ -32,8 +32,9 @@ _COLUMNS: Final = b"\x01"
 _SIGN: Final = 1 << 63
 _NAN: Final = float("nan")
 _FEW: Final = 100
-_FEW_POINTS_WINDOW_BITS: Final = 12
-_LITTLE_MEMORY: Final = 4
+_WINDOW_BITS: Final = 12
+"""A window of 4 KB: few points in columns take 2,400 bytes."""
+_MEMORY_LEVEL: Final = 4
 _make_tuple: Final[Any] = tuple.__new__
 
 
@@ -146,11 +147,9 @@ def _differences(numbers: Sequence[int]) -> Iterable[int]:
 
 
 def _compressed_few(columns: bytes) -> bytes:
-    """In half of the time that ``zlib.compress`` takes, much of it for its memory, and hardly
-    longer; few points are one write unit either way."""
-    made = zlib.compressobj(
-        zlib.Z_BEST_SPEED, zlib.DEFLATED, _FEW_POINTS_WINDOW_BITS, _LITTLE_MEMORY
-    )
+    """As ``zlib.compress`` does, without the memory of a large stream, which takes it most of its
+    time."""
+    made = zlib.compressobj(wbits=_WINDOW_BITS, memLevel=_MEMORY_LEVEL)
     return made.compress(columns) + made.flush()
 
 
