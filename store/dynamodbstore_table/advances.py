@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.values import value
@@ -16,6 +17,8 @@ from dynamodbstore_table.conditions import Both, Compare, Condition, Either, Len
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.op_rules import check_keys
 from dynamodbstore_table.port import MAX_OPS, Table, Update
+
+_NEVER_CHANGED: Final = frozenset({"PK", "SK", "ttl", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"})
 
 
 @value
@@ -68,7 +71,8 @@ def write_advances(table: Table, ops: Advances) -> list[ChangeEvent]:
     """Do all of the updates (1 to 100) or none.
 
     Raises ``ConditionFailed`` as ``write`` does, and ``InvalidOps``, before anything is written,
-    for a wrong key, one that is there twice, or columns that are not of one length.
+    for a wrong key, one that is there twice, columns that are not of one length, or names that no
+    update could change together.
     """
     _check(ops)
     if not 1 <= len(ops.sks) <= MAX_OPS:
@@ -97,6 +101,12 @@ def shorter(name: str, length: int) -> Condition:
 
 
 def _check(ops: Advances) -> None:
+    names = {ops.mark, ops.values_in, ops.drop}
+    if len(names) < 3 or not _NEVER_CHANGED.isdisjoint(names):
+        raise InvalidOps(
+            f"advances can't change {ops.mark!r}, {ops.values_in!r} and {ops.drop!r}: "
+            "these must be three attributes, and neither keys nor the time to live"
+        )
     if not len(ops.sks) == len(ops.marks) == len(ops.values):
         raise InvalidOps(
             f"{len(ops.sks)} items can't get {len(ops.marks)} marks and {len(ops.values)} values"

@@ -118,6 +118,29 @@ class AdvanceContract(Contract):
 
         assert sorted(event.sk for event in seen) == ["1", "2"]
 
+    def test_an_observer_is_handed_once_what_was_done_and_not_the_rest(
+        self, new_table: NewTable
+    ) -> None:
+        seen: list[ChangeEvent] = []
+        table = new_table(lambda _, events: seen.extend(events))
+        table.bulk([Put(row("1", b"\2")), Put({"PK": "a", "SK": "2", "kept": 7})])
+        seen.clear()
+
+        with pytest.raises(ConditionFailed):
+            bulk_advances(table, advances(["1", "2", "3"], [b"\2"] * 3, ["v"] * 3))
+
+        assert sorted(event.sk for event in seen) == ["2", "3"]
+
+    @pytest.mark.parametrize("pk", ["", "p" * 2049, "\ud800"], ids=["empty", "long", "surrogate"])
+    def test_a_wrong_partition_is_refused(self, table: Table, pk: str) -> None:
+        ops = replace(advances(["1", "2"], [b"\1", b"\1"], ["x", "y"]), pk=pk)
+
+        for do in (write_advances, bulk_advances):
+            with pytest.raises(InvalidOps, match="PK"):
+                do(table, ops)
+
+        assert table.scan().items == []
+
     @pytest.mark.parametrize("sks", [["1", ""], ["1", "x" * 1025], ["1", "\ud800"], ["1", "1"]])
     def test_wrong_keys_are_refused_before_anything_is_written(
         self, table: Table, sks: list[str]
@@ -138,5 +161,29 @@ class AdvanceContract(Contract):
         ):
             with pytest.raises(InvalidOps, match="items can't get"):
                 bulk_advances(table, part)
+
+        assert table.query("a").items == []
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            {"mark": "SK"},
+            {"values_in": "PK"},
+            {"drop": "SK"},
+            {"drop": "top"},
+            {"values_in": "top"},
+            {"mark": "ttl"},
+            {"values_in": "gsi1pk"},
+        ],
+        ids=str,
+    )
+    def test_names_that_no_update_could_change_are_refused(
+        self, table: Table, names: dict[str, str]
+    ) -> None:
+        ops = replace(advances(["1", "2"], [b"\1", b"\1"], ["x", "y"]), **names)  # type: ignore[arg-type]
+
+        for do in (write_advances, bulk_advances):
+            with pytest.raises(InvalidOps):
+                do(table, ops)
 
         assert table.query("a").items == []
