@@ -92,6 +92,9 @@ def _of_code(code: str, message: str, table: str, where: str) -> TableError:
         return TransactionConflict(message or code)
     if code in ("ValidationException", "ValidationError"):
         return _invalid(message, table)
+    if code == "SerializationException":
+        # JSON from the SDK can be wrong in one way only.
+        return InvalidOps(f"a key or value is not valid Unicode text: {message or code}")
     if code == "ItemCollectionSizeLimitExceeded":
         return ItemTooLarge(message)
     if code in ("ResourceInUseException", "ContinuousBackupsUnavailableException"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.port import Put, Table
 
 from tests.table.contract_base import Contract, numbered
@@ -80,6 +81,14 @@ class ReadContract(Contract):
 
         assert table.get(("a", "2")) is None
         assert table.get(("b", "1")) is None
+
+    def test_a_key_to_read_that_is_not_unicode_is_refused(self, table: Table) -> None:
+        with pytest.raises(InvalidOps, match="not valid Unicode"):
+            table.get(("a", "\ud800"))
+        with pytest.raises(InvalidOps, match="not valid Unicode"):
+            table.batch_get([("a", "1"), ("\udfff", "1")])
+        with pytest.raises(InvalidOps, match="not valid Unicode"):
+            table.query("\ud800")
 
     def test_an_eventually_consistent_get_reads_as_well(self, table: Table) -> None:
         table.write(Put({"PK": "a", "SK": "1"}))

@@ -45,6 +45,7 @@ class TestMoto(TableContract):
         r"op='>', value=(1|'')": "moto raises a TypeError where two types are ordered",
         r"never_compares_with_another_type\[(<|>=)-(b?'|-?\d)": "moto raises a TypeError as well",
         r"item_of_400_kb_is_accepted": "moto's largest item is smaller",
+        r"key_to_read_that_is_not_unicode": "moto takes any text",
         r"adding_to_what_is_no_number": "moto raises an AssertionError",
     }
 
