@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -126,6 +127,50 @@ class TestWhatIsLogged:
             store.log_batch(run_id, batch, [], [])
 
         assert steps_of(store, run_id, "m149") == [1, 2, 3]
+
+    def test_metrics_whose_chunks_are_all_full_and_no_more_fit_a_transaction(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
+        # Given sixty metrics: to seal a chunk takes two writes for each
+        steps = range(OPEN_CHUNK_POINTS + 1)
+
+        for step in steps:
+            store.log_batch(run_id, [Metric(f"m{n}", 0.5, step, step) for n in range(60)], [], [])
+
+        for n in (0, 59):
+            assert steps_of(store, run_id, f"m{n}") == list(steps)
+
+    def test_a_name_among_more_than_a_transaction_holds(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
+        metrics = [Metric(f"m{n}", 1.0, 1, 1) for n in range(100)]
+
+        store.log_batch(run_id, metrics, [], [RunTag("mlflow.runName", "new")])
+
+        run = store.get_run(run_id)
+        assert run.info.run_name == "new"
+        assert run.data.tags["mlflow.runName"] == "new"
+
+    @pytest.mark.parametrize("count", [2, 98, 99, 997])
+    def test_late_numbers_behind_metrics_of_other_kinds(
+        self, store: DynamoTrackingStore, run_id: str, count: int
+    ) -> None:
+        # Given numbers of step 2
+        names = [f"m{n}" for n in range(count)]
+        store.log_batch(run_id, [Metric(name, 2.0, 2, 2) for name in names], [], [])
+
+        # When a batch has NaN, two points of a key, and numbers of which all but one are late
+        others = [Metric("nan", math.nan, 1, 1), Metric("two", 1.0, 1, 1), Metric("two", 2.0, 2, 2)]
+        late = [Metric(name, 1.0, 1, 1) for name in names[:-1]]
+        store.log_batch(run_id, [*others, *late, Metric(names[-1], 3.0, 3, 3)], [], [])
+
+        # Then each has its points, and its latest is right
+        assert [steps_of(store, run_id, name) for name in names[:-1]] == [[1, 2]] * (count - 1)
+        assert steps_of(store, run_id, names[-1]) == [2, 3]
+        assert steps_of(store, run_id, "two") == [1, 2]
+        latest = store.get_run(run_id).data.metrics
+        assert math.isnan(latest.pop("nan"))
+        assert latest == dict.fromkeys(names, 2.0) | {"two": 2.0, names[-1]: 3.0}
 
     def test_so_many_of_which_some_fill_their_chunks(
         self, store: DynamoTrackingStore, run_id: str
