@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity
-from dynamodbstore_events.keys import META, tag_sk
+from dynamodbstore_events.keys import META, metric_sk, tag_sk
 from dynamodbstore_projections.inline import InlineObserver
 from dynamodbstore_projections.registry import inline_projections
 from dynamodbstore_table.port import Put, Table, Update
@@ -20,17 +21,38 @@ USER = "mlflow.user"
 _REQUESTS = 8
 
 
-def observe(table: Table) -> Mapping[Entity, Exception]:
-    """Tell a new observer that the run's tag has changed; what it reports as failed."""
+def observe(table: Table, *events: ChangeEvent) -> Mapping[Entity, Exception]:
+    """Tell a new observer of these changes, or that the run's tag has changed; what it reports as
+    failed."""
     failed: dict[Entity, Exception] = {}
     observer = InlineObserver(inline_projections(), failed.update)
-    observer(table, [changed(RUN.pk, META), changed(RUN.pk, tag_sk(USER))])
+    observer(table, events or [changed(RUN.pk, META), changed(RUN.pk, tag_sk(USER))])
     return failed
 
 
 def put_running_run(table: Table) -> None:
     put_run(table, "r1", "lion")
     table.write(Update((RUN.pk, META), set={"status": "RUNNING"}))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [changed(RUN.pk, metric_sk("loss")), changed(RUN.pk, tag_sk(USER))],
+        [changed(RUN.pk, tag_sk(USER)), changed("RUN#r2", META), changed(RUN.pk, metric_sk("l"))],
+    ],
+    ids=["one after the other", "with another run between"],
+)
+def test_each_change_of_a_call_counts(sqlite_table: SqliteTable, events: list[ChangeEvent]) -> None:
+    # Given: a metric, which concerns summaries alone, and a tag
+    put_running_run(sqlite_table)
+    put_tag(sqlite_table, RUN.pk, USER, "ada")
+
+    observe(sqlite_table, *events)
+
+    meta = sqlite_table.get((RUN.pk, META))
+    assert meta is not None
+    assert meta[f"tag.{USER}"] == "ada"
 
 
 def test_beside_others_it_looks_again_after_it_has_written(sqlite_table: SqliteTable) -> None:
