@@ -196,6 +196,15 @@ class ExpiryContract(Contract):
 
         assert table.query("a").items == [ITEM, {"PK": "a", "SK": "2", "ttl": FUTURE + 1}]
 
+    @pytest.mark.parametrize(("ttl", "there"), [(2**70, True), (-(2**70), False)])
+    def test_a_time_beyond_64_bits_is_far_off_or_long_past(
+        self, table: Table, ttl: int, there: bool
+    ) -> None:
+        table.write(Put({**ITEM, "ttl": ttl}))
+
+        assert table.get(KEY) == ({**ITEM, "ttl": ttl} if there else None)
+        assert sort_keys(table.query("a").items) == (["1"] if there else [])
+
     def test_an_update_can_let_an_item_expire(self, table: Table) -> None:
         table.write(Put(ITEM))
 

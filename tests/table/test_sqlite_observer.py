@@ -221,6 +221,15 @@ def test_it_is_told_of_bulks_and_of_what_expires(observed: NewTable) -> None:
     assert table.sweep_expired() == []
 
 
+def test_a_sweep_that_is_limited_takes_what_expired_first(observed: NewTable) -> None:
+    table = observed(lambda _, events: None)
+    table.bulk(Put({"PK": "OLD", "SK": f"{ttl}", "ttl": ttl}) for ttl in (3, 1, 2))
+
+    swept = [[event.sk for event in table.sweep_expired(2)] for _ in range(3)]
+
+    assert swept == [["1", "2"], ["3"], []]
+
+
 def test_a_failure_keeps_what_was_to_expire(observed: NewTable) -> None:
     def fail_on_removal(table: Table, events: Sequence[ChangeEvent]) -> None:
         if events[0].removed:

@@ -129,6 +129,37 @@ def test_a_writer_that_holds_on_for_too_long_is_a_conflict(
     assert sqlite_table.get(("A", "1")) is not None
 
 
+def test_so_is_a_thread_of_the_same_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a thread whose observer stays within its write
+    monkeypatch.setattr(sqlite_transactions, "BUSY_SECONDS", 0.2)
+    within, go_on = threading.Event(), threading.Event()
+
+    def stay(table: object, events: object) -> None:
+        within.set()
+        assert go_on.wait(30)
+
+    table = SqliteTable(tmp_path / "table.ddb", observer=stay)
+    table.create()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(table.write, Put({"PK": "A", "SK": "1"}))
+        assert within.wait(30)
+
+        # When another thread has waited as long as it may
+        second = pool.submit(table.write, Put({"PK": "A", "SK": "2"}))
+        try:
+            with pytest.raises(TransactionConflict, match="other threads"):
+                second.result(timeout=10)
+        finally:
+            go_on.set()
+
+        # Then its write has failed, and the first one's is done
+        first.result(timeout=30)
+    assert [item["SK"] for item in table.query("A").items] == ["1"]
+    table.close()
+
+
 def test_the_log_stays_small_while_there_is_always_a_reader(
     sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
