@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from dynamodbstore_table.port import Op
-from mlflow.entities import Metric, RunTag
+from mlflow.entities import Metric, Param, RunTag
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run, refused
@@ -138,17 +138,20 @@ class TestInBatches:
         assert of_model(store, model_id) == []
 
     @pytest.mark.parametrize("more", [0, 150])
-    def test_a_value_against_one_that_is_there_is_refused_with_no_metric_or_tag_logged(
+    def test_a_value_against_one_that_is_there_is_refused_with_nothing_logged(
         self, store: DynamoTrackingStore, run_id: str, model_id: str, more: int
     ) -> None:
         store.log_metric(run_id, auc(model_id))
         rest = [Metric(f"m{n}", 1.0, 1, 1) for n in range(more)]
+        batch = [*rest, auc(model_id, 1.0, "f1"), auc(model_id, 0.6)]
 
         with refused("BAD_REQUEST"):
-            store.log_batch(run_id, [*rest, auc(model_id, 0.6)], [], [RunTag("team", "red")])
+            store.log_batch(run_id, batch, [Param("depth", "3")], [RunTag("team", "red")])
 
-        assert store.get_run(run_id).data.metrics == {"auc": 0.5}
-        assert "team" not in store.get_run(run_id).data.tags
+        data = store.get_run(run_id).data
+        assert (data.metrics, data.params) == ({"auc": 0.5}, {})
+        assert "team" not in data.tags
+        assert of_model(store, model_id) == [("auc", 0.5)]
 
     def test_the_models_metrics_of_a_large_batch(
         self, store: DynamoTrackingStore, run_id: str, model_id: str

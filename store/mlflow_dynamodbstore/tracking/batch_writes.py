@@ -14,6 +14,7 @@ from typing import Any
 
 from dynamodbstore_events.keys import META
 from dynamodbstore_table.advances import bulk_advances, write_advances
+from dynamodbstore_table.apply import allowed
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import MAX_OPS, Op, Put, Table, Update
 
@@ -77,7 +78,8 @@ def write_batch(table: Table, batch: Batch) -> None:
     """Write all of the batch.
 
     Raises MLflow's error, with nothing written, if a param has another value in the run, or a
-    model's metric another value at its place.
+    model's metric another value at its place. (Of more than 100 writes, those before it stay where
+    another writer brings that value while they are made.)
     """
     if batch.fewest_ops > MAX_OPS:
         _write_in_steps(table, batch)
@@ -122,6 +124,7 @@ def write_batch(table: Table, batch: Batch) -> None:
 
 
 def _write_in_steps(table: Table, batch: Batch) -> None:
+    _refuse_conflicts(table, batch)
     # Params first and together, so that one that conflicts leaves nothing of the batch.
     if batch.params:
         _guarded(batch.run_id, batch.params, lambda: table.write(*batch.params))
@@ -150,6 +153,16 @@ def _write_in_steps(table: Table, batch: Batch) -> None:
                 (pending[n][0], _replanned(pending[n][0], item))
                 for n, item in failure.failures.items()
             ]
+
+
+def _refuse_conflicts(table: Table, batch: Batch) -> None:
+    """Raise where a model's metric conflicts with what is there, before anything is written. The
+    conditions of the writes still stand, for those who write meanwhile."""
+    if not batch.model_metrics:
+        return
+    found = table.batch_get([op.key for op in batch.model_metrics])
+    refused = [(op, found.get(op.key)) for op in batch.model_metrics]
+    _raise_conflicts(batch.run_id, [(op, item) for op, item in refused if not allowed(op, item)])
 
 
 def _first_plans(
