@@ -114,8 +114,13 @@ class TestDeath:
         store.log_metric(run_id, Metric("loss", 1.0, 101, 101))
         assert steps_of(store, run_id) == [*range(OPEN_CHUNK_POINTS), 100, 101]
 
+    @pytest.mark.parametrize("slow_step", [99, 1000], ids=["earlier", "later"])
     def test_a_slow_writer_seals_again_what_another_has_sealed(
-        self, store: DynamoTrackingStore, run_id: str, monkeypatch: pytest.MonkeyPatch
+        self,
+        store: DynamoTrackingStore,
+        run_id: str,
+        monkeypatch: pytest.MonkeyPatch,
+        slow_step: int,
     ) -> None:
         # given a writer that is stopped between sealing the chunk and opening the next,
         # while another opens and fills it
@@ -131,11 +136,11 @@ class TestDeath:
         monkeypatch.setattr(store._table, "write", slow)
 
         # when
-        store.log_metric(run_id, Metric("loss", 1.0, 99, 99))
+        store.log_metric(run_id, Metric("loss", 1.0, slow_step, slow_step))
 
         # then
-        last = 100 + 2 * OPEN_CHUNK_POINTS
-        assert steps_of(store, run_id) == [*range(OPEN_CHUNK_POINTS), *range(99, last)]
+        others = range(100, 100 + 2 * OPEN_CHUNK_POINTS)
+        assert steps_of(store, run_id) == sorted([*range(OPEN_CHUNK_POINTS), *others, slow_step])
 
     def test_in_a_batch_too_large_for_one_transaction(
         self, store: DynamoTrackingStore, run_id: str, monkeypatch: pytest.MonkeyPatch
