@@ -191,6 +191,14 @@ def test_five_metrics_of_a_step_keep_to_the_budget(metered: MeteredStore) -> Non
     assert cost.write_units <= 11 * steps
 
 
+def test_a_hundred_metrics_are_one_transaction(metered: MeteredStore) -> None:
+    batch = [metric(f"m{k}", 0) for k in range(100)]
+
+    cost = metered.cost(lambda: metered.store.log_batch(metered.run_id, batch, [], []))
+
+    assert cost.requests == {"TransactWriteItems": 1}
+
+
 def test_a_mixed_batch_keeps_to_the_budget(metered: MeteredStore) -> None:
     cost = metered.cost(lambda: log_mixed_batch(metered))
 

@@ -151,6 +151,18 @@ class TestWhatIsLogged:
         assert run.info.run_name == "new"
         assert run.data.tags["mlflow.runName"] == "new"
 
+    def test_a_number_beside_nan_and_several_points(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
+        nan = Metric("nan", math.nan, 1, 1)
+
+        store.log_batch(run_id, [Metric("one", 1.0, 1, 1), nan, *losses(3, 1, 2)], [], [])
+
+        assert steps_of(store, run_id) == [1, 2, 3]
+        latest = store.get_run(run_id).data.metrics
+        assert math.isnan(latest.pop("nan"))
+        assert latest == {"one": 1.0, "loss": 3.0}
+
     @pytest.mark.parametrize("count", [2, 98, 99, 997])
     def test_late_numbers_behind_metrics_of_other_kinds(
         self, store: DynamoTrackingStore, run_id: str, count: int

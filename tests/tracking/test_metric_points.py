@@ -110,6 +110,10 @@ class TestPoints:
     def test_a_chunk_gives_its_points_back_in_their_order(self, some: list[Point]) -> None:
         assert unpack_chunk(pack_chunk(some)) == some
 
+    @given(st.lists(points, max_size=60))
+    def test_a_chunk_is_never_longer_than_its_rows(self, some: list[Point]) -> None:
+        assert len(pack_chunk(some)) <= 1 + 24 * len(some)
+
     def test_a_thousand_points_in_a_row_take_less_than_ten_thousand_bytes(self) -> None:
         row = [Point(n, NOW + 17 * n, math.sin(n), False) for n in range(1000)]
 

@@ -74,6 +74,20 @@ class TestPages:
 
         assert [t for page in pages for t, _, _ in page] == list(range(9861, 10_001))
 
+    def test_chunks_that_ascend_each_but_not_together_are_sorted_all_the_same(
+        self, store: DynamoTrackingStore
+    ) -> None:
+        # given a clock that is set back whenever a chunk is full
+        run_id = new_run(store)
+        chunks = 5
+        times = [1000 * (chunks - c) + n for c in range(chunks) for n in range(OPEN_CHUNK_POINTS)]
+        for step, time in enumerate(times):
+            store.log_metric(run_id, Metric("loss", 1.0, time, step))
+
+        pages = all_pages(store, run_id, PAGE)
+
+        assert [t for page in pages for t, _, _ in page] == sorted(times)
+
     def test_points_logged_between_pages_shift_nothing(self, store: DynamoTrackingStore) -> None:
         run_id = new_run(store)
         for n in range(3 * OPEN_CHUNK_POINTS):
