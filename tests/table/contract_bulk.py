@@ -86,6 +86,20 @@ class BulkContract(Contract):
         assert sort_keys(table.query("a").items) == ["new", "there"]
         assert table.get(("b", "1")) is not None
 
+    def test_a_condition_that_fails_is_told_where_a_put_of_the_key_follows(
+        self, table: Table
+    ) -> None:
+        with pytest.raises(ConditionFailed) as failed:
+            table.bulk(
+                [
+                    Update(("a", "1"), set={"x": 1}, condition=ITEM_EXISTS),
+                    Put({"PK": "a", "SK": "1", "x": 2}),
+                ]
+            )
+
+        assert failed.value.failures == {0: None}
+        assert table.get(("a", "1")) == {"PK": "a", "SK": "1", "x": 2}
+
     def test_only_updates_may_have_conditions(self, table: Table) -> None:
         with pytest.raises(InvalidOps):
             table.bulk([Put({"PK": "a", "SK": "1"}, ITEM_MISSING)])
