@@ -8,7 +8,7 @@ import struct
 import pytest
 from dynamodbstore_events.keys import history_pk, metric_sk, run_pk
 from dynamodbstore_events.metric_values import decode, decode_point, encode, encode_point, stored
-from dynamodbstore_table.apply import updated
+from dynamodbstore_table.apply import allowed, updated
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import Item, Put
 from hypothesis import assume, given
@@ -194,8 +194,30 @@ class TestAdvances:
         assert not is_advance(MetricPoints(RUN_ID, "🚀" * 250, (number,)))
 
 
-def metric(point: Point) -> MetricPoints:
-    return MetricPoints(RUN_ID, "k" * 30, (point,))
+class TestPlans:
+    def test_points_in_any_order_go_behind_what_is_there_in_their_own(self) -> None:
+        # given a metric whose latest point is of step 2
+        low, high = Point(1, NOW, 0.5, False), Point(3, NOW, 0.5, False)
+        item = logged({}, Point(2, NOW, 0.5, False))
+
+        # when
+        update = first_plan(metric(high, low)).latest
+
+        # then the points would go in ascending order, but not behind a later one
+        assert update is not None
+        assert update.append == {"p": [pack(low), pack(high)]}
+        assert allowed(update, None)
+        assert not allowed(update, item)
+
+    @pytest.mark.parametrize("step", [1, 2], ids=["in the open chunk", "the latest"])
+    def test_a_repeat_is_not_written(self, step: int) -> None:
+        item = logged(logged({}, Point(1, NOW, 0.5, False)), Point(2, NOW, 0.5, False))
+
+        assert next_plan(metric(Point(step, NOW, 0.5, False)), item) == MetricPlan((), None)
+
+
+def metric(*points: Point) -> MetricPoints:
+    return MetricPoints(RUN_ID, "k" * 30, points)
 
 
 def logged(item: Item, point: Point) -> Item:
