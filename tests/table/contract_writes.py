@@ -45,6 +45,14 @@ class WriteContract(Contract):
         assert failed.value.failures == {0: {**ITEM, "x": 1}}
         assert table.get(KEY) == {**ITEM, "x": 1}
 
+    def test_the_same_item_put_again_meets_itself(self, table: Table) -> None:
+        table.write(Put(ITEM, ITEM_MISSING))
+
+        with pytest.raises(ConditionFailed) as failed:
+            table.write(Put(ITEM, ITEM_MISSING))
+
+        assert failed.value.item == ITEM
+
     @pytest.mark.parametrize(
         "op",
         [
