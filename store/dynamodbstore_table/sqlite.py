@@ -227,6 +227,10 @@ class SqliteTable(JoiningTable, AdvancingTable):
         return events
 
     def write_advances(self, ops: Advances) -> list[ChangeEvent]:
+        if self._transactions.joined:
+            # The open transaction may go on after a failure, which must then have done nothing.
+            return self.write(*ops.updates())
+
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
             failures: dict[int, Item | None] = {}
             events = _advanced(connection, ops, failures)

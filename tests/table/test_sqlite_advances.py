@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_table.advances import Advances, bulk_advances, write_advances
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps, ItemTooLarge, TableError
-from dynamodbstore_table.port import Item, Put
+from dynamodbstore_table.port import Item, Put, Table
 from dynamodbstore_table.sqlite import SqliteTable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -127,3 +128,27 @@ def test_a_value_that_is_not_unicode_undoes_all_of_them(sqlite_table: SqliteTabl
         bulk_advances(sqlite_table, ops)
 
     assert sqlite_table.query("p").items == []
+
+
+def test_a_failure_within_another_write_leaves_none_of_them(tmp_path: Path) -> None:
+    # Given an observer that goes on where a condition fails
+    failed: list[ConditionFailed] = []
+    ops = Advances("p", ["0", "1"], "top", [b"\2"] * 2, "list", ["v"] * 2, 3, "old")
+
+    def advance(table: Table, events: Sequence[ChangeEvent]) -> None:
+        try:
+            write_advances(table, ops)
+        except ConditionFailed as error:
+            failed.append(error)
+
+    table = SqliteTable(tmp_path / "table.ddb", observer=advance)
+    table.create()
+
+    # When one of the items that it writes may not move on
+    before = {"PK": "p", "SK": "1", "top": b"\3", "list": ["x"]}
+    table.write(Put(before))
+
+    # Then the write is done, and nothing of the observer's
+    assert [error.failures for error in failed] == [{1: before}]
+    assert table.query("p").items == [before]
+    table.close()
