@@ -60,9 +60,11 @@ class ExpiryContract(Contract):
         assert table.scan().items == []
 
     def test_an_item_expires_when_its_second_begins(self, table: Table) -> None:
-        table.write(Put({**ITEM, "ttl": int(time.time())}))
+        table.write(Put({**ITEM, "n": 5, "ttl": int(time.time())}))
 
         assert table.get(KEY) is None
+        table.write(Update(KEY, add={"n": 1}, condition=ITEM_MISSING))
+        assert table.get(KEY) == {**ITEM, "n": 1}
 
     def test_an_item_before_its_time_is_there(self, table: Table) -> None:
         table.write(Put({**ITEM, "ttl": FUTURE}))

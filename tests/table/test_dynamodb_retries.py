@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from unittest import mock
 
 import pytest
@@ -13,7 +14,7 @@ from dynamodbstore_table.dynamodb import DynamoDBTable
 from dynamodbstore_table.dynamodb_client import Request
 from dynamodbstore_table.dynamodb_retry import Backoff
 from dynamodbstore_table.errors import ConditionFailed, Throttled, TransactionConflict
-from dynamodbstore_table.port import Delete, Put, Update
+from dynamodbstore_table.port import Delete, Op, Put, Update
 
 from tests.conftest import new_table_name
 from tests.table.contract_base import numbered, sort_keys
@@ -292,6 +293,38 @@ class TestLostAnswers:
             table.write(Put({**ITEM, "owner": "me"}, ITEM_MISSING))
 
         assert failed.value.item == {**ITEM, "owner": "you"}
+
+
+class TestExpiredItems:
+    @pytest.mark.parametrize(
+        ("more", "operation", "requests_before"),
+        [([], "PutItem", 0), ([Put({"PK": "b", "SK": "1"})], "TransactWriteItems", 1)],
+        ids=["alone", "in a transaction"],
+    )
+    def test_two_who_update_one_at_once_both_count(
+        self,
+        table: DynamoDBTable,
+        faults: Faults,
+        dynoxide_endpoint: str,
+        more: list[Op],
+        operation: str,
+        requests_before: int,
+    ) -> None:
+        # Given an item that has expired
+        table.write(Put({**ITEM, "n": 100, "ttl": 1}))
+        numbers = iter(range(10))
+
+        # When another writer comes just before it is made anew
+        def come_between(**_: object) -> None:
+            if next(numbers) == requests_before:
+                with closing(DynamoDBTable(table.name, endpoint_url=dynoxide_endpoint)) as other:
+                    other.write(Update(KEY, add={"n": 1}))
+
+        faults.on(f"before-call.dynamodb.{operation}", come_between)
+        table.write(Update(KEY, add={"n": 1}), *more)
+
+        # Then neither is lost
+        assert table.get(KEY) == {**ITEM, "n": 2}
 
 
 class TestBackoff:
