@@ -163,7 +163,7 @@ class TestWhatIsLogged:
         assert math.isnan(latest.pop("nan"))
         assert latest == {"one": 1.0, "loss": 3.0}
 
-    @pytest.mark.parametrize("count", [2, 98, 99, 997])
+    @pytest.mark.parametrize("count", [2, 98, 99, 147])
     def test_late_numbers_behind_metrics_of_other_kinds(
         self, store: DynamoTrackingStore, run_id: str, count: int
     ) -> None:
@@ -197,9 +197,7 @@ class TestWhatIsLogged:
 
         assert steps_of(store, run_id, "m29") == list(range(full + 2))
         assert steps_of(store, run_id, "m30") == [full, full + 1]
-        assert {m.value for m in store.get_run(run_id).data._metric_objs} == set(
-            map(float, range(120))
-        )
+        assert store.get_run(run_id).data.metrics == {f"m{n}": float(n) for n in range(120)}
 
 
 class TestParams:

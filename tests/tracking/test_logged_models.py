@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from dynamodbstore_table.port import Op
-from mlflow.entities import LoggedModelParameter, LoggedModelStatus, LoggedModelTag, Metric
+from mlflow.entities import LoggedModelParameter, LoggedModelStatus, LoggedModelTag, Metric, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS
 from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run, refused
@@ -251,6 +253,20 @@ def test_a_write_that_is_repeated_because_its_answer_was_lost_records_a_model_on
 
     history = json.loads(store.get_run(run_id).data.tags["mlflow.log-model.history"])
     assert history == [recorded("a").get_tags_dict()]
+
+
+@pytest.mark.parametrize("history", ["not JSON", "5", '{"a": 1}'])
+def test_a_history_that_is_no_list_of_models_is_left_as_it_is(
+    store: DynamoTrackingStore, history: str
+) -> None:
+    run_id = new_run(store)
+    store.set_tag(run_id, RunTag(MLFLOW_LOGGED_MODELS, history))
+
+    with pytest.raises(MlflowException, match="no JSON list") as refused:
+        store.record_logged_model(run_id, recorded("a"))
+
+    assert refused.value.error_code == "INTERNAL_ERROR"
+    assert store.get_run(run_id).data.tags[MLFLOW_LOGGED_MODELS] == history
 
 
 def test_only_a_model_can_be_recorded(store: DynamoTrackingStore) -> None:

@@ -236,11 +236,26 @@ class LoggedModelsMixin(TrackingBase):
         self._runs.require_active(run_id)
 
         def with_model(history: str | None) -> str:
-            value = json.dumps([*json.loads(history or "[]"), described])
+            value = json.dumps([*_history(run_id, history), described])
             _validate_tag(MLFLOW_LOGGED_MODELS, value)
             return value
 
         change_tag(self._table, run_pk(run_id), MLFLOW_LOGGED_MODELS, with_model)
+
+
+def _history(run_id: str, text: str | None) -> list[Any]:
+    """The descriptions that the tag holds so far."""
+    try:
+        history = json.loads(text or "[]")
+    except ValueError:
+        history = None
+    if not isinstance(history, list):
+        raise MlflowException(
+            f"The tag {MLFLOW_LOGGED_MODELS!r} of run {run_id!r} is no JSON list: {text!r:.100}. "
+            "Delete it, then log the model again.",
+            INTERNAL_ERROR,
+        )
+    return history
 
 
 def raise_model_missing(model_id: str) -> NoReturn:
