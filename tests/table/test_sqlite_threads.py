@@ -200,5 +200,5 @@ def test_the_log_stays_small_while_there_is_always_a_reader(
         for reader in readers:
             reader.join()
 
-    # Then the log has never held more than a few
-    assert largest < 4 * most
+    # Then the log has never held half of them, however slow the readers were
+    assert largest < 8 * most
