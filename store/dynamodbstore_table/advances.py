@@ -15,10 +15,10 @@ from dynamodbstore_events.values import value
 
 from dynamodbstore_table.conditions import Both, Compare, Condition, Either, Length, Missing
 from dynamodbstore_table.errors import InvalidOps
-from dynamodbstore_table.op_rules import check_keys
+from dynamodbstore_table.op_rules import INDEXED, check_keys
 from dynamodbstore_table.port import MAX_OPS, Table, Update
 
-_NEVER_CHANGED: Final = frozenset({"PK", "SK", "ttl", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"})
+_NEVER_CHANGED: Final = INDEXED | {"PK", "SK"}
 
 
 @value

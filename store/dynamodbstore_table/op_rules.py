@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from dynamodbstore_events.keys import Key
 
@@ -20,6 +20,8 @@ _INDEX_KEYS = (
     ("gsi2pk", MAX_PK_BYTES),
     ("gsi2sk", MAX_SK_BYTES),
 )
+INDEXED: Final = frozenset({"ttl", *(name for name, _ in _INDEX_KEYS)})
+"""The attributes that put an item into an index, or let it expire."""
 
 
 def check_ops(ops: Sequence[Op]) -> list[Key]:

@@ -10,18 +10,17 @@ from typing import Final
 import orjson
 
 from dynamodbstore_table.advances import Advances
-from dynamodbstore_table.port import MAX_ITEM_BYTES, Item
+from dynamodbstore_table.op_rules import INDEXED
+from dynamodbstore_table.port import Item
 from dynamodbstore_table.sqlite_codec import listable, restore
+from dynamodbstore_table.sqlite_query import SAME_PK_ANY_AGE
+from dynamodbstore_table.sqlite_rows import NEVER_TOO_LARGE
 
 # So many items of one write unit, as the open chunks of metrics are, are not too large together.
 _TOGETHER: Final = 150
-_NEVER_TOO_LARGE: Final = MAX_ITEM_BYTES // 2
 _SHORTEST: Final = 4
 """The attributes of an item that advances alone have made: its key, the mark and the list."""
-_COLUMNS: Final = frozenset({"ttl", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"})
 
-_READ: Final = """SELECT CAST(group_concat(body) AS BLOB)
-    FROM json_each(?) AS wanted CROSS JOIN items WHERE sk = wanted.value AND pk = ?"""
 # Many rows by one statement take half the time of a statement each.
 _WRITE: Final = """INSERT INTO items (pk, sk, body)
     SELECT ?, made.key, CAST(made.value AS BLOB) FROM json_each(?) AS made WHERE true
@@ -59,15 +58,15 @@ def _advance_some(
     mark, values_in, room, drop = ops.mark, ops.values_in, ops.room, ops.drop
     found = _stored(connection, ops.pk, sks)
     changed: dict[str, Item] = {}
-    for sk, at, value, number in rows:
-        item = found.get(sk)
+    for place, (sk, at, value, number) in enumerate(rows):
+        item = found.get(place)
         if item is None:
             item = {"PK": mark, "SK": sk, values_in: [value]}
         elif (
             # The mark is there, and nothing else that JSON has not.
             item.get("PK") != mark
             or type(values := item.get(values_in)) is not list
-            or (len(item) > _SHORTEST and not _COLUMNS.isdisjoint(item))
+            or (len(item) > _SHORTEST and not INDEXED.isdisjoint(item))
         ):
             others.append(number)
             continue
@@ -81,14 +80,16 @@ def _advance_some(
         item[mark] = b2a_base64(at, newline=False).decode()
         changed[sk] = item
     text = orjson.dumps(changed)
-    if len(text) > _NEVER_TOO_LARGE:
+    if len(text) > NEVER_TOO_LARGE:
         # An item may have grown too large: these are for those who count an item's bytes.
         others += [number for sk, _, _, number in rows if sk in changed]
     elif changed:
         connection.execute(_WRITE, (ops.pk, text.decode()))
 
 
-def _stored(connection: sqlite3.Connection, pk: str, sks: Sequence[str]) -> dict[str, Item]:
-    """The stored objects, of any age, by their sort keys."""
-    bodies = connection.execute(_READ, (orjson.dumps(sks).decode(), pk)).fetchone()[0]
-    return {} if bodies is None else {i["SK"]: i for i in orjson.loads(b"[" + bodies + b"]")}
+def _stored(connection: sqlite3.Connection, pk: str, sks: Sequence[str]) -> dict[int, Item]:
+    """The stored objects, of any age, by the places of their sort keys."""
+    asked = orjson.dumps(sks).decode()
+    pairs = connection.execute(SAME_PK_ANY_AGE, (asked, pk)).fetchone()[0]
+    values = [] if pairs is None else orjson.loads(b"[" + pairs + b"]")
+    return dict(zip(values[::2], values[1::2], strict=True))

@@ -13,14 +13,14 @@ from dynamodbstore_events.keys import Key
 from dynamodbstore_table.apply import applied, expired
 from dynamodbstore_table.errors import ItemTooLarge
 from dynamodbstore_table.item_size import item_size
-from dynamodbstore_table.op_rules import check_index_keys
+from dynamodbstore_table.op_rules import INDEXED, check_index_keys
 from dynamodbstore_table.port import MAX_ITEM_BYTES, Delete, Item, Put, Update
 from dynamodbstore_table.sqlite_codec import decode, decode_numbered, encode, listable
 from dynamodbstore_table.sqlite_query import SAME_PK_ANY_AGE
 
 # DynamoDB counts a number of one digit as two bytes and an element of a list as one more, JSON
 # writes two bytes: so the stored form of an item at the limit is at least two thirds of it.
-_NEVER_TOO_LARGE: Final = MAX_ITEM_BYTES // 2
+NEVER_TOO_LARGE: Final = MAX_ITEM_BYTES // 2
 
 _INT64: Final = 2**63
 
@@ -51,7 +51,6 @@ class Row(NamedTuple):
 _ABSENT: Final = Row(None, None, False)
 
 Columns: TypeAlias = tuple[Any, ...]
-_COLUMN_NAMES: Final = frozenset({"ttl", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"})
 _NO_COLUMNS: Final[Columns] = (None,) * 5
 Change: TypeAlias = tuple[Key, Row, Item | None, bytes | None]
 """The key, its row, and the item to store with its stored form; None and None remove the row."""
@@ -95,10 +94,10 @@ def planned(key: Key, op: Put | Update | Delete, row: Row) -> Change:
     if isinstance(op, Delete):
         return key, row, None, None
     item = applied(op, row.item)
-    if not _COLUMN_NAMES.isdisjoint(item):
+    if not INDEXED.isdisjoint(item):
         check_index_keys(item)
     body = encode(item)
-    if len(body) > _NEVER_TOO_LARGE and (size := item_size(item)) > MAX_ITEM_BYTES:
+    if len(body) > NEVER_TOO_LARGE and (size := item_size(item)) > MAX_ITEM_BYTES:
         raise ItemTooLarge(
             f"the item {item['PK']!r} {item['SK']!r} would take {size} bytes, "
             f"at most {MAX_ITEM_BYTES} are allowed"
@@ -152,7 +151,7 @@ def expired_rows(
 
 def _columns(item: Item) -> Columns:
     """``ttl`` and the keys of the indexes that the item is in."""
-    if _COLUMN_NAMES.isdisjoint(item):
+    if INDEXED.isdisjoint(item):
         return _NO_COLUMNS
     get = item.get
     ttl = get("ttl")
