@@ -170,12 +170,13 @@ def _first_plans(
 ) -> list[tuple[MetricPoints, MetricPlan]]:
     """Write those metrics that are mere advances; the others, and those that were none, with what
     to write for them."""
-    advances = [metric for metric in metrics if is_advance(metric)]
-    others = [
-        (metric, first_plan(metric))
-        for metric in (metrics if len(advances) < len(metrics) else ())
-        if not is_advance(metric)
-    ]
+    advances: list[MetricPoints] = []
+    others: list[tuple[MetricPoints, MetricPlan]] = []
+    for metric in metrics:
+        if is_advance(metric):
+            advances.append(metric)
+        else:
+            others.append((metric, first_plan(metric)))
     if not advances:
         return others
     try:
