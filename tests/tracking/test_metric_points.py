@@ -14,8 +14,6 @@ from dynamodbstore_table.port import Item, Put
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from mlflow_dynamodbstore.tracking.metric_points import (
-    LARGEST_INT,
-    SMALLEST_INT,
     Point,
     in_time,
     later,
@@ -36,6 +34,7 @@ from mlflow_dynamodbstore.tracking.metric_writes import (
     is_advance,
     next_plan,
 )
+from mlflow_dynamodbstore.tracking.whole_numbers import LARGEST_INT, SMALLEST_INT
 
 RUN_ID = "0123456789abcdef0123456789abcdef"
 NOW = 1_785_000_000_123

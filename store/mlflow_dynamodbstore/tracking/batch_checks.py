@@ -25,7 +25,8 @@ from mlflow.utils.validation import (
 )
 
 from mlflow_dynamodbstore.tracking.metric_checks import checked_point
-from mlflow_dynamodbstore.tracking.metric_points import LARGEST_INT, SMALLEST_INT, Point
+from mlflow_dynamodbstore.tracking.metric_points import Point
+from mlflow_dynamodbstore.tracking.whole_numbers import LARGEST_INT, SMALLEST_INT
 
 _NAMES_REMEMBERED: Final = 8192
 

@@ -31,7 +31,7 @@ from mlflow_dynamodbstore.tracking.input_plan import (
 )
 from mlflow_dynamodbstore.tracking.insertions import insert_all
 from mlflow_dynamodbstore.tracking.lifecycle import raise_run_missing
-from mlflow_dynamodbstore.tracking.metric_points import LARGEST_INT, SMALLEST_INT
+from mlflow_dynamodbstore.tracking.whole_numbers import whole_number
 
 _MOST_SUMMARIES = 1000
 _SUMMARY_ATTRIBUTES = ("PK", "SK", "name", "digest", "context")
@@ -150,11 +150,8 @@ def _output_item(run_id: str, model: LoggedModelOutput) -> Item:
 def _step(step: Any) -> int:
     if step is None:
         return 0
-    try:
-        whole = int(step)
-    except (TypeError, ValueError, OverflowError):
-        whole = LARGEST_INT + 1
-    if whole != step or not SMALLEST_INT <= whole <= LARGEST_INT:
+    whole = whole_number(step)
+    if whole is None:
         raise MlflowException.invalid_parameter_value(
             f"Invalid step {step!r}: it must be a whole number of 64 bits."
         )

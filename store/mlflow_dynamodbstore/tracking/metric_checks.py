@@ -11,8 +11,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import append_to_json_path
 
 from mlflow_dynamodbstore.tracking.history_expiry import HistoryExpiry, kept_for_ever
-from mlflow_dynamodbstore.tracking.metric_points import LARGEST_INT, SMALLEST_INT, Point
+from mlflow_dynamodbstore.tracking.metric_points import Point
 from mlflow_dynamodbstore.tracking.metric_writes import MetricPoints
+from mlflow_dynamodbstore.tracking.whole_numbers import LARGEST_INT, SMALLEST_INT, whole_number
 
 
 def checked_point(metric: Metric, path: str = "") -> Point:
@@ -49,11 +50,8 @@ def metric_points(
 
 
 def _whole(number: Any, metric: Metric, path: str, name: str, rule: str) -> int:
-    try:
-        whole = int(number)
-    except (TypeError, ValueError, OverflowError):
-        whole = LARGEST_INT + 1
-    if whole != number or not SMALLEST_INT <= whole <= LARGEST_INT:
+    whole = whole_number(number)
+    if whole is None:
         raise MlflowException.invalid_parameter_value(
             f"Invalid value {_shown(number)} for parameter '{append_to_json_path(path, name)}' "
             f"supplied: metric '{metric.key}' (value={_shown(metric.value)}). {rule}"

@@ -19,9 +19,6 @@ from typing import Any, Final, NamedTuple
 
 from dynamodbstore_events.metric_values import encode
 
-LARGEST_INT: Final = 2**63 - 1
-SMALLEST_INT: Final = -(2**63)
-
 _SMALL: Final = struct.Struct(">dIHb")
 _USUAL: Final = struct.Struct(">dIHi")
 _ANY: Final = struct.Struct(">dqq")
@@ -31,10 +28,6 @@ _ROWS: Final = b"\x00"
 _COLUMNS: Final = b"\x01"
 _SIGN: Final = 1 << 63
 _NAN: Final = float("nan")
-_FEW: Final = 100
-_WINDOW_BITS: Final = 12
-"""A window of 4 KB: few points in columns take 2,400 bytes."""
-_MEMORY_LEVEL: Final = 4
 _make_tuple: Final[Any] = tuple.__new__
 
 
@@ -110,7 +103,7 @@ def pack_chunk(points: Sequence[Point]) -> bytes:
     except struct.error:
         pass  # two steps or times are further apart than 64 bits reach
     else:
-        packed = _compressed_few(columns) if count <= _FEW else zlib.compress(columns)
+        packed = zlib.compress(columns)
         if len(packed) < count * _ANY.size:
             return _COLUMNS + packed
     return _ROWS + b"".join(map(_ANY.pack, values, times, steps))
@@ -144,13 +137,6 @@ def point_text(point: Point) -> str:
 def _differences(numbers: Sequence[int]) -> Iterable[int]:
     """What each adds to the one before it, the first to 0."""
     return chain(numbers[:1], map(sub, numbers[1:], numbers))
-
-
-def _compressed_few(columns: bytes) -> bytes:
-    """As ``zlib.compress`` does, without the memory of a large stream, which takes it most of its
-    time."""
-    made = zlib.compressobj(wbits=_WINDOW_BITS, memLevel=_MEMORY_LEVEL)
-    return made.compress(columns) + made.flush()
 
 
 def _points(values: Sequence[float], times: Iterable[int], steps: Iterable[int]) -> list[Point]:
