@@ -15,10 +15,16 @@ def as_text(value: Any, what: str) -> str:
 
     Raises ``BAD_REQUEST`` for anything else but text, such as a list; ``what`` names the value.
     """
+    text = text_of(value)
+    if text is None:
+        raise MlflowException(f"Invalid {what}: {value!r}. It must be text.", BAD_REQUEST)
+    return text
+
+
+def text_of(value: Any) -> str | None:
+    """The same, or None where ``as_text`` raises."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return str(int(value))
-    if isinstance(value, Number):
-        return str(value)
-    raise MlflowException(f"Invalid {what}: {value!r}. It must be text.", BAD_REQUEST)
+    return str(value) if isinstance(value, Number) else None

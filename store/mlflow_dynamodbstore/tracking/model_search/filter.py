@@ -25,6 +25,7 @@ from mlflow_dynamodbstore.tracking.model_search.columns import (
     valid_columns,
 )
 from mlflow_dynamodbstore.tracking.search.comparisons import Predicate, predicate
+from mlflow_dynamodbstore.tracking.text_values import text_of
 
 Clause: TypeAlias = tuple[str, Predicate]
 
@@ -199,13 +200,10 @@ def _members(op: str, value: Any) -> Sequence[Any]:
 
 
 def _text(op: str, value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, int | float):
-        return str(value)
-    return _refuse(f"The comparator {op} can't take the value {value!r}; give a text such as 'a'.")
+    text = text_of(value)
+    if text is None:
+        _refuse(f"The comparator {op} can't take the value {value!r}; give a text such as 'a'.")
+    return text
 
 
 def _number(text: str) -> float | str:
