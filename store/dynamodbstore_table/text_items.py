@@ -30,6 +30,11 @@ class TextItems:
     parts: tuple[Put, ...] = ()
 
 
+def parts_of(texts: Iterable[TextItems]) -> list[Put]:
+    """The parts of all of the texts."""
+    return [part for text in texts for part in text.parts]
+
+
 def text_items(pk: str, sk: str, name: str, text: str | None) -> TextItems:
     """The items that keep ``text`` under ``(pk, sk)``; ``name`` is what the sort key stands for."""
     item: Item = {"PK": pk, "SK": sk}

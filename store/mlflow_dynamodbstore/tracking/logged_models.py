@@ -19,7 +19,7 @@ from dynamodbstore_events.keys import (
 from dynamodbstore_table.conditions import ITEM_EXISTS, both, equals
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Put, Update
-from dynamodbstore_table.text_items import TextItems, text_items
+from dynamodbstore_table.text_items import TextItems, parts_of, text_items
 from mlflow.entities import LoggedModel, LoggedModelParameter, LoggedModelStatus, LoggedModelTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR, RESOURCE_DOES_NOT_EXIST
@@ -95,7 +95,7 @@ class LoggedModelsMixin(TrackingBase):
 
     def _write_model(self, meta: Item, texts: Sequence[TextItems]) -> None:
         puts = [Put(text.item) for text in texts]
-        before = [part for text in texts for part in text.parts]
+        before = parts_of(texts)
         if len(puts) >= MAX_OPS:
             before += puts
             puts = []
@@ -166,7 +166,7 @@ class LoggedModelsMixin(TrackingBase):
         pk = model_pk(model_id)
         distinct = dict(_texts("tag", tags))
         texts = [text_items(pk, tag_sk(key), key, text) for key, text in distinct.items()]
-        if parts := [part for text in texts for part in text.parts]:
+        if parts := parts_of(texts):
             self._table.bulk(parts)
         if len(texts) == 1:
             self._table.write(Put(texts[0].item))
@@ -201,7 +201,7 @@ class LoggedModelsMixin(TrackingBase):
             text_items(pk, param_sk(key), key, text)
             for key, text in _distinct("param", params).items()
         ]
-        parts = [part for text in texts for part in text.parts]
+        parts = parts_of(texts)
         if parts:
             self._table.bulk(parts)
         try:

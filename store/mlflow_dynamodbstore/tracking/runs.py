@@ -19,7 +19,7 @@ from dynamodbstore_events.keys import (
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Item, Op, Put, Update
-from dynamodbstore_table.text_items import TextItems, text_items
+from dynamodbstore_table.text_items import TextItems, parts_of, text_items
 from mlflow.entities import (
     LoggedModelInput,
     LoggedModelOutput,
@@ -51,9 +51,9 @@ from mlflow_dynamodbstore.tracking.run_items import run_data, run_info
 from mlflow_dynamodbstore.tracking.search.read_runs import run_partitions
 from mlflow_dynamodbstore.tracking.text_values import as_text
 from mlflow_dynamodbstore.tracking.tombstones import expired_run
+from mlflow_dynamodbstore.tracking.whole_numbers import SMALLEST_INT, whole_number
 
 ARTIFACTS_FOLDER = "artifacts"
-_LARGEST_TIME = 2**63 - 1
 _OPS_BESIDE_META = 99
 
 
@@ -90,7 +90,7 @@ class RunsMixin(TrackingBase):
 
     def _write_new_run(self, meta: Item, texts: list[TextItems]) -> None:
         puts: list[Op] = [Put(text.item) for text in texts]
-        before = [part for text in texts for part in text.parts]
+        before = parts_of(texts)
         if len(puts) > _OPS_BESIDE_META:
             before += [Put(text.item) for text in texts]
             puts = []
@@ -147,7 +147,7 @@ class RunsMixin(TrackingBase):
             experiment = self._runs.check_active(run_id, meta)
             if not changed:
                 return run_info(meta, experiment)
-            if parts := [part for text in texts for part in text.parts]:
+            if parts := parts_of(texts):
                 self._table.bulk(parts)
             update = Update((run_pk(run_id), META), set=changed, condition=_same(meta))
             try:
@@ -257,11 +257,8 @@ def _checked_time(time_ms: int | None) -> int:
             "A run's start_time cannot be None; give milliseconds since the epoch.",
             INTERNAL_ERROR,
         )
-    try:
-        whole = int(time_ms)
-    except (TypeError, ValueError, OverflowError):
-        whole = _LARGEST_TIME + 1
-    if whole != time_ms or abs(whole) > _LARGEST_TIME:
+    whole = whole_number(time_ms)
+    if whole is None or whole == SMALLEST_INT:
         raise MlflowException.invalid_parameter_value(
             f"Invalid time {time_ms!r}: it must be a whole number of milliseconds (64 bits)."
         )
