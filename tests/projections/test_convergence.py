@@ -22,7 +22,7 @@ from tests.projections.steps import DAY, Happening, NewExperiment, NewModel, New
 from tests.projections.streamed import FakeTime
 from tests.projections.world import World
 
-EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "120"))
 _REQUESTS = 24
 """More than a function makes for a change or two."""
 
