@@ -91,6 +91,15 @@ def check_key_part(name: str, value: Any, most: int) -> None:
             raise InvalidOps(f"{name} has {size} bytes, at most {most} are allowed")
 
 
+def is_unicode(text: str) -> bool:
+    """Whether an engine can hold the text: Python and JSON know lone surrogates, no engine does."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _check_update(op: Update) -> None:
     names = {*op.set, *op.remove, *op.add, *op.append}
     if len(names) < len(op.set) + len(op.remove) + len(op.add) + len(op.append):

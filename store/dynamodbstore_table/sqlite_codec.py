@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from dynamodbstore_table.errors import InvalidOps
-from dynamodbstore_table.op_rules import MAX_NUMBER
+from dynamodbstore_table.op_rules import MAX_NUMBER, is_unicode
 from dynamodbstore_table.port import Item
 
 _PLAIN = frozenset({str, int, bool, type(None)})
@@ -141,15 +141,7 @@ def listable(texts: Iterable[str]) -> bool:
     """Whether SQLite's JSON hands the texts through: it cuts one at U+0000, and knows no lone
     surrogates."""
     joined = "".join(texts)
-    return "\0" not in joined and (joined.isascii() or _is_unicode(joined))
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return "\0" not in joined and (joined.isascii() or is_unicode(joined))
 
 
 def pick(item: Item, attributes: Sequence[str]) -> Item:

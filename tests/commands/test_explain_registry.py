@@ -78,13 +78,25 @@ class TestOfModelVersions:
         assert planned[3].endswith("; reading stops when the page is full")
         assert planned[4] == "page: 10000 versions; long texts of these are then read"
 
+    def test_models_are_read_in_the_order_of_names(self, named: Named) -> None:
+        asked = "name LIKE 'li%'", *VERSIONS, *named, "--order-by", "name DESC"
+
+        planned = lines(*asked)
+
+        assert planned[:3] == [
+            "candidates: versions of models, read by name descending, those that begin with 'li'",
+            "  REGISTERED_MODELS#default",
+            "  PROMPTS#default",
+        ]
+        assert planned[-2] == (
+            "order: name DESC, version_number DESC; reading stops when the page is full"
+        )
+
     def test_another_order_reads_all(self, named: Named) -> None:
-        planned = lines(*VERSIONS, *named, "--order-by", "name")
+        planned = lines(*VERSIONS, *named, "--order-by", "version_number")
 
         assert planned[0] == "candidates: versions, all read"
-        assert (
-            "order: name, version_number DESC; every candidate is collected, then sorted"
-        ) in planned
+        assert "order: version_number, name; every candidate is collected, then sorted" in planned
 
     def test_runs_are_looked_up(self, named: Named) -> None:
         planned = lines("run_id = 'a' AND version_number > 3", *VERSIONS, *named)

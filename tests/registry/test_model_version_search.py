@@ -74,6 +74,7 @@ def test_renaming_a_model_counts_as_an_update_of_its_versions(search: Searching)
             ["last_updated_timestamp DESC", "version_number ASC"],
             ["last_updated_timestamp ASC", "creation_timestamp DESC", "name DESC"],
             ["name DESC"],
+            ["name", "last_updated_timestamp", "version_number"],
             ["version_number"],
         )
     ),
@@ -127,6 +128,80 @@ def test_a_late_page_costs_what_the_first_one_costs(search: Searching) -> None:
     assert late.read_units <= first.read_units + 2
 
 
+@pytest.mark.parametrize("order", ["name", "name DESC"])
+def test_pages_in_the_order_of_names_cost_what_the_first_one_costs(
+    search: Searching, order: str
+) -> None:
+    for n in range(300):
+        search.add(f"m{n:03d}", versions=[version()] * 2)
+    _, token = search.versions(order_by=[order], limit=9)
+    first = search.cost()
+    for _ in range(30):
+        _, token = search.versions(order_by=[order], limit=9, token=token)
+
+    page, _ = search.versions(order_by=[order], limit=9, token=token)
+
+    # 279 are before these: of the 140th model one
+    names = ["m139", *[f"m{n}" for n in range(140, 144) for _ in range(2)]]
+    if order == "name DESC":
+        names = [f"m{299 - int(name[1:]):03d}" for name in names]
+    assert [one.name for one in page] == names
+    late = search.cost()
+    assert late.total_requests <= first.total_requests
+    assert late.read_units <= first.read_units <= 40
+
+
+@pytest.mark.parametrize(
+    ("clause", "order", "found"),
+    [
+        ("name LIKE 'a%'", "name DESC", ["ab/1", "aB/2", "aB/1", "a/1"]),
+        ("name ILIKE '_B' AND name != 'ab'", "name", ["aB/2", "aB/1"]),
+        ("name LIKE 'a%' AND version_number > 1", "name", ["aB/2"]),
+        ("name != 'b' AND tags.k = 'v'", "name", ["a/1"]),
+        ("tags.`mlflow.prompt.is_prompt` = 'true'", "name", ["p/1"]),
+        (None, "name", ["a/1", "aB/2", "aB/1", "ab/1", "b/1"]),
+    ],
+)
+def test_a_filter_leaves_the_order_of_names(
+    search: Searching, clause: str | None, order: str, found: list[str]
+) -> None:
+    search.add("b", versions=[version()])
+    search.add("ab", versions=[version()])
+    search.add("aB", versions=[version(), version()])
+    search.add("a", versions=[version(tags={"k": "v"})])
+    search.add("p", tags=PROMPT, versions=[version(tags=PROMPT)])
+    search.add("none")
+
+    for limit in (1, 100):
+        assert search.numbers(clause, order_by=[order], limit=limit) == found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_versions_of_models_whose_names_are_long_alike_come_in_order(
+    search: Searching, limit: int
+) -> None:
+    names = [f"{LONG}{end}" for end in "cabd"]
+    for name in names:
+        search.add(name, versions=[version()] * 2)
+
+    ascending = search.numbers(order_by=["name"], limit=limit)
+    descending = search.numbers(order_by=["name DESC"], limit=limit)
+
+    assert ascending == [f"{name}/{n}" for name in sorted(names) for n in (2, 1)]
+    assert descending == [f"{name}/{n}" for name in sorted(names, reverse=True) for n in (2, 1)]
+
+
+def test_a_bare_offset_in_the_order_of_names_is_a_token(search: Searching) -> None:
+    search.add("a", versions=[version()] * 2)
+    search.add("b", versions=[version()] * 2)
+    token = base64.b64encode(json.dumps({"offset": 1}).encode())
+
+    page, following = search.versions(order_by=["name"], limit=2, token=token)
+    rest, _ = search.versions(order_by=["name"], limit=2, token=following)
+
+    assert [(one.name, one.version) for one in [*page, *rest]] == [("a", 1), ("b", 2), ("b", 1)]
+
+
 def test_a_bare_offset_is_a_token(search: Searching) -> None:
     search.add("m", versions=[version()] * 4)
     token = base64.b64encode(json.dumps({"offset": 1}).encode())
@@ -137,14 +212,19 @@ def test_a_bare_offset_is_a_token(search: Searching) -> None:
     assert json.loads(base64.b64decode(following or ""))["offset"] == 3
 
 
-def test_a_token_that_was_tampered_with_is_refused(search: Searching) -> None:
+@pytest.mark.parametrize("order", [None, ["name"]])
+@pytest.mark.parametrize("cursor", ['["m", "2"]', '["m"]', "{", '["\\ud800", 2]'])
+def test_a_token_that_was_tampered_with_is_refused(
+    search: Searching, order: list[str] | None, cursor: str
+) -> None:
     search.add("m", versions=[version()] * 4)
-    _, token = search.versions(limit=2)
+    _, token = search.versions(order_by=order, limit=2)
     said = json.loads(base64.b64decode(token or ""))
-    said["cursor"][1] = '["m", "2"]'
+    said["cursor"][1] = cursor
+    tampered = base64.b64encode(json.dumps(said).encode())
 
     with pytest.raises(MlflowException, match="page token") as refused:
-        search.versions(limit=2, token=base64.b64encode(json.dumps(said).encode()))
+        search.versions(order_by=order, limit=2, token=tampered)
 
     assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
 

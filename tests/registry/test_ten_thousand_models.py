@@ -116,3 +116,12 @@ def test_a_page_of_the_versions_that_were_updated_last(search: Searching) -> Non
 
     assert [found[0].name, found[0].version] == ["m09999", 1]
     assert search.cost().total_requests <= 4
+
+
+def test_a_page_of_the_versions_by_name_reads_the_models_of_the_page(search: Searching) -> None:
+    found, _ = search.versions("name LIKE 'm%'", order_by=["name DESC"], limit=100)
+
+    assert [found[0].name, found[-1].name] == ["m09999", "m09900"]
+    usage = search.cost()
+    assert usage.total_requests <= 120
+    assert usage.read_units <= 200

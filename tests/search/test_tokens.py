@@ -73,6 +73,7 @@ def test_a_token_of_another_query_is_refused() -> None:
         (token_of({"offset": 1, "cursor": [1, "run"]}), "cursor"),
         (token_of({"offset": 1, "query": QUERY, "cursor": ["x", 1]}), "cursor"),
         (token_of({"offset": 1, "query": QUERY, "cursor": [2**70, "run"]}), "cursor"),
+        (token_of({"offset": 1, "query": QUERY, "cursor": [1, "\ud800"]}), "cursor"),
     ],
 )
 def test_a_malformed_token_is_refused_with_the_rule(token: str, reason: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dynamodbstore_events.keys import (
@@ -96,7 +96,8 @@ class VersionPlan:
 
     From ``runs`` where the filter says the only ones; else from the models that it says are the
     only ones (``named``, else ``posted`` or ``names`` where these are few), of each the versions
-    in ``numbers`` (None: there are none); else from ``listing``, in its own order with ``listed``.
+    in ``numbers`` (None: there are none); else from the models in order (``in_names``), or from
+    ``listing``, in its own order with ``listed``.
     """
 
     query: VersionQuery
@@ -105,6 +106,7 @@ class VersionPlan:
     posted: Posted | None
     names: Names | None
     numbers: SortRange | None
+    in_names: Names | None
     listing: Listing
     listed: bool
 
@@ -115,7 +117,8 @@ def plan_versions(query: VersionQuery, config: Callable[[], Config]) -> VersionP
     runs, named = _runs(clauses), names_of(clauses)
     told = runs is not None or named is not None
     on_names = posted_names(query.workspace, _on_name(clauses), config) if not told else None
-    names = None if told else _names(query.workspace, clauses)
+    in_names = None if told else _in_names(query)
+    names = None if told or in_names is not None else _names(query.workspace, clauses)
     return VersionPlan(
         query=query,
         runs=runs,
@@ -123,6 +126,7 @@ def plan_versions(query: VersionQuery, config: Callable[[], Config]) -> VersionP
         posted=on_names,
         names=names,
         numbers=_numbers(clauses),
+        in_names=in_names,
         listing=Listing(versions_listing(query.workspace), _pushed(query.filter)),
         listed=query.orders[0][0] == "updated",
     )
@@ -146,11 +150,23 @@ def _runs(clauses: Iterable[AttributeClause]) -> tuple[str, ...] | None:
 
 
 def _names(workspace: str, clauses: Iterable[AttributeClause]) -> Names | None:
-    prefix = prefix_of(_on_name(clauses))
-    if not prefix:
+    names = _beginning(workspace, clauses)
+    return names if names.prefix else None
+
+
+def _in_names(query: VersionQuery) -> Names | None:
+    """All models in the order that is asked for, where nothing but names is: else hardly a version
+    of many models might pass, and each model's versions are a request."""
+    clauses = query.filter.attributes
+    field, ascending = query.orders[0]
+    if field != "name" or query.filter.tags or len(_on_name(clauses)) < len(clauses):
         return None
+    return replace(_beginning(query.workspace, clauses), ascending=ascending)
+
+
+def _beginning(workspace: str, clauses: Iterable[AttributeClause]) -> Names:
     kinds = registered_models_listing(workspace), prompts_listing(workspace)
-    return Names(tuple(Listing(pk) for pk in kinds), prefix=prefix)
+    return Names(tuple(Listing(pk) for pk in kinds), prefix=prefix_of(_on_name(clauses)))
 
 
 def _numbers(clauses: Iterable[AttributeClause]) -> SortRange | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
 from dynamodbstore_events.keys import GSI2, META, Key, run_versions_lookup
+from dynamodbstore_table.op_rules import is_unicode
 from dynamodbstore_table.port import Item, Table
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -19,11 +21,12 @@ from mlflow_dynamodbstore.registry.base import RegistryBase
 from mlflow_dynamodbstore.registry.search.found_version import FoundVersion, Models, passing
 from mlflow_dynamodbstore.registry.search.long_values import with_texts
 from mlflow_dynamodbstore.registry.search.model_version_plan import (
+    EVERY_NUMBER,
     VersionPlan,
     parse_version_query,
     plan_versions,
 )
-from mlflow_dynamodbstore.registry.search.name_listing import by_name
+from mlflow_dynamodbstore.registry.search.name_listing import Names, by_name
 from mlflow_dynamodbstore.registry.search.named_models import named_models
 from mlflow_dynamodbstore.registry.search.orders import ordered
 from mlflow_dynamodbstore.registry.search.version_listing import (
@@ -70,11 +73,15 @@ def find_versions(table: Table, plan: VersionPlan) -> tuple[list[FoundVersion], 
     query = plan.query
     models = Models(table)
     few = _few(table, plan, models)
-    skipped, streamed = query.start.offset, False
-    if few is None and plan.listed:
-        streamed = True
+    skipped = query.start.offset
+    streamed = few is None and (plan.listed or plan.in_names is not None)
+    if streamed:
         skipped = 0 if query.start.cursor is not None else skipped
-        matches = _updated(table, plan, models, skipped + query.limit + 1)
+        wanted = skipped + query.limit + 1
+        if plan.in_names is not None:
+            matches = _named_in_order(table, plan, plan.in_names, models, wanted)
+        else:
+            matches = _updated(table, plan, models, wanted)
     else:
         if few is None:
             few = _every(table, plan, models)
@@ -169,9 +176,35 @@ def _updated(
                 yield found
 
 
+def _named_in_order(
+    table: Table, plan: VersionPlan, names: Names, models: Models, wanted: int
+) -> Iterator[FoundVersion]:
+    """The versions that match in the order of their models' names, those behind the cursor."""
+    query = plan.query
+    reached = query.start.cursor
+    behind = None if reached is None else _parsed_cursor(reached[1], query.orders)
+    if behind is not None:
+        names = replace(names, after=behind[0], from_it_on=True)
+    clauses = query.filter.attributes
+    listed = by_name(table, names, min(wanted, _READ_AT_ONCE))
+    metas = (meta for meta in listed if all(clause.test(meta["name"]) for clause in clauses))
+    chunk = _QUERIES_AT_ONCE
+    while some := list(islice(metas, chunk)):
+        models.add(some)
+        partitions = table.partitions([meta["PK"] for meta in some], sk=EVERY_NUMBER)
+        group = models.versions(item for items in partitions.values() for item in items)
+        matching = passing(table, query.filter, query.workspace, group)
+        for found in ordered(matching, query.orders, FoundVersion.value):
+            if behind is None or _is_behind(found, query.orders, behind):
+                yield found
+        chunk = min(2 * chunk, _READ_AT_ONCE)
+
+
 def _cursor(plan: VersionPlan, last: FoundVersion) -> tuple[int, str]:
-    rest = [last.value(field) for field, _ in plan.query.orders[1:]]
-    return last.value("updated"), json.dumps(rest)
+    orders = plan.query.orders
+    if plan.in_names is not None:
+        return 0, json.dumps([last.value(field) for field, _ in orders])
+    return last.value("updated"), json.dumps([last.value(field) for field, _ in orders[1:]])
 
 
 def _parsed_cursor(text: str, rest: Sequence[tuple[str, bool]]) -> list[Any]:
@@ -179,13 +212,23 @@ def _parsed_cursor(text: str, rest: Sequence[tuple[str, bool]]) -> list[Any]:
         values = json.loads(text)
     except ValueError:
         values = None
-    kinds = [str if field == "name" else int for field, _ in rest]
-    if not isinstance(values, list) or [type(value) for value in values] != kinds:
+    if (
+        not isinstance(values, list)
+        or len(values) != len(rest)
+        or not all(map(_may_be, (field for field, _ in rest), values))
+    ):
         raise MlflowException.invalid_parameter_value(
             f"Invalid page token: its cursor {text!r} is none of this query. A page token is the "
             "next_page_token of the page before."
         )
     return values
+
+
+def _may_be(field: str, value: Any) -> bool:
+    """Whether a version may have the value in the field."""
+    if field == "name":
+        return isinstance(value, str) and is_unicode(value)
+    return type(value) is int
 
 
 def _is_behind(found: FoundVersion, rest: Sequence[tuple[str, bool]], values: list[Any]) -> bool:

@@ -18,12 +18,14 @@ _LONG_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Models by name, those whose names begin with ``prefix``, behind the name ``after``."""
+    """Models by name, those whose names begin with ``prefix``, behind the name ``after``, or
+    from it on."""
 
     listings: tuple[Listing, ...]
     ascending: bool = True
     prefix: str = ""
     after: str | None = None
+    from_it_on: bool = False
 
 
 def by_name(table: Table, names: Names, page_size: int) -> Iterator[Item]:
@@ -50,7 +52,7 @@ def passes(names: Names, meta: Item) -> bool:
     name: str = meta["name"]
     if not name.startswith(names.prefix):
         return False
-    if names.after is None:
+    if names.after is None or (names.from_it_on and name == names.after):
         return True
     return name > names.after if names.ascending else name < names.after
 
@@ -76,7 +78,7 @@ def _keys(names: Names) -> SortRange | None:
         reached = name_beginning(names.after)
         whole = reached == names.after
         if names.ascending:
-            behind = f"{reached}\0" if whole else reached
+            behind = f"{reached}\0" if whole and not names.from_it_on else reached
             low = behind if low is None else max(low, behind)
         else:
             before = reached if whole else begins_with(reached).high

@@ -39,8 +39,7 @@ def model_plan_lines(plan: ModelPlan) -> Iterator[str]:
         if plan.lookups:
             keys = "; ".join(_listed(lookup.clauses) for lookup in plan.lookups)
             yield f"candidates: models by the lookup of {keys}; if these are many, these:"
-        order = "ascending" if plan.names.ascending else "descending"
-        yield f"candidates: models, read by name {order}{_beginning(plan.names)}"
+        yield f"candidates: models, {_by_name(plan.names)}"
         yield from _listings(plan.names.listings)
     yield from _decided(query.filter, "META items")
     yield _order(query.orders, _STOPS if plan.listed else _SORTED)
@@ -62,11 +61,15 @@ def version_plan_lines(plan: VersionPlan) -> Iterator[str]:
         if plan.names is not None:
             beginning = _beginning(plan.names)
             yield f"candidates: versions of models{beginning}{_numbers(plan)}{_FEW}"
-        read = f"read by last update, {_time_order(query.orders[0])}" if plan.listed else "all read"
-        yield f"candidates: versions, {read}"
-        yield from _listings((plan.listing,))
+        if plan.in_names is not None:
+            yield f"candidates: versions of models, {_by_name(plan.in_names)}"
+            yield from _listings(plan.in_names.listings)
+        else:
+            how = f"by last update, {_time_order(query.orders[0])}"
+            yield f"candidates: versions, {f'read {how}' if plan.listed else 'all read'}"
+            yield from _listings((plan.listing,))
     yield from _decided(query.filter, "versions' items and their models' META items")
-    if surely_few or not plan.listed:
+    if surely_few or not (plan.listed or plan.in_names is not None):
         yield _order(query.orders, _SORTED)
     elif plan.posted is None and plan.names is None:
         yield _order(query.orders, _STOPS)
@@ -78,6 +81,11 @@ def version_plan_lines(plan: VersionPlan) -> Iterator[str]:
 def _time_order(order: Order) -> str:
     _, ascending = order
     return "oldest first" if ascending else "newest first"
+
+
+def _by_name(names: Names) -> str:
+    order = "ascending" if names.ascending else "descending"
+    return f"read by name {order}{_beginning(names)}"
 
 
 def _beginning(names: Names) -> str:

@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from dynamodbstore_table.op_rules import is_unicode
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
@@ -90,7 +91,8 @@ def _cursor(parsed: dict[str, Any]) -> tuple[int, str] | None:
     # Without the query that it belongs to, a cursor says nothing.
     if "query" in parsed and isinstance(cursor, list) and len(cursor) == 2:
         time_ms, entity_id = cursor
-        if type(time_ms) is int and abs(time_ms) < 2**63 and isinstance(entity_id, str):
+        told = type(time_ms) is int and abs(time_ms) < 2**63
+        if told and isinstance(entity_id, str) and is_unicode(entity_id):
             return time_ms, entity_id
     return _refuse("its cursor is not a time and an id of the query")
 
