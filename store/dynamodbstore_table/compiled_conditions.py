@@ -15,6 +15,7 @@ from dynamodbstore_table.conditions import (
     Condition,
     Either,
     Exists,
+    IsMap,
     Missing,
     Not,
     Operator,
@@ -45,6 +46,8 @@ def compiled(condition: Condition) -> Test:
             return lambda item: item.get(name) == value
         case Compare(name, op, value) if type(value) in (str, int, bytes):
             return _comparison(name, op, value)
+        case IsMap(name):
+            return lambda item: type(item.get(name)) is dict
         case Both(conditions):
             return _all([compiled(inner) for inner in conditions])
         case Either(conditions):

@@ -75,6 +75,13 @@ class Length:
 
 
 @value
+class IsMap:
+    """The attribute is a dict."""
+
+    name: str
+
+
+@value
 class Both:
     """Every one of the conditions holds (true for none)."""
 
@@ -96,7 +103,17 @@ class Not:
 
 
 Condition: TypeAlias = (
-    Exists | Missing | Compare | BeginsWith | Contains | OneOf | Length | Both | Either | Not
+    Exists
+    | Missing
+    | Compare
+    | BeginsWith
+    | Contains
+    | OneOf
+    | Length
+    | IsMap
+    | Both
+    | Either
+    | Not
 )
 
 ITEM_EXISTS = Exists("PK")
@@ -192,6 +209,7 @@ _TESTS: Mapping[type[Condition], Callable[[Any, Mapping[str, Any]], bool]] = {
     Contains: _contains,
     OneOf: _is_one,
     Length: _has_length,
+    IsMap: lambda condition, item: type(item.get(condition.name)) is dict,
     Both: _all_hold,
     Either: _any_holds,
     Not: lambda condition, item: not holds(condition.condition, item),

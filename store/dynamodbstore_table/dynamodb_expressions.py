@@ -14,6 +14,7 @@ from dynamodbstore_table.conditions import (
     Contains,
     Either,
     Exists,
+    IsMap,
     Length,
     Missing,
     Not,
@@ -184,6 +185,8 @@ def _compile(condition: Condition, to: Expressions) -> _Term:
             length = _Term(f"size({to.name(name)}){_symbol(op)}{to.value(value)}")
             has_length = _any([_has_type(name, type_, to) for type_ in _SIZED_TYPES], to)
             return _all([has_length, length], to)
+        case IsMap(name):
+            return _has_type(name, "M", to)
         case Both(conditions):
             if not conditions:
                 return _negated(_never(to), to)

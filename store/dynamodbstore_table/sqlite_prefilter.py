@@ -21,6 +21,7 @@ from dynamodbstore_table.conditions import (
     Contains,
     Either,
     Exists,
+    IsMap,
     OneOf,
 )
 
@@ -63,6 +64,8 @@ def _term(condition: Condition) -> Prefilter | None:
             return _has_value(name, _json(prefix)[:-1])
         case Contains(_, text):
             return _has(_json(text)[1:-1])
+        case IsMap(name):
+            return _has_value(name, b"{")
         case OneOf(name, values):
             return _any([_equals(name, value) for value in values[: _MOST_CHOICES + 1]])
         case Both(conditions):

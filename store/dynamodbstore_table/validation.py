@@ -13,6 +13,7 @@ from dynamodbstore_table.conditions import (
     Contains,
     Either,
     Exists,
+    IsMap,
     Length,
     Missing,
     Not,
@@ -33,7 +34,7 @@ _SET_BYTES, _REMOVE_BYTES, _ADD_BYTES, _APPEND_BYTES = 10, 5, 10, 48
 _CLAUSES_BYTES = 16
 
 _PLAIN = frozenset({str, bytes, bool, type(None)})
-_ALWAYS_VALID = frozenset({Exists, Missing, Compare, BeginsWith, Contains, Length})
+_ALWAYS_VALID = frozenset({Exists, Missing, Compare, BeginsWith, Contains, Length, IsMap})
 
 
 def check_write(ops: Sequence[Op]) -> None:

@@ -11,6 +11,7 @@ from dynamodbstore_table.conditions import (
     Contains,
     Either,
     Exists,
+    IsMap,
     Length,
     Missing,
     Not,
@@ -46,6 +47,7 @@ LEAVES: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Compare, NAMES, OPERATORS, SCALARS),
     st.builds(BeginsWith, NAMES, PARTS),
     st.builds(Contains, NAMES, PARTS),
+    st.builds(IsMap, NAMES),
     st.builds(OneOf, NAMES, st.lists(SCALARS, max_size=4).map(tuple)),
 )
 CONDITIONS = st.recursive(

@@ -12,6 +12,7 @@ from dynamodbstore_table.conditions import (
     Contains,
     Either,
     Exists,
+    IsMap,
     Missing,
     Not,
     OneOf,
@@ -43,6 +44,7 @@ LEAVES: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Compare, NAMES, OPERATORS, SCALARS),
     st.builds(BeginsWith, NAMES, TEXTS),
     st.builds(Contains, NAMES, TEXTS),
+    st.builds(IsMap, NAMES),
     st.builds(OneOf, NAMES, st.lists(SCALARS, max_size=12).map(tuple)),
 )
 CONDITIONS = st.recursive(

@@ -10,7 +10,7 @@ from dynamodbstore_events.entities import REGISTERED_MODEL
 from dynamodbstore_events.keys import prompts_listing, registered_models_listing
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.fts import NAME_FIELD
-from dynamodbstore_table.conditions import Condition, Either, Length, both
+from dynamodbstore_table.conditions import Condition, Either, IsMap, both
 from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.store.model_registry import SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD
@@ -35,7 +35,6 @@ from mlflow_dynamodbstore.tracking.search.tokens import PageStart
 
 _IS_PROMPT: Final = "true"
 _MOST_PUSHED: Final = 20
-_REFERENCE_ENTRIES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,4 +193,4 @@ def tag_condition(clause: TagClause) -> Condition | None:
     if condition is None:
         return None
     # In the place of a long value stands a reference, a map: the clause is decided on the value.
-    return Either((condition, Length(name, "=", _REFERENCE_ENTRIES)))
+    return Either((condition, IsMap(name)))
