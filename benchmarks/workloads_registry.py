@@ -68,10 +68,12 @@ def _versions_of_run(models: int) -> Prepare:
     return prepare
 
 
-def _latest_versions(models: int) -> Prepare:
+def _versions(models: int, order_by: list[str] | None = None) -> Prepare:
+    """The first page of the versions of so many models."""
+
     def prepare(store: Store, fixtures: RegistryFixtures, count: int) -> Step:
         fixtures.registered(models)
-        return lambda i: store.search_model_versions("", 100)
+        return lambda i: store.search_model_versions("", 100, order_by)
 
     return prepare
 
@@ -146,7 +148,17 @@ def registry_operations(models: int) -> list[Operation]:
         ),
         Operation(
             f"search_model_versions over {models:,}, 100 updated last",
-            _latest_versions(models),
+            _versions(models),
+            **_FEW,
+        ),
+        Operation(
+            f"search_model_versions over {models:,}, 100 by name",
+            _versions(models, ["name"]),
+            **_FEW,
+        ),
+        Operation(
+            f"search_model_versions over {models:,}, 100 created last",
+            _versions(models, ["creation_timestamp DESC"]),
             **_FEW,
         ),
     ]

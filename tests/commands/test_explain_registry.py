@@ -96,7 +96,18 @@ class TestOfModelVersions:
         planned = lines(*VERSIONS, *named, "--order-by", "version_number")
 
         assert planned[0] == "candidates: versions, all read"
+        assert planned[2:5] == [
+            "with 1,000 versions or more, models, all read",
+            "  REGISTERED_MODELS#default",
+            "  PROMPTS#default",
+        ]
         assert "order: version_number, name; every candidate is collected, then sorted" in planned
+
+    def test_another_order_of_what_few_have_reads_their_models(self, named: Named) -> None:
+        planned = lines("tags.team = 'a'", *VERSIONS, *named, "--order-by", "version_number")
+
+        assert planned[0] == "candidates: versions, all read"
+        assert not any("REGISTERED_MODELS" in line for line in planned)
 
     def test_runs_are_looked_up(self, named: Named) -> None:
         planned = lines("run_id = 'a' AND version_number > 3", *VERSIONS, *named)

@@ -191,6 +191,16 @@ def test_versions_of_models_whose_names_are_long_alike_come_in_order(
     assert descending == [f"{name}/{n}" for name in sorted(names, reverse=True) for n in (2, 1)]
 
 
+def test_the_models_of_few_versions_are_read_by_their_keys(search: Searching) -> None:
+    for n in range(200):
+        search.add(f"m{n:03d}", versions=[version()] if n % 40 == 0 else [])
+
+    found, _ = search.versions(order_by=["version_number"])
+
+    assert len(found) == 5
+    assert search.cost().read_units <= 5
+
+
 def test_a_bare_offset_in_the_order_of_names_is_a_token(search: Searching) -> None:
     search.add("a", versions=[version()] * 2)
     search.add("b", versions=[version()] * 2)

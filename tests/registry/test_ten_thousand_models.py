@@ -125,3 +125,12 @@ def test_a_page_of_the_versions_by_name_reads_the_models_of_the_page(search: Sea
     usage = search.cost()
     assert usage.total_requests <= 120
     assert usage.read_units <= 200
+
+
+def test_an_order_without_a_listing_lists_all_versions_and_all_models(search: Searching) -> None:
+    found, _ = search.versions(order_by=["creation_timestamp", "name DESC"], limit=100)
+
+    assert [found[0].name, found[-1].name] == ["zebra-finch-4711", "m09901"]
+    usage = search.cost()
+    assert usage.total_requests <= 30
+    assert usage.read_units <= 1_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from dynamodbstore_events.keys import (
@@ -43,6 +43,8 @@ from mlflow_dynamodbstore.tracking.search.tokens import PageStart
 
 _MOST_PUSHED: Final = 20
 _LARGEST_NUMBER: Final = 10**38
+MANY_VERSIONS: Final = 1000
+"""From so many versions on, all models are listed rather than read by their keys."""
 EVERY_NUMBER: Final = SortRange(version_sk(1), version_sk(LAST_VERSION_NUMBER))
 """The sort keys of all versions of a model."""
 
@@ -97,7 +99,7 @@ class VersionPlan:
     From ``runs`` where the filter says the only ones; else from the models that it says are the
     only ones (``named``, else ``posted`` or ``names`` where these are few), of each the versions
     in ``numbers`` (None: there are none); else from the models in order (``in_names``), or from
-    ``listing``, in its own order with ``listed``.
+    ``listing``, in its own order with ``listed``, or all of it (if long, with all of ``whole``).
     """
 
     query: VersionQuery
@@ -107,6 +109,7 @@ class VersionPlan:
     names: Names | None
     numbers: SortRange | None
     in_names: Names | None
+    whole: Names | None
     listing: Listing
     listed: bool
 
@@ -117,7 +120,11 @@ def plan_versions(query: VersionQuery, config: Callable[[], Config]) -> VersionP
     runs, named = _runs(clauses), names_of(clauses)
     told = runs is not None or named is not None
     on_names = posted_names(query.workspace, _on_name(clauses), config) if not told else None
-    in_names = None if told else _in_names(query)
+    only_names = not query.filter.tags and len(_on_name(clauses)) == len(clauses)
+    field, ascending = query.orders[0]
+    in_names = None
+    if field == "name" and only_names and not told:
+        in_names = _models(query.workspace, prefix_of(_on_name(clauses)), ascending)
     names = None if told or in_names is not None else _names(query.workspace, clauses)
     return VersionPlan(
         query=query,
@@ -127,6 +134,8 @@ def plan_versions(query: VersionQuery, config: Callable[[], Config]) -> VersionP
         names=names,
         numbers=_numbers(clauses),
         in_names=in_names,
+        # Where more is asked for, the models of what passes are read by their keys.
+        whole=_models(query.workspace) if only_names else None,
         listing=Listing(versions_listing(query.workspace), _pushed(query.filter)),
         listed=query.orders[0][0] == "updated",
     )
@@ -150,23 +159,13 @@ def _runs(clauses: Iterable[AttributeClause]) -> tuple[str, ...] | None:
 
 
 def _names(workspace: str, clauses: Iterable[AttributeClause]) -> Names | None:
-    names = _beginning(workspace, clauses)
-    return names if names.prefix else None
+    prefix = prefix_of(_on_name(clauses))
+    return _models(workspace, prefix) if prefix else None
 
 
-def _in_names(query: VersionQuery) -> Names | None:
-    """All models in the order that is asked for, where nothing but names is: else hardly a version
-    of many models might pass, and each model's versions are a request."""
-    clauses = query.filter.attributes
-    field, ascending = query.orders[0]
-    if field != "name" or query.filter.tags or len(_on_name(clauses)) < len(clauses):
-        return None
-    return replace(_beginning(query.workspace, clauses), ascending=ascending)
-
-
-def _beginning(workspace: str, clauses: Iterable[AttributeClause]) -> Names:
+def _models(workspace: str, prefix: str = "", ascending: bool = True) -> Names:
     kinds = registered_models_listing(workspace), prompts_listing(workspace)
-    return Names(tuple(Listing(pk) for pk in kinds), prefix=prefix_of(_on_name(clauses)))
+    return Names(tuple(Listing(pk) for pk in kinds), ascending, prefix)
 
 
 def _numbers(clauses: Iterable[AttributeClause]) -> SortRange | None:

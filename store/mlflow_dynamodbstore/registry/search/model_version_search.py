@@ -22,6 +22,7 @@ from mlflow_dynamodbstore.registry.search.found_version import FoundVersion, Mod
 from mlflow_dynamodbstore.registry.search.long_values import with_texts
 from mlflow_dynamodbstore.registry.search.model_version_plan import (
     EVERY_NUMBER,
+    MANY_VERSIONS,
     VersionPlan,
     parse_version_query,
     plan_versions,
@@ -35,6 +36,7 @@ from mlflow_dynamodbstore.registry.search.version_listing import (
     every_version,
 )
 from mlflow_dynamodbstore.registry.version_items import model_version
+from mlflow_dynamodbstore.tracking.collector import collector_paused
 from mlflow_dynamodbstore.tracking.search import tokens
 from mlflow_dynamodbstore.tracking.search.postings import MOST_CANDIDATES, posted_keys
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
@@ -63,7 +65,8 @@ class ModelVersionSearchMixin(RegistryBase):
             self._workspace(), filter_string, max_results, order_by, page_token
         )
         plan = plan_versions(query, self._config.current)
-        found, following = find_versions(self._table, plan)
+        with collector_paused(0 if self._table.remote else _READ_AT_ONCE):
+            found, following = find_versions(self._table, plan)
         token = following and tokens.encode(query.fingerprint, following)
         return PagedList(model_versions(self._table, found), token)
 
@@ -147,8 +150,12 @@ def _of_runs(table: Table, runs: Sequence[str], models: Models) -> Iterator[Foun
 
 def _every(table: Table, plan: VersionPlan, models: Models) -> Iterator[FoundVersion]:
     listed = every_version(table, plan.listing)
-    while chunk := list(islice(listed, _READ_AT_ONCE)):
+    chunk = list(islice(listed, MANY_VERSIONS))
+    if plan.whole is not None and len(chunk) == MANY_VERSIONS:
+        models.add(by_name(table, plan.whole, _READ_AT_ONCE))
+    while chunk:
         yield from models.versions(chunk)
+        chunk = list(islice(listed, _READ_AT_ONCE))
 
 
 def _updated(

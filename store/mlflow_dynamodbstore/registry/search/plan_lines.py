@@ -6,7 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from mlflow_dynamodbstore.registry.search.clauses import RegistryFilter
-from mlflow_dynamodbstore.registry.search.model_version_plan import EVERY_NUMBER, VersionPlan
+from mlflow_dynamodbstore.registry.search.model_version_plan import (
+    EVERY_NUMBER,
+    MANY_VERSIONS,
+    VersionPlan,
+)
 from mlflow_dynamodbstore.registry.search.name_listing import Names
 from mlflow_dynamodbstore.registry.search.orders import Order
 from mlflow_dynamodbstore.registry.search.registered_model_plan import ModelPlan
@@ -68,6 +72,9 @@ def version_plan_lines(plan: VersionPlan) -> Iterator[str]:
             how = f"by last update, {_time_order(query.orders[0])}"
             yield f"candidates: versions, {f'read {how}' if plan.listed else 'all read'}"
             yield from _listings((plan.listing,))
+            if plan.whole is not None and not plan.listed:
+                yield f"with {MANY_VERSIONS:,} versions or more, models, all read"
+                yield from _listings(plan.whole.listings)
     yield from _decided(query.filter, "versions' items and their models' META items")
     if surely_few or not (plan.listed or plan.in_names is not None):
         yield _order(query.orders, _SORTED)
