@@ -201,6 +201,15 @@ def test_the_models_of_few_versions_are_read_by_their_keys(search: Searching) ->
     assert search.cost().read_units <= 5
 
 
+def test_in_the_order_of_names_no_versions_of_prompts_are_read(search: Searching) -> None:
+    for n in range(50):
+        search.add(f"a{n:02d}", tags=PROMPT, versions=[version(tags=PROMPT)])
+    search.add("b", versions=[version()])
+
+    assert search.numbers(order_by=["name"]) == ["b/1"]
+    assert search.cost().total_requests == 3
+
+
 def test_a_bare_offset_in_the_order_of_names_is_a_token(search: Searching) -> None:
     search.add("a", versions=[version()] * 2)
     search.add("b", versions=[version()] * 2)

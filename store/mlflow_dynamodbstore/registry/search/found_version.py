@@ -66,19 +66,24 @@ def passing(
     return [one for one in versions if asked.tags_pass(known_tags(one.version, texts))]
 
 
-def _passes(asked: RegistryFilter, workspace: str, found: FoundVersion) -> bool:
-    meta = found.meta
+def model_passes(asked: RegistryFilter, workspace: str, meta: Mapping[str, Any]) -> bool:
+    """Whether any version of the model may pass the filter."""
     return (
         meta["workspace"] == workspace
         and DELETING not in meta
-        and not is_deleted(found.version)
         # One version that is a prompt hides all of its name, as in MLflow's SQL store.
         and not (asked.hides_prompts and meta.get(PROMPT_VERSIONS, 0) > 0)
-        and all(clause.test(_asked(found, clause.name)) for clause in asked.attributes)
+        and all(clause.test(meta["name"]) for clause in asked.attributes if clause.name == "name")
     )
 
 
-def _asked(found: FoundVersion, name: str) -> Any:
-    if name == "name":
-        return found.meta["name"]
-    return found.version.get(_KEPT_AS[name])
+def _passes(asked: RegistryFilter, workspace: str, found: FoundVersion) -> bool:
+    return (
+        model_passes(asked, workspace, found.meta)
+        and not is_deleted(found.version)
+        and all(
+            clause.test(found.version.get(_KEPT_AS[clause.name]))
+            for clause in asked.attributes
+            if clause.name != "name"
+        )
+    )

@@ -18,7 +18,12 @@ from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.model_registry import SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT
 
 from mlflow_dynamodbstore.registry.base import RegistryBase
-from mlflow_dynamodbstore.registry.search.found_version import FoundVersion, Models, passing
+from mlflow_dynamodbstore.registry.search.found_version import (
+    FoundVersion,
+    Models,
+    model_passes,
+    passing,
+)
 from mlflow_dynamodbstore.registry.search.long_values import with_texts
 from mlflow_dynamodbstore.registry.search.model_version_plan import (
     EVERY_NUMBER,
@@ -105,8 +110,8 @@ def _few(table: Table, plan: VersionPlan, models: Models) -> Iterator[FoundVersi
     metas = _few_models(table, plan)
     if metas is None:
         return None
-    asked = [clause for clause in plan.query.filter.attributes if clause.name == "name"]
-    metas = [meta for meta in metas if all(clause.test(meta["name"]) for clause in asked)]
+    query = plan.query
+    metas = [meta for meta in metas if model_passes(query.filter, query.workspace, meta)]
     models.add(metas)
     if plan.numbers is None:
         return iter(())
@@ -192,9 +197,8 @@ def _named_in_order(
     behind = None if reached is None else _parsed_cursor(reached[1], query.orders)
     if behind is not None:
         names = replace(names, after=behind[0], from_it_on=True)
-    clauses = query.filter.attributes
     listed = by_name(table, names, min(wanted, _READ_AT_ONCE))
-    metas = (meta for meta in listed if all(clause.test(meta["name"]) for clause in clauses))
+    metas = (meta for meta in listed if model_passes(query.filter, query.workspace, meta))
     chunk = _QUERIES_AT_ONCE
     while some := list(islice(metas, chunk)):
         models.add(some)
