@@ -232,7 +232,7 @@ def test_a_bare_offset_is_a_token(search: Searching) -> None:
 
 
 @pytest.mark.parametrize("order", [None, ["name"]])
-@pytest.mark.parametrize("cursor", ['["m", "2"]', '["m"]', "{", '["\\ud800", 2]'])
+@pytest.mark.parametrize("cursor", ['["m", "2"]', '["m"]', "{", '["\\ud800", 2]', '["", 2]'])
 def test_a_token_that_was_tampered_with_is_refused(
     search: Searching, order: list[str] | None, cursor: str
 ) -> None:

@@ -238,7 +238,7 @@ def _parsed_cursor(text: str, rest: Sequence[tuple[str, bool]]) -> list[Any]:
 def _may_be(field: str, value: Any) -> bool:
     """Whether a version may have the value in the field."""
     if field == "name":
-        return isinstance(value, str) and is_unicode(value)
+        return isinstance(value, str) and value != "" and is_unicode(value)
     return type(value) is int
 
 
