@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+
+from dynamodbstore_table.port import Table
 
 _MANY = 500
 
@@ -25,3 +27,9 @@ def collector_paused(objects: int) -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def collector_paused_listing(table: Table) -> AbstractContextManager[None]:
+    """Let the collector wait while any number of items is listed, unless the table is remote: then
+    the time is its own."""
+    return collector_paused(0 if table.remote else _MANY)

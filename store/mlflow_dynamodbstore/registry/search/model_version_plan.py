@@ -113,6 +113,12 @@ class VersionPlan:
     listing: Listing
     listed: bool
 
+    @property
+    def in_order(self) -> bool:
+        """Whether what is listed comes in the order asked for, so that reading stops with the
+        page."""
+        return self.listed or self.in_names is not None
+
 
 def plan_versions(query: VersionQuery, config: Callable[[], Config]) -> VersionPlan:
     """The plan of a query; ``config`` is asked only where postings may narrow."""
@@ -120,11 +126,14 @@ def plan_versions(query: VersionQuery, config: Callable[[], Config]) -> VersionP
     runs, named = _runs(clauses), names_of(clauses)
     told = runs is not None or named is not None
     on_names = posted_names(query.workspace, _on_name(clauses), config) if not told else None
-    only_names = not query.filter.tags and len(_on_name(clauses)) == len(clauses)
     field, ascending = query.orders[0]
-    in_names = None
-    if field == "name" and only_names and not told:
-        in_names = _models(query.workspace, prefix_of(_on_name(clauses)), ascending)
+    in_names = whole = None
+    # Where more is asked for, hardly a version of many models might pass.
+    if not told and not query.filter.tags and len(_on_name(clauses)) == len(clauses):
+        if field == "name":
+            in_names = _models(query.workspace, prefix_of(_on_name(clauses)), ascending)
+        elif field != "updated":
+            whole = _models(query.workspace)
     names = None if told or in_names is not None else _names(query.workspace, clauses)
     return VersionPlan(
         query=query,
@@ -134,10 +143,9 @@ def plan_versions(query: VersionQuery, config: Callable[[], Config]) -> VersionP
         names=names,
         numbers=_numbers(clauses),
         in_names=in_names,
-        # Where more is asked for, the models of what passes are read by their keys.
-        whole=_models(query.workspace) if only_names else None,
+        whole=whole,
         listing=Listing(versions_listing(query.workspace), _pushed(query.filter)),
-        listed=query.orders[0][0] == "updated",
+        listed=field == "updated",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dynamodbstore_events.keys import GSI2, META, Key, run_versions_lookup
 from dynamodbstore_table.op_rules import is_unicode
-from dynamodbstore_table.port import Item, Table
+from dynamodbstore_table.port import Item, SortRange, Table
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
@@ -26,7 +26,6 @@ from mlflow_dynamodbstore.registry.search.found_version import (
 )
 from mlflow_dynamodbstore.registry.search.long_values import with_texts
 from mlflow_dynamodbstore.registry.search.model_version_plan import (
-    EVERY_NUMBER,
     MANY_VERSIONS,
     VersionPlan,
     parse_version_query,
@@ -41,7 +40,7 @@ from mlflow_dynamodbstore.registry.search.version_listing import (
     every_version,
 )
 from mlflow_dynamodbstore.registry.version_items import model_version
-from mlflow_dynamodbstore.tracking.collector import collector_paused
+from mlflow_dynamodbstore.tracking.collector import collector_paused_listing
 from mlflow_dynamodbstore.tracking.search import tokens
 from mlflow_dynamodbstore.tracking.search.postings import MOST_CANDIDATES, posted_keys
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
@@ -70,7 +69,7 @@ class ModelVersionSearchMixin(RegistryBase):
             self._workspace(), filter_string, max_results, order_by, page_token
         )
         plan = plan_versions(query, self._config.current)
-        with collector_paused(0 if self._table.remote else _READ_AT_ONCE):
+        with collector_paused_listing(self._table):
             found, following = find_versions(self._table, plan)
         token = following and tokens.encode(query.fingerprint, following)
         return PagedList(model_versions(self._table, found), token)
@@ -82,7 +81,7 @@ def find_versions(table: Table, plan: VersionPlan) -> tuple[list[FoundVersion], 
     models = Models(table)
     few = _few(table, plan, models)
     skipped = query.start.offset
-    streamed = few is None and (plan.listed or plan.in_names is not None)
+    streamed = few is None and plan.in_order
     if streamed:
         skipped = 0 if query.start.cursor is not None else skipped
         wanted = skipped + query.limit + 1
@@ -112,11 +111,7 @@ def _few(table: Table, plan: VersionPlan, models: Models) -> Iterator[FoundVersi
         return None
     query = plan.query
     metas = [meta for meta in metas if model_passes(query.filter, query.workspace, meta)]
-    models.add(metas)
-    if plan.numbers is None:
-        return iter(())
-    partitions = table.partitions([meta["PK"] for meta in metas], sk=plan.numbers)
-    return models.versions(item for items in partitions.values() for item in items)
+    return _of_models(table, metas, plan.numbers, models)
 
 
 def _few_models(table: Table, plan: VersionPlan) -> list[Item] | None:
@@ -129,6 +124,17 @@ def _few_models(table: Table, plan: VersionPlan) -> list[Item] | None:
         return None
     metas = list(islice(by_name(table, plan.names, MOST_CANDIDATES + 1), MOST_CANDIDATES + 1))
     return metas if len(metas) <= MOST_CANDIDATES else None
+
+
+def _of_models(
+    table: Table, metas: Sequence[Item], numbers: SortRange | None, models: Models
+) -> Iterator[FoundVersion]:
+    """The versions of these models whose numbers are in a range (None: there are none)."""
+    models.add(metas)
+    if numbers is None:
+        return iter(())
+    partitions = table.partitions([meta["PK"] for meta in metas], sk=numbers)
+    return models.versions(item for items in partitions.values() for item in items)
 
 
 def _of_runs(table: Table, runs: Sequence[str], models: Models) -> Iterator[FoundVersion]:
@@ -201,9 +207,7 @@ def _named_in_order(
     metas = (meta for meta in listed if model_passes(query.filter, query.workspace, meta))
     chunk = _QUERIES_AT_ONCE
     while some := list(islice(metas, chunk)):
-        models.add(some)
-        partitions = table.partitions([meta["PK"] for meta in some], sk=EVERY_NUMBER)
-        group = models.versions(item for items in partitions.values() for item in items)
+        group = _of_models(table, some, plan.numbers, models)
         matching = passing(table, query.filter, query.workspace, group)
         for found in ordered(matching, query.orders, FoundVersion.value):
             if behind is None or _is_behind(found, query.orders, behind):

@@ -72,11 +72,11 @@ def version_plan_lines(plan: VersionPlan) -> Iterator[str]:
             how = f"by last update, {_time_order(query.orders[0])}"
             yield f"candidates: versions, {f'read {how}' if plan.listed else 'all read'}"
             yield from _listings((plan.listing,))
-            if plan.whole is not None and not plan.listed:
+            if plan.whole is not None:
                 yield f"with {MANY_VERSIONS:,} versions or more, models, all read"
                 yield from _listings(plan.whole.listings)
     yield from _decided(query.filter, "versions' items and their models' META items")
-    if surely_few or not (plan.listed or plan.in_names is not None):
+    if surely_few or not plan.in_order:
         yield _order(query.orders, _SORTED)
     elif plan.posted is None and plan.names is None:
         yield _order(query.orders, _STOPS)

@@ -25,7 +25,7 @@ from mlflow_dynamodbstore.registry.search.registered_model_plan import (
     plan_models,
 )
 from mlflow_dynamodbstore.registry.search.tag_lookup import few_with_tags
-from mlflow_dynamodbstore.tracking.collector import collector_paused
+from mlflow_dynamodbstore.tracking.collector import collector_paused_listing
 from mlflow_dynamodbstore.tracking.search import tokens
 from mlflow_dynamodbstore.tracking.search.postings import posted_keys
 from mlflow_dynamodbstore.tracking.search.tokens import PageStart
@@ -53,7 +53,7 @@ class RegisteredModelSearchMixin(RegistryBase):
         )
         if query.limit < 1:
             return PagedList([], None)
-        with collector_paused(0 if self._table.remote else _READ_AT_ONCE):
+        with collector_paused_listing(self._table):
             found, following = find_models(self._table, plan_models(query, self._config.current))
         token = following and tokens.encode(query.fingerprint, following)
         read = read_latest(self._table, found)

@@ -12,7 +12,7 @@ from dynamodbstore_table.port import Table
 from mlflow.entities import Run
 
 from mlflow_dynamodbstore.tracking.base import TrackingBase
-from mlflow_dynamodbstore.tracking.collector import collector_paused
+from mlflow_dynamodbstore.tracking.collector import collector_paused_listing
 from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState
 from mlflow_dynamodbstore.tracking.search import tokens
 from mlflow_dynamodbstore.tracking.search.candidates import (
@@ -104,7 +104,7 @@ def _in_order(table: Table, plan: RunPlan) -> tuple[Iterator[Candidate], bool]:
         skipped = 0 if plan.start.cursor is not None else plan.start.offset
         wanted = _LISTED_AT_ONCE if plan.limit is None else plan.limit + 1
         return islice(matching(table, plan, skipped + wanted), skipped, None), True
-    with collector_paused(0 if table.remote else _LISTED_AT_ONCE):
+    with collector_paused_listing(table):
         candidates = list(matching(table, plan, _LISTED_AT_ONCE))
         in_order = _sorted(table, plan, candidates)
     return islice(in_order, plan.start.offset, None), False
