@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cost_model import Measured, Taken
 from dynamodbstore_events.keys import META
+from dynamodbstore_projections.all import search_projections
 from dynamodbstore_projections.built import KEPT_BY_ALL, mark_built
-from dynamodbstore_projections.registry import search_projections
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import Item, Table
 from dynamodbstore_table.schema import INDEX_KEYS, LOOKUP_ATTRIBUTES

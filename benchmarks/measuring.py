@@ -6,9 +6,9 @@ import statistics
 import time
 from dataclasses import dataclass, field
 
-from dynamodbstore_table.counting import CountingTable, Meter
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.port import Table
+from dynamodbstore_table.testing.counting import CountingTable, Meter
 from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, parse_location
 from mlflow_dynamodbstore.table_access import open_table
 from operation import AnyFixtures, Operation, Step, Store

@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 
 import click
-from dynamodbstore_table.counting import Meter
+from dynamodbstore_table.testing.counting import Meter
 from fixtures import Fixtures, seed_by_logging
 from measuring import Subject, meter_operation, open_metered, time_operation
-from mlflow_dynamodbstore.build import build_tracking_store
-from mlflow_dynamodbstore.registry.build import build_registry_store
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.build_registry import build_registry_store
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 from operation import Operation, Store
 from registry_fixtures import RegistryFixtures, seed_by_registering
 from report import Row, as_json, as_markdown, print_table

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import entity_of
+from dynamodbstore_projections.all import lifecycle_projections, search_projections
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.projector import Projector
-from dynamodbstore_projections.registry import lifecycle_projections, search_projections
-from dynamodbstore_table.counting import CountingTable, Meter, Usage
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.port import Observer, Table
+from dynamodbstore_table.testing.counting import CountingTable, Meter, Usage
 from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, parse_location
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 from mlflow_dynamodbstore.table_access import create_missing, open_table
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 from operation import Store
 
 _MOST_ROUNDS = 20

@@ -7,11 +7,11 @@ import time
 import uuid
 from collections.abc import Sequence
 
+from dynamodbstore_projections.all import search_projections
 from dynamodbstore_projections.built import marks_of, withdraw
 from dynamodbstore_projections.config import ConfigSource
-from dynamodbstore_projections.registry import search_projections
-from dynamodbstore_projections.replay import Scope, rebuild
-from dynamodbstore_projections.replay_sources import TableScan
+from dynamodbstore_projections.drivers.replay import Scope, rebuild
+from dynamodbstore_projections.drivers.sources import TableScan
 from fixtures import START_MS
 from mlflow.entities import Metric, Param, RunStatus, RunTag, ViewType
 from operation import Store

@@ -11,8 +11,8 @@ from unittest import mock
 
 import botocore.loaders
 import pytest
-from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 
 from tests.engines import EngineMissing, running_dynoxide
 from tests.lambdas.sam import build

@@ -6,9 +6,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamodbstore_projections.expiry_sweep import remove_expired
+from dynamodbstore_projections.all import STREAM_FUNCTIONS, lifecycle_projections
+from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_projections.heartbeat import beat
-from dynamodbstore_projections.registry import STREAM_FUNCTIONS, lifecycle_projections
 
 from dynamodbstore_lambdas import runtime
 from dynamodbstore_lambdas.stream import handle_stream

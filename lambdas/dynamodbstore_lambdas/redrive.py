@@ -12,8 +12,8 @@ from aws_lambda_powertools.utilities.batch import (
 )
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from dynamodbstore_events.entities import Entity
+from dynamodbstore_projections.all import all_projections
 from dynamodbstore_projections.projector import Report
-from dynamodbstore_projections.registry import all_projections
 
 from dynamodbstore_lambdas import runtime
 from dynamodbstore_lambdas.redrive_queue import MalformedMessage, entity_in

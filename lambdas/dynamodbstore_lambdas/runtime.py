@@ -10,7 +10,7 @@ from typing import Any
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.projection import Projection
 from dynamodbstore_projections.projector import Projector
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.port import Table
 
 from dynamodbstore_lambdas.environment import Environment, read_environment

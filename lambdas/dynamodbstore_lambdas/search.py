@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynamodbstore_projections.registry import search_projections
+from dynamodbstore_projections.all import search_projections
 
 from dynamodbstore_lambdas import runtime
 from dynamodbstore_lambdas.stream import handle_stream

@@ -19,9 +19,10 @@ from dynamodbstore_table.conditions import ITEM_MISSING, Condition, Missing, equ
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Item, Table, Update
 
-from dynamodbstore_projections import fts, tags
 from dynamodbstore_projections.config import BUILT, Config, config_from_items
 from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED
+from dynamodbstore_projections.fts import projection as fts
+from dynamodbstore_projections.tags import projection as tags
 
 BUILT_KEY: Final[Key] = (CONFIG, BUILT)
 SUMMARY: Final = "summary"

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dynamodbstore_table.embedded.schema import connect, describe, has_schema
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import TableMissing
 from dynamodbstore_table.port import Table
-from dynamodbstore_table.sqlite import SqliteTable
-from dynamodbstore_table.sqlite_schema import connect, describe, has_schema
 
 _COUNTS: Final = """SELECT
     substr(pk, 1, CASE instr(pk, '#') WHEN 0 THEN length(pk) ELSE instr(pk, '#') - 1 END) AS kind,
@@ -51,7 +51,7 @@ def table_facts(table: Table, *, with_kinds: bool = False) -> TableFacts:
     """
     if isinstance(table, SqliteTable):
         return _of_file(table.path, with_kinds)
-    from dynamodbstore_table.dynamodb import DynamoDBTable
+    from dynamodbstore_table.dynamodb.table import DynamoDBTable
 
     if not isinstance(table, DynamoDBTable):
         return TableFacts()

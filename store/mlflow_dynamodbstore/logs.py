@@ -17,7 +17,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from dynamodbstore_projections.config import InvalidConfig
-from dynamodbstore_table.dynamodb_retry import Retry
+from dynamodbstore_table.dynamodb.retry import Retry
 from dynamodbstore_table.errors import (
     TableError,
     TableMissing,

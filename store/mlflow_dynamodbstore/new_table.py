@@ -10,8 +10,8 @@ from dynamodbstore_events.keys import (
     prompts_listing,
     registered_models_listing,
 )
+from dynamodbstore_projections.all import search_projections
 from dynamodbstore_projections.built import KEPT_BY_ALL, mark_built
-from dynamodbstore_projections.registry import search_projections
 from dynamodbstore_table.port import Table
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 

@@ -11,7 +11,7 @@ from dynamodbstore_table.port import Observer, Table
 from mlflow_dynamodbstore import logs
 from mlflow_dynamodbstore.config.effective import EffectiveConfig
 from mlflow_dynamodbstore.config.reconcile import reconcile
-from mlflow_dynamodbstore.errors import as_mlflow_error
+from mlflow_dynamodbstore.core.errors import as_mlflow_error
 from mlflow_dynamodbstore.location import parse_location
 from mlflow_dynamodbstore.projection_mode import AutoObserver, mode_of, observer_for
 from mlflow_dynamodbstore.server_process import starts_a_server

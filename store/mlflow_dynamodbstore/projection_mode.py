@@ -8,10 +8,10 @@ from typing import Literal, TypeAlias
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity
+from dynamodbstore_projections.all import STREAM_FUNCTIONS, inline_projections
 from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.drivers.inline import InlineObserver
 from dynamodbstore_projections.heartbeat import all_fresh, last_beats
-from dynamodbstore_projections.inline import InlineObserver
-from dynamodbstore_projections.registry import STREAM_FUNCTIONS, inline_projections
 from dynamodbstore_table.port import Table
 
 from mlflow_dynamodbstore import logs

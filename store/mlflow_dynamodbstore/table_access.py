@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dynamodbstore_table.dynamodb_retry import OnRetry
+from dynamodbstore_table.dynamodb.retry import OnRetry
 from dynamodbstore_table.port import Observer, Table
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
@@ -23,10 +23,10 @@ def open_table(
     ``on_retry`` is told of requests that have to be made again.
     """
     if isinstance(location, FileLocation):
-        from dynamodbstore_table.sqlite import SqliteTable
+        from dynamodbstore_table.embedded.table import SqliteTable
 
         return SqliteTable(location.path, durability=location.durability, observer=observer)
-    from dynamodbstore_table.dynamodb import DynamoDBTable
+    from dynamodbstore_table.dynamodb.table import DynamoDBTable
 
     if isinstance(location, EndpointLocation):
         return DynamoDBTable(

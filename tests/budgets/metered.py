@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dynamodbstore_table.counting import CountingTable, Meter, Usage
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Table
-from dynamodbstore_table.sqlite import SqliteTable
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from dynamodbstore_table.testing.counting import CountingTable, Meter, Usage
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 
 @dataclass(frozen=True)

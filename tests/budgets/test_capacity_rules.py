@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, equals
-from dynamodbstore_table.counting import CountingTable, Meter, Usage
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Check, Delete, Put, Table, Update
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.testing.counting import CountingTable, Meter, Usage
 
 from tests.budgets.metered import metered_table
 

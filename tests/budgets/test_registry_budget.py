@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table.counting import CountingTable, Meter, Usage
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.embedded.table import SqliteTable
+from dynamodbstore_table.testing.counting import CountingTable, Meter, Usage
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.budgets.metered import metered_table
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table.counting import Usage
+from dynamodbstore_table.testing.counting import Usage
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -23,7 +23,7 @@ from mlflow.entities import (
     RunTag,
     ViewType,
 )
-from mlflow_dynamodbstore.tracking.metric_writes import OPEN_CHUNK_POINTS
+from mlflow_dynamodbstore.runs.metrics.metric_writes import OPEN_CHUNK_POINTS
 
 from tests.budgets.metered import MeteredStore, on_endpoint, on_file, with_new_run
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from dynamodbstore_table.counting import Usage
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Put
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.testing.counting import Usage
 
 from tests.search.items import put_run, run_meta
 from tests.search.projected import NAMES, SUMMARY, SYSTEM_TAGS, projected_table

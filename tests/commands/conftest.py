@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from mlflow_dynamodbstore.commands import waiting
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import Named
 from tests.projections.replays import bare_store

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from dynamodbstore_table.dynamodb_client import Client
+from dynamodbstore_table.dynamodb.client import Client
 
 Need = tuple[str, str]
 """An action, and what it is on: ``table``, or an index of it."""

@@ -25,10 +25,10 @@ from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.entities.webhook import WebhookEvent
 from mlflow.models import Model
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY, PROMPT_TEXT_TAG_KEY
-from mlflow_dynamodbstore.errors import _CALLED_BY_MLFLOW
+from mlflow_dynamodbstore.core.errors import _CALLED_BY_MLFLOW
 
 OURS = "mlflow_dynamodbstore"
-UNBUILT = f"{OURS}.tracking.unbuilt"
+UNBUILT = f"{OURS}.stores.unbuilt"
 NOT_MLFLOWS = {"keep_house", "ensure_default_experiment"}
 
 

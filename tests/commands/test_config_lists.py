@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from dynamodbstore_projections.config import ConfigSource
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.embedded.table import SqliteTable
 
 from tests.commands.cli import DONE, FAILED, USAGE, Named, run, run_json
 from tests.commands.conftest import Waits

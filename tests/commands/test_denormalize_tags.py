@@ -9,12 +9,12 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import CONFIG, META, run_pk
 from dynamodbstore_projections.built import mark_built
 from dynamodbstore_projections.config import ConfigSource
-from dynamodbstore_projections.replay import SETTLE_SECONDS
+from dynamodbstore_projections.drivers.replay import SETTLE_SECONDS
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Item, Op, Put
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow_dynamodbstore.commands import config_options, waiting
 from mlflow_dynamodbstore.config.changes import pattern_list, set_list
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, Named, rows, run, run_json
 from tests.commands.conftest import Waits

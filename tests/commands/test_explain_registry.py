@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import USAGE, Named, run, run_json
 

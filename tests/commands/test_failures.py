@@ -16,10 +16,10 @@ from unittest import mock
 
 import pytest
 from click.testing import Result
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Put
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.exceptions import MlflowException
-from mlflow_dynamodbstore.build import build_tracking_store
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 from tests.commands import endpoints
 from tests.commands.cli import FAILED, USAGE, run
@@ -196,7 +196,7 @@ class TestOfAFile:
 
     def test_that_may_not_be_made(self, tmp_path: Path) -> None:
         locked = sqlite3.OperationalError("unable to open database file")
-        with mock.patch("dynamodbstore_table.sqlite_schema.sqlite3.connect", side_effect=locked):
+        with mock.patch("dynamodbstore_table.embedded.schema.sqlite3.connect", side_effect=locked):
             line = error_of(run("create-table", "--store-uri", f"dynamodb:///{tmp_path}/new.ddb"))
 
         assert f"can't use {tmp_path}/new.ddb" in line

@@ -6,11 +6,11 @@ import pytest
 from dynamodbstore_events.keys import CONFIG
 from dynamodbstore_projections.built import announce
 from dynamodbstore_projections.config import Config, ConfigSource
-from dynamodbstore_projections.replay import SETTLE_SECONDS
+from dynamodbstore_projections.drivers.replay import SETTLE_SECONDS
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Table
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow_dynamodbstore.commands import waiting
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, Named, rows, run, run_json
 from tests.commands.conftest import Waits

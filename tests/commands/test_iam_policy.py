@@ -9,13 +9,13 @@ from typing import Any
 import botocore.session
 import dynamodbstore_table
 import pytest
-from dynamodbstore_table.dynamodb_actions import ACTIONS, ON_ITEMS, ON_TABLES
+from dynamodbstore_table.dynamodb.actions import ACTIONS, ON_ITEMS, ON_TABLES
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
-from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.commands import waiting
 from mlflow_dynamodbstore.entry import registry_store
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import DONE, USAGE, run, run_json
 from tests.commands.recorded import granted, recorded_needs

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from mlflow.entities import ViewType
-from mlflow_dynamodbstore.build import build_tracking_store
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, Named, rows, run, run_json
 from tests.conftest import new_table_name
@@ -79,7 +79,7 @@ def test_what_is_named_next_names_the_table_in_its_region(named: Named) -> None:
 def test_a_replay_heals_the_drift_that_it_and_the_status_find(
     store: DynamoTrackingStore, named: Named, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("dynamodbstore_projections.replay.LAG_SECONDS", 0.0)
+    monkeypatch.setattr("dynamodbstore_projections.drivers.replay.LAG_SECONDS", 0.0)
     monkeypatch.setenv("MLFLOW_DYNAMODB_PROJECTIONS", "stream")
     unkept = build_tracking_store(f"dynamodb://{REGION}/{named[1]}", str(tmp_path))
     run_id = unkept.create_run("0", "ada", 1, [], "lion").info.run_id

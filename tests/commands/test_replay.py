@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from dynamodbstore_projections.registry import inline_projections
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_projections.all import inline_projections
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Update
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow_dynamodbstore.cli import main
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, run, run_json
 from tests.projections.entities import everything

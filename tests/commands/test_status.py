@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 from dynamodbstore_projections.heartbeat import beat
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.facts import KindCount, table_facts
 from dynamodbstore_table.port import Delete
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow_dynamodbstore.commands.keeper import keeper
 from mlflow_dynamodbstore.commands.table_sample import sample_of
 from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, RegionLocation
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, run, run_json
 from tests.projections.entities import everything

@@ -10,9 +10,9 @@ from typing import Any
 
 import boto3
 import pytest
+from dynamodbstore_projections.all import LIFECYCLE, SEARCH, STREAM_FUNCTIONS
 from dynamodbstore_projections.heartbeat import beat
-from dynamodbstore_projections.registry import LIFECYCLE, SEARCH, STREAM_FUNCTIONS
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from mlflow_dynamodbstore.commands.stream_lag import NAMESPACE, StreamLag, stream_lag
 from moto import mock_aws
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 from dynamodbstore_events.keys import META, run_pk
-from dynamodbstore_table.sqlite import SqliteTable
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from dynamodbstore_table.embedded.table import SqliteTable
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, Named, rows, run, run_json
 from tests.config.items import DEFAULT_DAYS, TTL_POLICY, days, item, write_item

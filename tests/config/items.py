@@ -12,7 +12,7 @@ from dynamodbstore_projections.config import (
     TTL_POLICY,
     ConfigSource,
 )
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.port import Delete, Item, Put, Table
 
 DEFAULT_DAYS = {

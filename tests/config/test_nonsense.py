@@ -10,13 +10,13 @@ import pytest
 from dynamodbstore_projections.built import mark_built, withdraw
 from dynamodbstore_projections.config import PROJECTOR, ConfigSource, InvalidConfig
 from dynamodbstore_projections.heartbeat import last_beats
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Table
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.exceptions import MlflowException
-from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.config.reconcile import reconcile
 from mlflow_dynamodbstore.settings import Settings
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 from tests.config.items import (
     BUILT,

@@ -13,14 +13,14 @@ from dynamodbstore_events.keys import META, run_pk
 from dynamodbstore_lambdas import runtime
 from dynamodbstore_projections.built import announce, mark_built, withdraw
 from dynamodbstore_projections.config import REMEMBERED_SECONDS, ConfigSource
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.port import Table
 from mlflow.entities import Metric, RunTag
-from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.config.changes import pattern_list, set_list, set_policy
 from mlflow_dynamodbstore.location import parse_location
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 from mlflow_dynamodbstore.table_access import open_table
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
 
 from tests.config.items import DENORMALIZE_TAGS, FTS_TRIGRAM_FIELDS, write_item
 from tests.tracking.stores import new_run

@@ -9,17 +9,17 @@ import click
 import mlflow.cli
 import pytest
 from dynamodbstore_events.keys import CONFIG
+from dynamodbstore_projections.all import STREAM_FUNCTIONS
 from dynamodbstore_projections.heartbeat import FRESH_MS, beat
-from dynamodbstore_projections.registry import STREAM_FUNCTIONS
-from dynamodbstore_table.counting import CountingTable, Meter
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Put, Table
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.testing.counting import CountingTable, Meter
 from mlflow_dynamodbstore import opening, projection_mode, table_access
-from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.location import RegionLocation
 from mlflow_dynamodbstore.opening import open_configured
 from mlflow_dynamodbstore.projection_mode import AutoObserver, mode_of, observer_for
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 from tests.config.items import TTL_POLICY, write_item
 from tests.logs.conftest import Events, events

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from dynamodbstore_projections.built import mark_built
-from dynamodbstore_table.counting import CountingTable, Meter
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Op, Table
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.testing.counting import CountingTable, Meter
 from mlflow_dynamodbstore.config.changes import set_policy
 from mlflow_dynamodbstore.config.effective import EffectiveConfig
 from mlflow_dynamodbstore.config.reconcile import reconcile

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.settings import Settings, read_settings
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 from tests.e2e.mlflow_server import MlflowServer
 from tests.tracking.stores import refused

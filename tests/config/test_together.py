@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from dynamodbstore_projections.config import TtlPolicy
-from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.location import parse_location
 from mlflow_dynamodbstore.opening import open_configured
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 from mlflow_dynamodbstore.table_access import open_table
 
 from tests.config.items import DEFAULT_DAYS, days, patterns

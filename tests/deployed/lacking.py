@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from dynamodbstore_events.entities import EXPERIMENT, REGISTERED_MODEL, RUN, entity_of
 from dynamodbstore_events.keys import Key
+from dynamodbstore_projections.all import lifecycle_projections, search_projections
 from dynamodbstore_projections.config import ConfigSource
-from dynamodbstore_projections.registry import lifecycle_projections, search_projections
 from dynamodbstore_projections.view import View
 from dynamodbstore_table.port import EVERY, Item, SortRange, Table
 

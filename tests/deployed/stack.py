@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 
 from tests.deployed.ministack import OPERATOR, REGION
 from tests.lambdas.sam import run_sam

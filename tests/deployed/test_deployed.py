@@ -8,10 +8,10 @@ import time
 import pytest
 from dynamodbstore_events.entities import REGISTERED_MODEL
 from dynamodbstore_events.keys import META, posting_pk, registered_model_pk, run_pk
+from dynamodbstore_projections.all import STREAM_FUNCTIONS
 from dynamodbstore_projections.config import ConfigSource
-from dynamodbstore_projections.fts import NAME_FIELD, built_mark
+from dynamodbstore_projections.fts.projection import NAME_FIELD, built_mark
 from dynamodbstore_projections.heartbeat import all_fresh, last_beats
-from dynamodbstore_projections.registry import STREAM_FUNCTIONS
 from mlflow import MlflowClient
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
-from mlflow_dynamodbstore.registry.build import build_registry_store
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.build_registry import build_registry_store
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.conftest import new_table_name
 

@@ -10,13 +10,13 @@ from typing import Any
 from unittest import mock
 
 import sqlalchemy
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from mlflow.store.db.base_sql_model import Base
 from mlflow.store.tracking.dbmodels.models import SqlExperiment
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from mlflow_dynamodbstore.build import build_tracking_store
-from mlflow_dynamodbstore.tracking import experiments
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.experiments import experiments
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.conftest import new_table_name
 

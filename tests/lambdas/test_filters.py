@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from dynamodbstore_events import keys
 from dynamodbstore_events.stream import change_event
+from dynamodbstore_projections.all import lifecycle_projections, search_projections
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.projection import Projection
-from dynamodbstore_projections.registry import lifecycle_projections, search_projections
 
 from tests.lambdas.samples import sample, stream_samples
 from tests.lambdas.template import STREAM_FUNCTIONS, invokes

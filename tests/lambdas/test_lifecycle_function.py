@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from dynamodbstore_events.keys import CONFIG, META
 from dynamodbstore_lambdas import lifecycle
+from dynamodbstore_projections.all import STREAM_FUNCTIONS
 from dynamodbstore_projections.heartbeat import all_fresh, last_beats
-from dynamodbstore_projections.registry import STREAM_FUNCTIONS
 from dynamodbstore_table.port import Put
 
 from tests.lambdas.conftest import Deployed

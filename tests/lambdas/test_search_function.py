@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from dynamodbstore_events.entities import Entity
 from dynamodbstore_lambdas import runtime, search
-from dynamodbstore_projections.registry import search_projections
-from dynamodbstore_projections.trigrams import trigrams
+from dynamodbstore_projections.all import search_projections
+from dynamodbstore_projections.fts.trigrams import trigrams
 from dynamodbstore_table.port import Put
 
 from tests.lambdas.conftest import SERVICE, Deployed

@@ -12,11 +12,11 @@ from typing import Any
 import click
 import mlflow.cli
 import pytest
-from dynamodbstore_table.dynamodb_retry import Retry
+from dynamodbstore_table.dynamodb.retry import Retry
 from dynamodbstore_table.errors import InvalidOps, TableUnavailable
 from mlflow_dynamodbstore import logs
-from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, RegionLocation
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 from tests.logs.conftest import Events
 
@@ -34,7 +34,7 @@ PROGRAM = """
 import logging, sys
 import mlflow, structlog
 from mlflow_dynamodbstore import logs
-from mlflow_dynamodbstore.build import build_tracking_store
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 def configured():
     root, ours = logging.getLogger(), logging.getLogger("mlflow_dynamodbstore")

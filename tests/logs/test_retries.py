@@ -9,13 +9,13 @@ from unittest import mock
 
 import botocore.exceptions
 import pytest
-from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.dynamodb_retry import Backoff, Retry
+from dynamodbstore_table.dynamodb.retry import Backoff, Retry
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import TableUnavailable, Throttled
 from dynamodbstore_table.port import Put
 from mlflow_dynamodbstore import table_access
-from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.location import EndpointLocation
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 from tests.commands.endpoints import answering
 from tests.conftest import new_table_name
@@ -138,7 +138,7 @@ def test_a_store_tells_its_log(
         opened.append(make(*arguments, **options, backoff=backoff))
         return opened[-1]
 
-    monkeypatch.setattr("dynamodbstore_table.dynamodb.DynamoDBTable", make_quick)
+    monkeypatch.setattr("dynamodbstore_table.dynamodb.table.DynamoDBTable", make_quick)
     name = new_table_name()
     store = build_tracking_store(f"dynamodb://{dynoxide_endpoint}/{name}", str(tmp_path))
     Faults(opened[0]).fail("TransactWriteItems", THROTTLED, times=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from dynamodbstore_events.entities import RUN, Entity
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import InvalidOps, ItemTooLarge, TableError
 from mlflow.entities import (
     Dataset,
@@ -28,12 +28,12 @@ from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.entities.webhook import WebhookEvent
 from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore import logs, projection_mode, slow_calls
-from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.location import RegionLocation
-from mlflow_dynamodbstore.registry import webhook_secrets
-from mlflow_dynamodbstore.registry.build import build_registry_store
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.build_registry import build_registry_store
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
+from mlflow_dynamodbstore.webhooks import webhook_secrets
 
 from tests.conftest import new_table_name
 from tests.logs.conftest import Events
@@ -85,7 +85,7 @@ def open_both(
         tables.append(make(*arguments, **options))
         return tables[-1]
 
-    monkeypatch.setattr("dynamodbstore_table.dynamodb.DynamoDBTable", remember)
+    monkeypatch.setattr("dynamodbstore_table.dynamodb.table.DynamoDBTable", remember)
     uri = f"dynamodb://{dynoxide_endpoint}/{new_table_name()}"
 
     def both() -> Opened:

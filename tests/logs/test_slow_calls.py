@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import TableUnavailable
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore import slow_calls
-from mlflow_dynamodbstore.build import build_tracking_store
-from mlflow_dynamodbstore.errors import translate_public_methods, translated
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.core.errors import translate_public_methods, translated
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.logs.conftest import Events
 from tests.tracking.stores import embedded_store, new_run, store_on

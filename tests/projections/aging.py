@@ -14,14 +14,14 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity
 from dynamodbstore_events.keys import CONFIG, META
 from dynamodbstore_projections.config import TTL_POLICY, Config, config_from_items
-from dynamodbstore_projections.expiry import ExpiryProjection
-from dynamodbstore_projections.expiry_records import record_key
+from dynamodbstore_projections.expiry.projection import ExpiryProjection
+from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.projector import Projector
-from dynamodbstore_projections.ttl import TtlProjection
+from dynamodbstore_projections.ttl.projection import TtlProjection
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Item, Put, Table
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.projections.entities import everything
 from tests.tracking.stores import new_run, store_on

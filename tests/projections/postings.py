@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.fts import FtsProjection
+from dynamodbstore_projections.fts.projection import FtsProjection
 from dynamodbstore_projections.projector import Projector
 from dynamodbstore_table.port import Item, Table
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from dynamodbstore_events.entities import EXPERIMENT, RUN, entity_of
 from dynamodbstore_events.keys import META, POSTING_MARK, SUMMARY, Key
-from dynamodbstore_projections.expiry_records import is_due
-from dynamodbstore_projections.summary import ENDED
-from dynamodbstore_projections.tags import ON_META, TAGGED
+from dynamodbstore_projections.expiry.records import is_due
+from dynamodbstore_projections.summary.projection import ENDED
+from dynamodbstore_projections.tags.projection import ON_META, TAGGED
 from dynamodbstore_table.port import Item, Put, Table
 
 from tests.projections.entities import everything

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from dynamodbstore_events.keys import META, Key
-from dynamodbstore_projections.drift import Drift
-from dynamodbstore_projections.inline import InlineObserver
-from dynamodbstore_projections.registry import inline_projections
-from dynamodbstore_projections.replay import Rebuilt, Scope, compare, rebuild
-from dynamodbstore_projections.replay_sources import KeyPage, Position, Source, TableScan
+from dynamodbstore_projections.all import inline_projections
+from dynamodbstore_projections.drivers.drift import Drift
+from dynamodbstore_projections.drivers.inline import InlineObserver
+from dynamodbstore_projections.drivers.replay import Rebuilt, Scope, compare, rebuild
+from dynamodbstore_projections.drivers.sources import KeyPage, Position, Source, TableScan
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Item, Put, Table
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities import RunStatus, RunTag
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.projections.entities import everything
 

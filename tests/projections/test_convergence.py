@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 from dynamodbstore_events.keys import CONFIG
 from dynamodbstore_projections.config import DENORMALIZE_TAGS, FTS_TRIGRAM_FIELDS
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Table
-from dynamodbstore_table.sqlite import SqliteTable
 from hypothesis import HealthCheck, given, note, settings
 
 from tests.projections.entities import everything

@@ -11,8 +11,8 @@ import pytest
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import META
 from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.expiry import ExpiryProjection
-from dynamodbstore_projections.expiry_sweep import remove_expired
+from dynamodbstore_projections.expiry.projection import ExpiryProjection
+from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_projections.projector import Projector
 from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.port import Delete

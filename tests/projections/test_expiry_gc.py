@@ -7,13 +7,13 @@ from pathlib import Path
 import mlflow
 import pytest
 from click.testing import CliRunner, Result
-from dynamodbstore_projections.expiry_sweep import remove_expired
+from dynamodbstore_projections.expiry.sweep import remove_expired
 from mlflow import MlflowClient
 from mlflow.cli import cli
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow_dynamodbstore.build import build_tracking_store
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.projections.aging import RETENTION_DAYS, Calendar, partitions
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from dynamodbstore_events.entities import Entity
 from dynamodbstore_events.keys import META
+from dynamodbstore_projections.all import inline_projections
 from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.expiry_sweep import Sweeper, remove_expired
-from dynamodbstore_projections.inline import InlineObserver
+from dynamodbstore_projections.drivers.inline import InlineObserver
+from dynamodbstore_projections.expiry.sweep import Sweeper, remove_expired
 from dynamodbstore_projections.projector import Projector
-from dynamodbstore_projections.registry import inline_projections
-from dynamodbstore_projections.ttl import TtlProjection
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_projections.ttl.projection import TtlProjection
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.port import Table
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities import RunStatus
 
 from tests.conftest import new_table_name

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from dynamodbstore_events.keys import META, posting_pk, run_pk, tag_sk
 from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.fts import FtsProjection, built_mark, lookup
-from dynamodbstore_projections.trigrams import required_trigrams, trigrams
-from dynamodbstore_table.counting import CountingTable, Meter
+from dynamodbstore_projections.fts.projection import FtsProjection, built_mark, lookup
+from dynamodbstore_projections.fts.trigrams import required_trigrams, trigrams
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Table, Update
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.testing.counting import CountingTable, Meter
 from mlflow.utils import mlflow_tags
 
 from tests.projections.entities import (

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from dynamodbstore_events.keys import run_pk
-from dynamodbstore_projections.posting_marks import Mark
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_projections.fts.posting_marks import Mark
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Table
-from dynamodbstore_table.sqlite import SqliteTable
 
 from tests.projections.entities import (
     NOTE,

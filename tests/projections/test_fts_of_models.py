@@ -6,12 +6,12 @@ import pytest
 from dynamodbstore_events.entities import DELETING, REGISTERED_MODEL, Entity
 from dynamodbstore_events.keys import META, registered_model_pk, tag_sk, version_sk
 from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.fts import FtsProjection
+from dynamodbstore_projections.fts.projection import FtsProjection
 from dynamodbstore_projections.projector import Projector
 from dynamodbstore_projections.view import View
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Delete, Put, Table, Update
-from dynamodbstore_table.sqlite import SqliteTable
 
 from tests.projections.entities import WORKSPACE, changed
 from tests.projections.postings import fts_projector, marks, of_entity, postings

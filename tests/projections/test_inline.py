@@ -8,10 +8,10 @@ import pytest
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity
 from dynamodbstore_events.keys import META, metric_sk, tag_sk
-from dynamodbstore_projections.inline import InlineObserver
-from dynamodbstore_projections.registry import inline_projections
+from dynamodbstore_projections.all import inline_projections
+from dynamodbstore_projections.drivers.inline import InlineObserver
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Put, Table, Update
-from dynamodbstore_table.sqlite import SqliteTable
 
 from tests.projections.entities import changed, put_run, put_tag, run_entity
 from tests.projections.interposed import InterposedTable

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 from dynamodbstore_events.change import ChangeEvent
-from dynamodbstore_projections.checkpoint import InvalidCheckpoint
 from dynamodbstore_projections.config import ConfigSource
-from dynamodbstore_projections.replay import rebuild
-from dynamodbstore_projections.replay_sources import TableScan
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_projections.drivers.checkpoint import InvalidCheckpoint
+from dynamodbstore_projections.drivers.replay import rebuild
+from dynamodbstore_projections.drivers.sources import TableScan
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import TableUnavailable
 from dynamodbstore_table.port import Op, Put, Update
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities import ExperimentTag, Metric, RunStatus, RunTag
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.projections.replays import (
     SmallPages,

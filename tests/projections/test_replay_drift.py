@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from dynamodbstore_events.keys import META, posting_pk
-from dynamodbstore_projections.replay import compare
+from dynamodbstore_projections.drivers.replay import compare
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Update
-from dynamodbstore_table.sqlite import SqliteTable
 
 from tests.projections.replays import (
     bare_table,
@@ -192,7 +192,7 @@ def test_an_entity_that_no_projection_can_read_is_shown_as_wrong(broken: Broken)
 def test_a_posting_whose_mark_changes_meanwhile_is_left_to_who_changed_it(broken: Broken) -> None:
     """Given a stray posting, when its entity comes to have that very trigram before the stray is
     removed, then it stays."""
-    from dynamodbstore_projections import posting_sweep
+    from dynamodbstore_projections.fts import posting_sweep
 
     key = broken.posting("xyz")
     invent_posting(broken)

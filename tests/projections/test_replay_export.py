@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from dynamodbstore_projections.config import ConfigSource
-from dynamodbstore_projections.export_files import ExportFiles, InvalidExport
-from dynamodbstore_projections.replay import SETTLE_SECONDS, rebuild
+from dynamodbstore_projections.drivers.export_files import ExportFiles, InvalidExport
+from dynamodbstore_projections.drivers.replay import SETTLE_SECONDS, rebuild
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities import RunTag
 
 from tests.projections.entities import everything
@@ -83,7 +83,7 @@ class TestRebuilding:
     def test_goes_on_from_a_checkpoint_within_a_file(
         self, table: SqliteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("dynamodbstore_projections.export_files._LINES_A_PAGE", 2)
+        monkeypatch.setattr("dynamodbstore_projections.drivers.export_files._LINES_A_PAGE", 2)
         files = exported(table, tmp_path)
         (part, *_) = files.parts
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from dynamodbstore_projections.built import announce, mark_built, withdraw
 from dynamodbstore_projections.config import Config, ConfigSource
-from dynamodbstore_projections.fts import kept_fields
-from dynamodbstore_projections.replay import SETTLE_SECONDS, rebuild
+from dynamodbstore_projections.drivers.replay import SETTLE_SECONDS, rebuild
+from dynamodbstore_projections.fts.projection import kept_fields
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Item, Put
-from dynamodbstore_table.sqlite import SqliteTable
 
 from tests.projections.interposed import InterposedTable
 from tests.projections.replays import SmallPages, bare_table, replayed, scope_of, store_on

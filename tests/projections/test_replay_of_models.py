@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from dynamodbstore_events.keys import META, posting_mark_pk, registered_model_key
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Table
-from dynamodbstore_table.sqlite import SqliteTable
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.projections.postings import marks, of_entity, postings
 from tests.projections.replays import bare_table, contents, drift_of, inline_table, replayed

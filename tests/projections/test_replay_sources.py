@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from dynamodbstore_events.keys import Key
-from dynamodbstore_projections import replay_sources
-from dynamodbstore_projections.replay_sources import Position, TableScan
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_projections.drivers import sources as replay_sources
+from dynamodbstore_projections.drivers.sources import Position, TableScan
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Table
-from dynamodbstore_table.sqlite import SqliteTable
 
 from tests.projections.replays import fill
 

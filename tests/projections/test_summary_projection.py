@@ -13,14 +13,14 @@ from dynamodbstore_events.keys import META, metric_sk, param_sk, tag_sk
 from dynamodbstore_events.metric_values import encode_point
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.projector import Projector
-from dynamodbstore_projections.summary import (
+from dynamodbstore_projections.summary.projection import (
     SummaryProjection,
     speaks_of,
     summary_key,
     unpacked,
 )
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Table, Update
-from dynamodbstore_table.sqlite import SqliteTable
 
 from tests.projections.entities import changed, delete_entity, put_run, put_tag, run_entity
 from tests.projections.interposed import Crash, InterposedTable

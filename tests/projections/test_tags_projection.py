@@ -11,7 +11,7 @@ import pytest
 from dynamodbstore_events.keys import META, tag_sk
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.projector import Projector
-from dynamodbstore_projections.tags import (
+from dynamodbstore_projections.tags.projection import (
     MOST_BYTES,
     MOST_TAGS,
     Known,
@@ -22,9 +22,9 @@ from dynamodbstore_projections.tags import (
     may_hold,
 )
 from dynamodbstore_table.conditions import Compare, holds
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import Delete, Table, Update
-from dynamodbstore_table.sqlite import SqliteTable
 
 from tests.projections.entities import (
     EXPERIMENT_ID,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from dynamodbstore_projections.trigrams import fold, required_trigrams, trigrams
+from dynamodbstore_projections.fts.trigrams import fold, required_trigrams, trigrams
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from mlflow_dynamodbstore.tracking.search.like import ilike, like
+from mlflow_dynamodbstore.search.like import ilike, like
 
 ALPHABET = st.sampled_from([*"abABéÉİ%_\0\n #", "\U0001f600"])
 

@@ -10,7 +10,7 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import META
 from dynamodbstore_projections.config import Config, TtlPolicy
 from dynamodbstore_projections.projector import Projector
-from dynamodbstore_projections.ttl import TtlProjection
+from dynamodbstore_projections.ttl.projection import TtlProjection
 from dynamodbstore_projections.view import View
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Item, Update

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from dynamodbstore_events.keys import CONFIG
 from dynamodbstore_projections.config import TTL_POLICY
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Item, Put, Table
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities import Metric
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.projections.aging import DAY, Calendar
 from tests.tracking.stores import new_run, store_on

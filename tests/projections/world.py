@@ -9,19 +9,19 @@ from typing import Any
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import META, Key, registered_model_pk
+from dynamodbstore_projections.all import search_projections
 from dynamodbstore_projections.config import ConfigSource
-from dynamodbstore_projections.expiry import ExpiryProjection
+from dynamodbstore_projections.drivers.replay import Scope, rebuild
+from dynamodbstore_projections.drivers.sources import KeyPage, Position
+from dynamodbstore_projections.expiry.projection import ExpiryProjection
 from dynamodbstore_projections.projection import Projection
 from dynamodbstore_projections.projector import Projector, Report
-from dynamodbstore_projections.registry import search_projections
-from dynamodbstore_projections.replay import Scope, rebuild
-from dynamodbstore_projections.replay_sources import KeyPage, Position
-from dynamodbstore_projections.ttl import TtlProjection
+from dynamodbstore_projections.ttl.projection import TtlProjection
 from dynamodbstore_projections.view import View
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Table
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.projections.entities import everything
 from tests.projections.interposed import Crash

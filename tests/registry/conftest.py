@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.conftest import new_table_name
 from tests.registry.stores import embedded_registry, sql_registry

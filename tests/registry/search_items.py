@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dynamodbstore_events.keys import newest_first, registered_model_key, renamed_models_lookup
-from dynamodbstore_table.counting import CountingTable, Meter, Usage
 from dynamodbstore_table.port import Item, Put, Table
+from dynamodbstore_table.testing.counting import CountingTable, Meter, Usage
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
-from mlflow_dynamodbstore.claims import REGISTERED_MODEL_KIND, claim
-from mlflow_dynamodbstore.registry.long_texts import stored_texts
-from mlflow_dynamodbstore.registry.model_items import (
+from mlflow_dynamodbstore.core.claims import REGISTERED_MODEL_KIND, claim
+from mlflow_dynamodbstore.core.long_texts import stored_texts
+from mlflow_dynamodbstore.registered_models.model_items import (
     LATEST,
     PROMPT_VERSIONS,
     TAG,
@@ -20,11 +20,13 @@ from mlflow_dynamodbstore.registry.model_items import (
     model_meta,
     tag_lookup_item,
 )
-from mlflow_dynamodbstore.registry.search.model_version_search import ModelVersionSearchMixin
-from mlflow_dynamodbstore.registry.search.registered_model_search import (
+from mlflow_dynamodbstore.registered_models.search.model_version_search import (
+    ModelVersionSearchMixin,
+)
+from mlflow_dynamodbstore.registered_models.search.registered_model_search import (
     RegisteredModelSearchMixin,
 )
-from mlflow_dynamodbstore.registry.version_items import touched, version_item
+from mlflow_dynamodbstore.registered_models.version_items import touched, version_item
 
 from tests.search.projected import mark_built
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Table
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag, RegisteredModelTag
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 SOURCE = "s3://bucket/model"
 

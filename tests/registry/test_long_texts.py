@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import ConditionFailed, TableUnavailable
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
-from mlflow_dynamodbstore.registry.long_texts import (
+from mlflow_dynamodbstore.core.long_texts import (
     SHORT_BYTES,
     TextReplaced,
     read_texts,
     stored_texts,
     text_of,
 )
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.registry.stores import SOURCE, items_of
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException

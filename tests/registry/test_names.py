@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from dynamodbstore_events.keys import META, registered_model_key, version_sk
-from dynamodbstore_table.counting import CountingTable, Meter
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Put
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.testing.counting import CountingTable, Meter
 from mlflow.entities.model_registry import RegisteredModelTag
-from mlflow_dynamodbstore.registry.model_items import meta_key
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
-from mlflow_dynamodbstore.registry.version_items import version_item
+from mlflow_dynamodbstore.registered_models.model_items import meta_key
+from mlflow_dynamodbstore.registered_models.version_items import version_item
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.registry.stores import SOURCE, add_versions, items_of, model_tags
 from tests.tracking.stores import refused

@@ -13,8 +13,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from mlflow.tracing.constant import TraceTagKey
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
-from mlflow_dynamodbstore.registry.build import build_registry_store
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.build_registry import build_registry_store
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.tracking.processes import PROCESSES, together
 from tests.tracking.stores import refused

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from dynamodbstore_events.entities import DELETING
 from dynamodbstore_events.keys import META, registered_model_key, registered_model_pk
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Update
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.exceptions import MlflowException
 
 from tests.registry.search_items import PROMPT, Searching, version

@@ -8,9 +8,9 @@ from unittest import mock
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._model_registry.utils import _get_store
-from mlflow_dynamodbstore.build import build_tracking_store
-from mlflow_dynamodbstore.registry.build import build_registry_store
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.build_registry import build_registry_store
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.conftest import new_table_name
 from tests.registry.stores import SOURCE

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
-from mlflow_dynamodbstore.registry.build import build_registry_store
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.build_registry import build_registry_store
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.conftest import new_table_name
 from tests.registry.stores import SOURCE, add_versions, latest

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from mlflow.store.model_registry.abstract_store import AbstractStore
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 
 def test_each_helper_is_one_part_s_own() -> None:

@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 
 from tests.registry.search_items import PROMPT, Searching, version
 from tests.search.projected import NAMES, inline

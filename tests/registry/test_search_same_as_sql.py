@@ -12,12 +12,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
-from mlflow_dynamodbstore.registry.store import DynamoRegistryStore
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.differential.clauses import EQUALS, LIKES, all_of, clause, compared, listed, ordered
 from tests.differential.frozen import World, frozen

@@ -18,7 +18,7 @@ from dynamodbstore_events.keys import (
 from dynamodbstore_events.metric_values import encode_point
 from dynamodbstore_table.port import Item, Put, Table
 from dynamodbstore_table.text_items import text_items
-from mlflow_dynamodbstore.tracking.lifecycle import ExperimentState
+from mlflow_dynamodbstore.core.lifecycle import ExperimentState
 
 
 def experiment(experiment_id: str = "1", **changed: Any) -> ExperimentState:

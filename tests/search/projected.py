@@ -7,12 +7,12 @@ from pathlib import Path
 
 from dynamodbstore_events.entities import Entity
 from dynamodbstore_events.keys import CONFIG
+from dynamodbstore_projections.all import search_projections
 from dynamodbstore_projections.config import BUILT, DENORMALIZE_TAGS, FTS_TRIGRAM_FIELDS
 from dynamodbstore_projections.config_values import FTS_FIELDS
-from dynamodbstore_projections.inline import InlineObserver
-from dynamodbstore_projections.registry import search_projections
+from dynamodbstore_projections.drivers.inline import InlineObserver
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Observer, Put, Table
-from dynamodbstore_table.sqlite import SqliteTable
 
 SUMMARY = "summary"
 NAMES = "fts:name"

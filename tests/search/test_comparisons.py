@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
-from mlflow_dynamodbstore.tracking.search.comparisons import metric_predicate, predicate
+from mlflow_dynamodbstore.search.comparisons import metric_predicate, predicate
 
 ORDER = ("=", "!=", "<", "<=", ">", ">=")
 whole = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 2**53, 2**53 + 1])

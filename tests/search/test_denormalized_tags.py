@@ -10,7 +10,7 @@ from dynamodbstore_events.keys import META, run_pk
 from dynamodbstore_projections.config import Config
 from dynamodbstore_table.conditions import Compare, Exists, Missing
 from dynamodbstore_table.port import Update
-from mlflow_dynamodbstore.tracking.search.plan import Listed, RunPlan, parse_run_query, plan_runs
+from mlflow_dynamodbstore.runs.search.plan import Listed, RunPlan, parse_run_query, plan_runs
 
 from tests.search.items import experiment, put_run, run_meta
 from tests.search.projected import SYSTEM_TAGS, TEAM_TAGS, projected_table

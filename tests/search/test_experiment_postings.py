@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from dynamodbstore_events.keys import META, experiment_pk
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Update
-from dynamodbstore_table.sqlite import SqliteTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.entities import ViewType

@@ -17,14 +17,14 @@ from dynamodbstore_events.keys import (
     padded_id,
     tag_sk,
 )
-from dynamodbstore_table.counting import CountingTable, Meter
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Table, Update
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.testing.counting import CountingTable, Meter
 from dynamodbstore_table.text_items import text_items
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
-from mlflow_dynamodbstore.tracking.search.experiment_search import SearchExperimentsMixin
+from mlflow_dynamodbstore.experiments.search.experiment_search import SearchExperimentsMixin
 
 from tests.search.projected import (
     DESCRIPTIONS,

@@ -9,16 +9,16 @@ from random import Random
 import pytest
 from dynamodbstore_events.keys import Key, metric_sk
 from dynamodbstore_events.metric_values import encode_point, stored
-from dynamodbstore_table.counting import CountingTable, Meter
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Item
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.testing.counting import CountingTable, Meter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.entities import LoggedModelParameter, LoggedModelTag, ViewType
-from mlflow_dynamodbstore.tracking.search.comparisons import metric_predicate
-from mlflow_dynamodbstore.tracking.search.joins import MOST_JOINED, having
-from mlflow_dynamodbstore.tracking.search.plan import RunPlan, parse_run_query, plan_runs
-from mlflow_dynamodbstore.tracking.search.run_filter import ItemClause, run_clauses
+from mlflow_dynamodbstore.runs.search.joins import MOST_JOINED, having
+from mlflow_dynamodbstore.runs.search.plan import RunPlan, parse_run_query, plan_runs
+from mlflow_dynamodbstore.runs.search.run_filter import ItemClause, run_clauses
+from mlflow_dynamodbstore.search.comparisons import metric_predicate
 
 from tests.search.items import experiment, put_run, run_meta
 from tests.search.test_run_search import LONG, MOST, Searching

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mlflow_dynamodbstore.tracking.search.like import ilike, like
+from mlflow_dynamodbstore.search.like import ilike, like
 
 # SQLite reads the noncharacters U+FFFE and U+FFFF as U+FFFD; no text that people write has them.
 characters = st.sampled_from("aAbBzZ%_\n\\äÄßİıſK😀 .*[]^\0") | st.characters(

@@ -8,12 +8,12 @@ from itertools import islice
 import pytest
 from dynamodbstore_events.keys import parse_newest_first, runs_listing
 from dynamodbstore_table.conditions import equals
-from dynamodbstore_table.counting import CountingTable, Meter
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Put, Table
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.testing.counting import CountingTable, Meter
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlflow_dynamodbstore.tracking.search.listings import (
+from mlflow_dynamodbstore.search.listings import (
     Listing,
     TimeOrder,
     TimeRange,

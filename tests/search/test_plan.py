@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
-from mlflow_dynamodbstore.tracking.lifecycle import in_view
-from mlflow_dynamodbstore.tracking.search.comparisons import predicate
-from mlflow_dynamodbstore.tracking.search.listings import TimeOrder, TimeRange
-from mlflow_dynamodbstore.tracking.search.plan import (
+from mlflow_dynamodbstore.core.lifecycle import in_view
+from mlflow_dynamodbstore.runs.search.plan import (
     Listed,
     Named,
     RunPlan,
     parse_run_query,
     plan_runs,
 )
-from mlflow_dynamodbstore.tracking.search.pushdown import condition_of, time_range
-from mlflow_dynamodbstore.tracking.search.run_filter import AttributeClause, run_clauses
+from mlflow_dynamodbstore.runs.search.run_filter import AttributeClause, run_clauses
+from mlflow_dynamodbstore.search.comparisons import predicate
+from mlflow_dynamodbstore.search.listings import TimeOrder, TimeRange
+from mlflow_dynamodbstore.search.pushdown import condition_of, time_range
 
 from tests.search.items import experiment
 

@@ -9,15 +9,13 @@ from pathlib import Path
 import pytest
 from dynamodbstore_events.keys import META, posting_pk, run_pk, tag_sk
 from dynamodbstore_projections.config import Config
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Update
-from dynamodbstore_table.sqlite import SqliteTable
 from dynamodbstore_table.text_items import text_items
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.entities import ViewType
-from mlflow_dynamodbstore.tracking.search import postings
-from mlflow_dynamodbstore.tracking.search.comparisons import predicate
-from mlflow_dynamodbstore.tracking.search.plan import (
+from mlflow_dynamodbstore.runs.search.plan import (
     Listed,
     Named,
     Narrowed,
@@ -26,10 +24,12 @@ from mlflow_dynamodbstore.tracking.search.plan import (
     parse_run_query,
     plan_runs,
 )
-from mlflow_dynamodbstore.tracking.search.run_filter import ItemClause
-from mlflow_dynamodbstore.tracking.search.run_order import run_orders
-from mlflow_dynamodbstore.tracking.search.run_search import search_runs
-from mlflow_dynamodbstore.tracking.search.tokens import FIRST_PAGE, PageStart
+from mlflow_dynamodbstore.runs.search.run_filter import ItemClause
+from mlflow_dynamodbstore.runs.search.run_order import run_orders
+from mlflow_dynamodbstore.runs.search.run_search import search_runs
+from mlflow_dynamodbstore.search import postings
+from mlflow_dynamodbstore.search.comparisons import predicate
+from mlflow_dynamodbstore.search.tokens import FIRST_PAGE, PageStart
 
 from tests.search.items import experiment, put_run, run_meta, run_puts
 from tests.search.projected import (

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from dynamodbstore_events.keys import model_output_sk
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import TransactionConflict
 from dynamodbstore_table.port import Delete, Item, Put
-from dynamodbstore_table.sqlite import SqliteTable
-from mlflow_dynamodbstore.tracking.collector import collector_paused
-from mlflow_dynamodbstore.tracking.search.read_runs import (
+from mlflow_dynamodbstore.core.gc_pause import collector_paused
+from mlflow_dynamodbstore.runs.read_runs import (
     read_runs,
     run_partitions,
 )

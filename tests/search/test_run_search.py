@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from dynamodbstore_events.keys import META, experiment_pk, experiments_listing, newest_first
-from dynamodbstore_table.counting import CountingTable, Meter
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import EVERY, Delete, Item, Put, SortRange, Table, Update
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.testing.counting import CountingTable, Meter
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow_dynamodbstore.tracking.search.run_search import SearchRunsMixin
+from mlflow_dynamodbstore.runs.search.run_search import SearchRunsMixin
 
 from tests.search.items import experiment, put_run, run_meta
 from tests.search.projected import mark_built

@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Table
-from dynamodbstore_table.sqlite import SqliteTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.entities import (
@@ -28,7 +28,7 @@ from mlflow.entities import (
     RunTag,
     ViewType,
 )
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.differential.filters import (
     experiment_filters,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from dynamodbstore_events.keys import META, model_input_sk, model_output_sk, run_pk
-from dynamodbstore_projections.summary import summary_key
+from dynamodbstore_projections.summary.projection import summary_key
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Update
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.entities import Run, ViewType
 
 from tests.differential.plain import plain

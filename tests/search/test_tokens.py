@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.utils.search_utils import SearchUtils
-from mlflow_dynamodbstore.tracking.search.tokens import (
+from mlflow_dynamodbstore.search.tokens import (
     FIRST_PAGE,
     PageStart,
     decode,

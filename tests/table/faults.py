@@ -10,7 +10,7 @@ from typing import Any
 
 import botocore.exceptions
 from botocore.httpsession import URLLib3Session
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 
 ALWAYS = 10**9
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from dynamodbstore_table.conditions import ITEM_MISSING
+from dynamodbstore_table.embedded.schema import Durability
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.port import Put, Update, begins_with
-from dynamodbstore_table.sqlite import SqliteTable
-from dynamodbstore_table.sqlite_schema import Durability
 
 COUNTER = ("COUNTERS", "WRITES")
 LEFT, RIGHT = ("PAIR", "LEFT"), ("PAIR", "RIGHT")

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import boto3.session
 import pytest
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Observer, Table
-from dynamodbstore_table.sqlite import SqliteTable
 from moto import mock_aws
 
 from tests.conftest import new_table_name

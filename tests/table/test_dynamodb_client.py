@@ -10,8 +10,8 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.dynamodb_retry import Backoff
+from dynamodbstore_table.dynamodb.retry import Backoff
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import (
     InvalidOps,
     ItemTooLarge,
@@ -31,7 +31,7 @@ KEY = ("a", "1")
 
 def test_importing_the_adapter_does_not_load_the_sdk() -> None:
     program = (
-        "import sys; from dynamodbstore_table.dynamodb import DynamoDBTable; "
+        "import sys; from dynamodbstore_table.dynamodb.table import DynamoDBTable; "
         "DynamoDBTable('runs', region='eu-west-1'); "
         "print([m for m in ('boto3', 'botocore') if m in sys.modules])"
     )

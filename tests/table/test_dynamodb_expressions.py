@@ -14,13 +14,13 @@ from dynamodbstore_table.conditions import (
     OneOf,
     equals,
 )
-from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.dynamodb_expressions import (
+from dynamodbstore_table.dynamodb.expressions import (
     Expressions,
     compile_filter,
     compile_guard,
     compile_update,
 )
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.port import Put, Update
 

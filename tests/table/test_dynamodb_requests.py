@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, Compare
-from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.dynamodb_client import Request
+from dynamodbstore_table.dynamodb.client import Request
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Check, Delete, Op, Put, Update
 

@@ -10,9 +10,9 @@ from unittest import mock
 import pytest
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_table.conditions import ITEM_MISSING
-from dynamodbstore_table.dynamodb import DynamoDBTable
-from dynamodbstore_table.dynamodb_client import Request
-from dynamodbstore_table.dynamodb_retry import Backoff
+from dynamodbstore_table.dynamodb.client import Request
+from dynamodbstore_table.dynamodb.retry import Backoff
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import ConditionFailed, Throttled, TransactionConflict
 from dynamodbstore_table.port import Delete, Op, Put, Update
 
@@ -348,7 +348,7 @@ class TestBackoff:
     ) -> None:
         faults.fail("PutItem", THROTTLED, times=3)
 
-        with mock.patch("dynamodbstore_table.dynamodb_retry.time.sleep") as pause:
+        with mock.patch("dynamodbstore_table.dynamodb.retry.time.sleep") as pause:
             table.write(Put(ITEM))
 
         assert pause.call_count == 3

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_table.advances import Advances, bulk_advances, write_advances
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps, ItemTooLarge, TableError
 from dynamodbstore_table.port import Item, Put, Table
-from dynamodbstore_table.sqlite import SqliteTable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from dynamodbstore_table.embedded.codec import decode, decode_partition, decode_rows, encode, pick
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import Item, Put, Table, Update
-from dynamodbstore_table.sqlite import SqliteTable
-from dynamodbstore_table.sqlite_codec import decode, decode_partition, decode_rows, encode, pick
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

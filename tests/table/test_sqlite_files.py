@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table import sqlite_files
+from dynamodbstore_table.embedded import files as sqlite_files
+from dynamodbstore_table.embedded.files import file_system, network_file_system
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import InvalidOps, TableMissing, TableUnavailable
 from dynamodbstore_table.port import Put
-from dynamodbstore_table.sqlite import SqliteTable
-from dynamodbstore_table.sqlite_files import file_system, network_file_system
 
 from tests.table.sqlite_children import read_and_write_as_nobody, spawned
 

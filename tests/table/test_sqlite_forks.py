@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import TableUnavailable
 from dynamodbstore_table.port import Put, Table, Update
-from dynamodbstore_table.sqlite import SqliteTable
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 

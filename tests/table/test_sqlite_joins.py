@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from dynamodbstore_table.conditions import Compare, Condition, Exists, equals, holds
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.joins import Having
 from dynamodbstore_table.port import Item, Put, SortRange
-from dynamodbstore_table.sqlite import SqliteTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 from dynamodbstore_events.keys import Key
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.port import Put
-from dynamodbstore_table.sqlite import SqliteTable
 
 PARTS = ["a", "A", "é", "🚀", 'with "quotes"', "a\0b", "a\0", "\n"]
 KEYS: list[Key] = [*product(PARTS, PARTS), *(("many", f"{n:04}") for n in range(1200))]

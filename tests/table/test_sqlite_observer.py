@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import ConditionFailed, TableUnavailable
 from dynamodbstore_table.port import Check, Delete, Item, Observer, Put, Table, Update
-from dynamodbstore_table.sqlite import SqliteTable
 
 RUN = {"PK": "RUN", "SK": "1", "name": "first"}
 COPY = {"PK": "COPY", "SK": "1"}

@@ -19,9 +19,9 @@ from dynamodbstore_table.conditions import (
     equals,
     holds,
 )
+from dynamodbstore_table.embedded.prefilter import prefilter
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Item, Put
-from dynamodbstore_table.sqlite import SqliteTable
-from dynamodbstore_table.sqlite_prefilter import prefilter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

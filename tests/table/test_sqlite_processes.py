@@ -9,9 +9,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from dynamodbstore_table.embedded.schema import Durability
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Put
-from dynamodbstore_table.sqlite import SqliteTable
-from dynamodbstore_table.sqlite_schema import Durability
 
 from tests.table.sqlite_children import (
     COUNTER,

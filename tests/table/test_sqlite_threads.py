@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table import sqlite_schema, sqlite_transactions
+from dynamodbstore_table.embedded import schema as sqlite_schema
+from dynamodbstore_table.embedded import transactions as sqlite_transactions
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import TransactionConflict
 from dynamodbstore_table.port import Put, Update
-from dynamodbstore_table.sqlite import SqliteTable
 
 THREADS = 8
 COUNTER = ("COUNTERS", "WRITES")

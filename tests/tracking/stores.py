@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Table
-from dynamodbstore_table.sqlite import SqliteTable
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 USER = "ada"
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils import validation
-from mlflow_dynamodbstore.tracking import batch_checks
-from mlflow_dynamodbstore.tracking.batch_checks import checked_batch
-from mlflow_dynamodbstore.tracking.metric_checks import checked_point
+from mlflow_dynamodbstore.runs import batch_checks
+from mlflow_dynamodbstore.runs.batch_checks import checked_batch
+from mlflow_dynamodbstore.runs.metrics.metric_checks import checked_point
 
 NAMES = st.sampled_from(
     ("loss", "a/b", "a b.c:d-e", "n" * 250, "n" * 251, "../up", "a//b", "", ".", "#", "é", None, 7)

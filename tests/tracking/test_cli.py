@@ -8,11 +8,11 @@ from unittest import mock
 
 import pytest
 from click.testing import CliRunner, Result
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from mlflow_dynamodbstore import cli, location
-from mlflow_dynamodbstore.build import build_tracking_store
 from mlflow_dynamodbstore.commands.table_options import resolve_location
 from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, RegionLocation
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 from tests.conftest import new_table_name
 from tests.engines import free_port

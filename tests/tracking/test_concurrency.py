@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from mlflow.entities import LifecycleStage, Metric, Param, RunTag, ViewType
-from mlflow_dynamodbstore.build import build_tracking_store
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 from tests.conftest import new_table_name
 from tests.tracking.processes import PROCESSES, outcome, together

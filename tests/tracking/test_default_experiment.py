@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from mlflow.entities import LifecycleStage
-from mlflow_dynamodbstore.build import build_tracking_store
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import new_run
 

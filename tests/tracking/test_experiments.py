@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from mlflow.entities import ExperimentTag, LifecycleStage, Metric, RunTag, ViewType
-from mlflow_dynamodbstore.tracking.experiments import new_experiment_id
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.experiments.experiments import new_experiment_id
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run, refused
 

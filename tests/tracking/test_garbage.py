@@ -18,8 +18,8 @@ from mlflow.entities import (
     Param,
     RunTag,
 )
-from mlflow_dynamodbstore.tracking import garbage
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.garbage import garbage
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run, refused
 

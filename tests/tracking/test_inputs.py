@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from dynamodbstore_events.keys import dataset_hash, dataset_pk
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run, refused
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow_dynamodbstore.tracking.metric_writes import OPEN_CHUNK_POINTS
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.runs.metrics.metric_writes import OPEN_CHUNK_POINTS
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run, refused
 

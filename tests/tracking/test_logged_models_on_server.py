@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table.dynamodb import DynamoDBTable
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -15,7 +15,7 @@ from mlflow.entities import (
     LoggedModelTag,
     Metric,
 )
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import new_run, refused, store_on
 

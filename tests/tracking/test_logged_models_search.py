@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table.counting import CountingTable, Meter
-from dynamodbstore_table.sqlite import SqliteTable
+from dynamodbstore_table.embedded.table import SqliteTable
+from dynamodbstore_table.testing.counting import CountingTable, Meter
 from mlflow.entities import LoggedModelParameter, LoggedModelTag
 from mlflow.utils.search_utils import SearchLoggedModelsPaginationToken
-from mlflow_dynamodbstore.tracking import logged_models
-from mlflow_dynamodbstore.tracking.model_search.filter import parse_filter
-from mlflow_dynamodbstore.tracking.model_search.order import parse_order
-from mlflow_dynamodbstore.tracking.model_search.plan import ModelPlan, plan_search
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.logged_models import logged_models
+from mlflow_dynamodbstore.logged_models.search.filter import parse_filter
+from mlflow_dynamodbstore.logged_models.search.order import parse_order
+from mlflow_dynamodbstore.logged_models.search.plan import ModelPlan, plan_search
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, refused, store_on
 

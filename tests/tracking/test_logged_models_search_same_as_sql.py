@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mlflow.entities import LoggedModelParameter, LoggedModelStatus, LoggedModelTag, Metric
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import sqlalchemy_store
-from mlflow_dynamodbstore.tracking import logged_models
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.logged_models import logged_models
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run, sql_store
 

@@ -13,7 +13,8 @@ from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import Item, Put
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from mlflow_dynamodbstore.tracking.metric_points import (
+from mlflow_dynamodbstore.core.whole_numbers import LARGEST_INT, SMALLEST_INT
+from mlflow_dynamodbstore.runs.metrics.metric_points import (
     Point,
     in_time,
     later,
@@ -25,7 +26,7 @@ from mlflow_dynamodbstore.tracking.metric_points import (
     unpack_all,
     unpack_chunk,
 )
-from mlflow_dynamodbstore.tracking.metric_writes import (
+from mlflow_dynamodbstore.runs.metrics.metric_writes import (
     OPEN_CHUNK_POINTS,
     MetricPlan,
     MetricPoints,
@@ -34,7 +35,6 @@ from mlflow_dynamodbstore.tracking.metric_writes import (
     is_advance,
     next_plan,
 )
-from mlflow_dynamodbstore.tracking.whole_numbers import LARGEST_INT, SMALLEST_INT
 
 RUN_ID = "0123456789abcdef0123456789abcdef"
 NOW = 1_785_000_000_123

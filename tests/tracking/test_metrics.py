@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from mlflow.entities import Metric
-from mlflow_dynamodbstore.tracking.metric_writes import OPEN_CHUNK_POINTS
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.runs.metrics.metric_writes import OPEN_CHUNK_POINTS
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.metric_plain import plain_all
 from tests.tracking.stores import embedded_store, new_run, refused

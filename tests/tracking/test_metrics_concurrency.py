@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from dynamodbstore_table.port import Op, Table, Update
 from mlflow.entities import Metric
-from mlflow_dynamodbstore.tracking.metric_writes import OPEN_CHUNK_POINTS
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.runs.metrics.metric_writes import OPEN_CHUNK_POINTS
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dynamodbstore_table.port import Op
 from mlflow.entities import Metric, Param, RunTag
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run, refused
 

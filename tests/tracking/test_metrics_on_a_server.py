@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table.dynamodb import DynamoDBTable
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.conftest import new_table_name
 from tests.tracking.stores import new_run, store_on

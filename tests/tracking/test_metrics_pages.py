@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from dynamodbstore_table.port import Item, Table
 from mlflow.entities import Metric
-from mlflow_dynamodbstore.tracking.metric_history import sample
-from mlflow_dynamodbstore.tracking.metric_points import Point
-from mlflow_dynamodbstore.tracking.metric_writes import OPEN_CHUNK_POINTS
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.runs.metrics.metric_history import sample
+from mlflow_dynamodbstore.runs.metrics.metric_points import Point
+from mlflow_dynamodbstore.runs.metrics.metric_writes import OPEN_CHUNK_POINTS
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.metric_plain import plain_all
 from tests.tracking.stores import embedded_store, new_run, refused

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from mlflow.entities import RunTag
-from mlflow_dynamodbstore.tracking.store import DynamoTrackingStore
+from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run, refused
 

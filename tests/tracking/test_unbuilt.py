@@ -9,7 +9,7 @@ import pytest
 from mlflow.entities.trace_metrics import AggregationType, MetricAggregation, MetricViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from mlflow_dynamodbstore.build import build_tracking_store
+from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 COUNT, AVG = MetricAggregation(AggregationType.COUNT), MetricAggregation(AggregationType.AVG)
 BY_MINUTE = {"time_interval_seconds": 60, "start_time_ms": 0, "end_time_ms": 100_000}

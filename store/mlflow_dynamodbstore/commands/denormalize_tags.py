@@ -9,7 +9,7 @@ import click
 from dynamodbstore_events.keys import META, experiment_pk
 from dynamodbstore_projections.config import Config, ConfigSource
 from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED, pattern_fault
-from dynamodbstore_projections.tags import built_mark
+from dynamodbstore_projections.tags.projection import built_mark
 from dynamodbstore_table.port import Table
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
-from dynamodbstore_projections.drift import KINDS, Drift, Kind
+from dynamodbstore_projections.drivers.drift import KINDS, Drift, Kind
 from rich.console import Console
 from rich.table import Table
 

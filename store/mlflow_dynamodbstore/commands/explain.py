@@ -26,30 +26,33 @@ from mlflow.utils.validation import _parse_experiment_ids
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
 from mlflow_dynamodbstore.commands.table_options import name_of, opened, table_command
-from mlflow_dynamodbstore.location import Location
-from mlflow_dynamodbstore.registry.search.model_version_plan import (
-    VersionQuery,
-    parse_version_query,
-    plan_versions,
-)
-from mlflow_dynamodbstore.registry.search.plan_lines import model_plan_lines, version_plan_lines
-from mlflow_dynamodbstore.registry.search.registered_model_plan import (
-    ModelQuery,
-    parse_model_query,
-    plan_models,
-)
-from mlflow_dynamodbstore.tracking.lifecycle import Experiments
-from mlflow_dynamodbstore.tracking.model_search.filter import parse_filter
-from mlflow_dynamodbstore.tracking.model_search.order import parse_order
-from mlflow_dynamodbstore.tracking.model_search.plan import ModelPlan as LoggedModelPlan
-from mlflow_dynamodbstore.tracking.model_search.plan import plan_search
-from mlflow_dynamodbstore.tracking.search.experiment_plan import (
+from mlflow_dynamodbstore.core.lifecycle import Experiments
+from mlflow_dynamodbstore.experiments.search.experiment_plan import (
     ExperimentQuery,
     parse_experiment_query,
     plan_experiments,
 )
-from mlflow_dynamodbstore.tracking.search.limits import check_max_results
-from mlflow_dynamodbstore.tracking.search.plan import RunQuery, parse_run_query, plan_runs
+from mlflow_dynamodbstore.location import Location
+from mlflow_dynamodbstore.logged_models.search.filter import parse_filter
+from mlflow_dynamodbstore.logged_models.search.order import parse_order
+from mlflow_dynamodbstore.logged_models.search.plan import ModelPlan as LoggedModelPlan
+from mlflow_dynamodbstore.logged_models.search.plan import plan_search
+from mlflow_dynamodbstore.registered_models.search.model_version_plan import (
+    VersionQuery,
+    parse_version_query,
+    plan_versions,
+)
+from mlflow_dynamodbstore.registered_models.search.plan_lines import (
+    model_plan_lines,
+    version_plan_lines,
+)
+from mlflow_dynamodbstore.registered_models.search.registered_model_plan import (
+    ModelQuery,
+    parse_model_query,
+    plan_models,
+)
+from mlflow_dynamodbstore.runs.search.plan import RunQuery, parse_run_query, plan_runs
+from mlflow_dynamodbstore.search.limits import check_max_results
 
 _RUNS: Final = "runs"
 _EXPERIMENTS: Final = "experiments"

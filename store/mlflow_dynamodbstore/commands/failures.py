@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 import click
 from dynamodbstore_table.errors import TableError, TableMissing
 
-from mlflow_dynamodbstore.errors import as_mlflow_error
+from mlflow_dynamodbstore.core.errors import as_mlflow_error
 from mlflow_dynamodbstore.location import EndpointLocation, Location, RegionLocation
 
 FAILED: Final = 1

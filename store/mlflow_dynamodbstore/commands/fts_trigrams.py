@@ -6,7 +6,7 @@ import click
 from dynamodbstore_events.keys import CONFIG
 from dynamodbstore_projections.config import FTS_TRIGRAM_FIELDS, ConfigSource, config_from_items
 from dynamodbstore_projections.config_values import FTS_FIELDS, field_fault
-from dynamodbstore_projections.fts import NAME_FIELD, built_mark
+from dynamodbstore_projections.fts.projection import NAME_FIELD, built_mark
 
 from mlflow_dynamodbstore.commands.config_lists import ListWords, list_options, set_values
 from mlflow_dynamodbstore.commands.config_options import existing, print_found, replay_option

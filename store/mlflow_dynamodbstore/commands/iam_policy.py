@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 import click
-from dynamodbstore_table.dynamodb_actions import ON_INDEXES, ON_ITEMS, ON_TABLES, actions_of
+from dynamodbstore_table.dynamodb.actions import ON_INDEXES, ON_ITEMS, ON_TABLES, actions_of
 from dynamodbstore_table.schema import INDEX_KEYS
 
 from mlflow_dynamodbstore.commands.failures import WrongUsage

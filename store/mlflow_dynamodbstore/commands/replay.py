@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from dynamodbstore_projections.all import inline_projections
 from dynamodbstore_projections.config import ConfigSource
-from dynamodbstore_projections.expiry_sweep import remove_expired
-from dynamodbstore_projections.export_files import ExportFiles
+from dynamodbstore_projections.drivers.export_files import ExportFiles
+from dynamodbstore_projections.drivers.replay import Rebuilt, Scope, compare, rebuild
+from dynamodbstore_projections.drivers.sources import Source, TableScan
+from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_projections.projection import Projection
-from dynamodbstore_projections.registry import inline_projections
-from dynamodbstore_projections.replay import Rebuilt, Scope, compare, rebuild
-from dynamodbstore_projections.replay_sources import Source, TableScan
 from dynamodbstore_table.errors import TableMissing
 from dynamodbstore_table.facts import table_facts
 from dynamodbstore_table.port import Table

@@ -12,11 +12,11 @@ from typing import Any, Final
 import click
 from dynamodbstore_events.entities import entity_of
 from dynamodbstore_events.keys import Key
+from dynamodbstore_projections.all import STREAM_FUNCTIONS, inline_projections
 from dynamodbstore_projections.built import BUILT_KEY
+from dynamodbstore_projections.drivers.replay import Scope, compare
+from dynamodbstore_projections.drivers.sources import KeyPage, Position
 from dynamodbstore_projections.heartbeat import last_beats
-from dynamodbstore_projections.registry import STREAM_FUNCTIONS, inline_projections
-from dynamodbstore_projections.replay import Scope, compare
-from dynamodbstore_projections.replay_sources import KeyPage, Position
 from dynamodbstore_table.errors import TableMissing
 from dynamodbstore_table.facts import table_facts
 from dynamodbstore_table.port import Table

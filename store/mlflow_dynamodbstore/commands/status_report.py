@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from dynamodbstore_projections.drift import Drift
-from dynamodbstore_projections.registry import inline_projections
+from dynamodbstore_projections.all import inline_projections
+from dynamodbstore_projections.drivers.drift import Drift
 from dynamodbstore_table.facts import TableFacts
 from rich.console import Console
 from rich.table import Table as Grid

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import click
-from dynamodbstore_projections.checkpoint import InvalidCheckpoint
-from dynamodbstore_projections.export_files import InvalidExport
+from dynamodbstore_projections.drivers.checkpoint import InvalidCheckpoint
+from dynamodbstore_projections.drivers.export_files import InvalidExport
 from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.port import Table
 from mlflow.exceptions import MlflowException

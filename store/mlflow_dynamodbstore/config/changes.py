@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dynamodbstore_events.keys import CONFIG
-from dynamodbstore_projections import fts, tags
 from dynamodbstore_projections.built import unchanged_marks, withdraw
 from dynamodbstore_projections.config import (
     BUILT,
@@ -24,7 +23,9 @@ from dynamodbstore_projections.config import (
     config_from_items,
 )
 from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED
-from dynamodbstore_projections.replay import SETTLE_SECONDS
+from dynamodbstore_projections.drivers.replay import SETTLE_SECONDS
+from dynamodbstore_projections.fts import projection as fts
+from dynamodbstore_projections.tags import projection as tags
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Item, Op, Table
 

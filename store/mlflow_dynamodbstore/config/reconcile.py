@@ -21,7 +21,7 @@ from dynamodbstore_projections.config import (
     config_from_items,
 )
 from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED
-from dynamodbstore_projections.tags import built_mark
+from dynamodbstore_projections.tags.projection import built_mark
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Item, Op, Table
 

@@ -1,0 +1,1 @@
+"""Where change events come from: inline, replay; with their sources and checkpoint."""

@@ -1,0 +1,244 @@
+"""The replay driver: projections rebuilt from the canonical items, or compared with them.
+
+Safe beside live traffic, and beside other replays: the keys of the source only say where to look,
+the table as it is then decides what to write.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from dynamodbstore_events.entities import Entity, entity_of
+from dynamodbstore_table.port import Table
+
+from dynamodbstore_projections.built import KEPT_BY_ALL, announce, mark_built, marks_of
+from dynamodbstore_projections.config import REMEMBERED_SECONDS, ConfigSource
+from dynamodbstore_projections.drivers.checkpoint import Checkpoint
+from dynamodbstore_projections.drivers.drift import Drift
+from dynamodbstore_projections.drivers.heal import (
+    Done,
+    Healer,
+    Inspector,
+    Leads,
+    Subject,
+    leads_of,
+    leads_to,
+)
+from dynamodbstore_projections.drivers.sources import Source
+from dynamodbstore_projections.projection import Projection
+
+SETTLE_SECONDS: Final = REMEMBERED_SECONDS + 5
+"""After so long every process has read a changed configuration, and works by it."""
+
+LAG_SECONDS: Final = 3.0
+_MOST_SUSPECTS: Final = 1000
+_MOST_RECENT: Final = 10_000
+
+
+def _nothing(_: int) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to replay: these projections, of this table, from this source; ``workers`` threads.
+    ``extra_fields`` are fields with trigram search that this process adds. ``on_page`` is told how
+    many items each page had, from whichever thread read it."""
+
+    table: Table
+    projections: Sequence[Projection]
+    source: Source
+    workers: int = 1
+    extra_fields: tuple[str, ...] = ()
+    on_page: Callable[[int], None] = _nothing
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the projections."""
+        return tuple(projection.name for projection in self.projections)
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What a rebuild did. ``built`` are the marks that it has set or found set; ``unmarked`` those
+    that it may not set, because the source says nothing of what came after it."""
+
+    done: Done = field(default_factory=Done)
+    items: int = 0
+    resumed: bool = False
+    built: frozenset[str] = frozenset()
+    unmarked: frozenset[str] = frozenset()
+
+
+def rebuild(
+    scope: Scope,
+    *,
+    table_name: str = "",
+    checkpoint_path: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    wait: Callable[[float], None] = time.sleep,
+) -> Rebuilt:
+    """Rebuild projections, and mark as built what is then complete.
+
+    What searches do not rely on yet is announced first, and every other process is given the time
+    to read that: so nothing is written meanwhile that neither they nor this rebuild look at.
+
+    With ``checkpoint_path`` the rebuild goes on where one with that file ended, and the file is
+    removed at the end. Entities that fail are tried once more; if they fail again nothing is
+    marked, and the file stays. Raises a ``TableError``, ``InvalidCheckpoint``, ``InvalidExport`` or
+    ``OSError`` where it can't go on.
+    """
+    table, configs = scope.table, ConfigSource(scope.table, scope.extra_fields)
+    config = configs.read()
+    earned = marks_of(scope.names, config)
+    about = {
+        "table": table_name,
+        "projections": sorted(scope.names),
+        "marks": sorted(earned),
+        **scope.source.identity,
+    }
+    checkpoint = Checkpoint(checkpoint_path, about)
+    result = Rebuilt(Done(entities=len(checkpoint.failed)), resumed=checkpoint.resumed)
+    since = announce(table, earned, _now_ms())
+    late: frozenset[str] = frozenset()
+    if scope.source.as_of_ms is None:
+        _wait_for_others(since, say, wait)
+    else:
+        late = _late(scope.source.as_of_ms, since)
+    healer = Healer(table, scope.projections, configs.current)
+    lock = threading.Lock()
+
+    def heal(leads: Leads, items: int) -> Mapping[str, str]:
+        done = healer.heal(leads)
+        with lock:
+            result.done.add(done)
+            result.items += items
+        return done.failed
+
+    _walk(scope, checkpoint, heal)
+    result.done.failed = _tried_again(healer, checkpoint.failed, result.done)
+    if result.done.failed:
+        return result
+    result.built = mark_built(table, scope.names, earned - late)
+    result.unmarked = earned & late
+    checkpoint.finish()
+    return result
+
+
+def _wait_for_others(
+    since: Mapping[str, int], say: Callable[[str], None], wait: Callable[[float], None]
+) -> None:
+    """Let every process read what was announced, before the live table is read."""
+    announced = {mark: said_ms for mark, said_ms in since.items() if mark not in KEPT_BY_ALL}
+    if announced:
+        seconds = SETTLE_SECONDS - (_now_ms() - max(announced.values())) / 1000
+        if seconds > 0:
+            say(f"waiting {seconds:.0f} s, until every server keeps {', '.join(sorted(announced))}")
+            wait(seconds)
+
+
+def _late(as_of_ms: int, since: Mapping[str, int]) -> frozenset[str]:
+    """The marks that a source of that time does not earn: what was written between that time and
+    the reading of the announcement may be kept by nobody."""
+    settle_ms = int(SETTLE_SECONDS * 1000)
+    return frozenset(
+        mark
+        for mark, said_ms in since.items()
+        if as_of_ms < said_ms + (0 if mark in KEPT_BY_ALL else settle_ms)
+    )
+
+
+def _tried_again(healer: Healer, failed: Iterable[str], total: Done) -> dict[str, str]:
+    entities = [entity for pk in sorted(failed) if (entity := entity_of(pk)) is not None]
+    again = healer.project(entities)
+    total.ops += again.ops
+    return again.failed
+
+
+def compare(
+    scope: Scope, *, examples: int = 5, wait: Callable[[float], None] = time.sleep
+) -> tuple[Drift, int]:
+    """The drift of projections, and how many items the source had; nothing is written.
+
+    What little is found is looked at again after some seconds: what the stream was about to bring
+    is no drift. Raises a ``TableError`` or ``InvalidExport``.
+    """
+    configs = ConfigSource(scope.table, scope.extra_fields)
+    inspector = Inspector(scope.table, scope.projections, configs.current)
+    drift = Drift(examples)
+    suspects: set[Subject] = set()
+    lock = threading.Lock()
+    items = 0
+
+    def inspect(leads: Leads, found: int) -> Mapping[str, str]:
+        nonlocal items
+        findings = list(inspector.inspect(leads))
+        drift.add(finding for _, finding in findings)
+        with lock:
+            items += found
+            if len(suspects) <= _MOST_SUSPECTS:
+                suspects.update(subject for subject, _ in findings)
+        return {}
+
+    _walk(scope, Checkpoint(None, {}), inspect)
+    if not suspects or len(suspects) > _MOST_SUSPECTS:
+        return drift, items
+    # An embedded table's projections are written with what they are of.
+    wait(LAG_SECONDS if scope.table.remote else 0.0)
+    lasting = Drift(examples)
+    lasting.add(finding for _, finding in inspector.inspect(leads_to(suspects)))
+    return lasting, items
+
+
+def _walk(
+    scope: Scope, checkpoint: Checkpoint, work: Callable[[Leads, int], Mapping[str, str]]
+) -> None:
+    """Lead ``work`` through every part of the source; it returns the entities that failed."""
+    stop = threading.Event()
+
+    def read(part: str) -> None:
+        recent = _Recent()
+        for page in scope.source.pages(part, checkpoint.position(part)):
+            failed = work(recent.unseen(leads_of(page.keys, scope.names)), len(page.keys))
+            checkpoint.advance(part, page.next, failed)
+            scope.on_page(len(page.keys))
+            if stop.is_set():
+                return
+
+    with ThreadPoolExecutor(scope.workers, "replay") as pool:
+        reading = [
+            pool.submit(read, part) for part in scope.source.parts if not checkpoint.is_done(part)
+        ]
+        try:
+            for part in as_completed(reading):
+                part.result()
+        except BaseException:
+            stop.set()
+            for part in reading:
+                part.cancel()
+            raise
+
+
+class _Recent:
+    """Entities that were just looked at: a partition may go over several pages."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Entity, None] = {}
+
+    def unseen(self, leads: Leads) -> Leads:
+        """The leads without entities that were among the last ones."""
+        new = frozenset(entity for entity in leads.entities if entity not in self._seen)
+        self._seen.update(dict.fromkeys(new))
+        for entity in list(self._seen)[: max(0, len(self._seen) - _MOST_RECENT)]:
+            del self._seen[entity]
+        return Leads(new, leads.owners, leads.marks, leads.postings)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

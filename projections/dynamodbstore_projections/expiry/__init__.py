@@ -1,0 +1,1 @@
+"""The expiry projection, and the sweep of what has expired."""

@@ -1,0 +1,1 @@
+"""The fts projection: postings of trigrams."""

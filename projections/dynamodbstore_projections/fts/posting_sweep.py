@@ -1,0 +1,136 @@
+"""Postings and marks that have come apart: found by their keys, and put right under the mark.
+
+A mark and its postings change together, so this happens only where someone else has had a hand in
+the table: a partial restore, a deletion by hand, an entity removed without its projections. Every
+change here requires the mark to be as it was read: what is written by others meanwhile stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from dynamodbstore_events.keys import POSTING_MARK, Key, part, unpart
+from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
+from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.port import MAX_OPS, Check, Delete, Put, Table
+
+from dynamodbstore_projections.fts.posting_marks import ANY_PATTERN, Mark, PostingField
+
+POSTING: Final = "FTS"
+_PARTS: Final = 5
+_KEYS_AT_ONCE: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A posting by what its key says; the scope is a key part."""
+
+    key: Key
+    field: PostingField
+    scope: str
+    trigram: str
+
+    def named_by(self, mark: Mark | None) -> bool:
+        """Whether the mark says that there may be this posting."""
+        return mark is not None and any(
+            part(text.scope) == self.scope
+            and (
+                self.trigram == ANY_PATTERN
+                if text.text is None
+                else self.trigram != ANY_PATTERN and self.trigram in text.text
+            )
+            for text in mark.texts
+        )
+
+
+def posting_of(key: Key) -> Posting | None:
+    """The posting that a key is of; None if it is none's."""
+    parts = key[0].split("#")
+    if len(parts) != _PARTS or parts[0] != POSTING:
+        return None
+    _, scope, kind, field, trigram = parts
+    return Posting(key, PostingField(kind, key[1], field), scope, unpart(trigram))
+
+
+def field_of(key: Key) -> PostingField | None:
+    """The field of an entity that a mark's key is of; None if it is none's."""
+    if not key[0].startswith(POSTING_MARK):
+        return None
+    kind, _, entity_id = key[0][len(POSTING_MARK) :].partition("#")
+    return PostingField(kind, entity_id, key[1])
+
+
+Marks = Mapping[PostingField, Mark | None]
+
+
+def read_marks(table: Table, fields: Iterable[PostingField]) -> dict[PostingField, Mark | None]:
+    """The marks as they are now."""
+    wanted = {field: field.mark_key for field in dict.fromkeys(fields)}
+    found = table.batch_get(wanted.values())
+    return {f: Mark.of(found[key]) if key in found else None for f, key in wanted.items()}
+
+
+def missing_postings(table: Table, marks: Marks) -> dict[PostingField, list[Key]]:
+    """The postings that settled marks name and that are not there."""
+    missing: dict[PostingField, list[Key]] = {}
+    for batch in _batches(marks):
+        there = table.batch_get((key for _, key in batch), attributes=())
+        for field, key in batch:
+            if key not in there:
+                missing.setdefault(field, []).append(key)
+    return missing
+
+
+def _batches(marks: Marks) -> Iterator[list[tuple[PostingField, Key]]]:
+    batch: list[tuple[PostingField, Key]] = []
+    for field, mark in marks.items():
+        if mark is None or mark.moving:
+            continue
+        batch += ((field, key) for key in field.postings(mark.texts))
+        if len(batch) >= _KEYS_AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def strays(postings: Iterable[Posting], marks: Marks) -> list[Posting]:
+    """The postings that no mark names."""
+    return [posting for posting in postings if not posting.named_by(marks[posting.field])]
+
+
+def restore(table: Table, missing: Mapping[PostingField, list[Key]], marks: Marks) -> int:
+    """Put back the postings that are missing; how many, those aside whose mark has changed."""
+    puts = {f: [Put({"PK": k[0], "SK": k[1]}) for k in keys] for f, keys in missing.items()}
+    return _fenced(table, puts, marks)
+
+
+def remove(table: Table, found: Iterable[Posting], marks: Marks) -> int:
+    """Delete stray postings; how many, those aside whose mark has changed."""
+    deletes: dict[PostingField, list[Delete]] = {}
+    for posting in found:
+        deletes.setdefault(posting.field, []).append(Delete(posting.key))
+    return _fenced(table, deletes, marks)
+
+
+def _fenced(
+    table: Table,
+    changes: Mapping[PostingField, list[Put]] | Mapping[PostingField, list[Delete]],
+    marks: Marks,
+) -> int:
+    done = 0
+    for field, ops in changes.items():
+        mark = marks[field]
+        unchanged: Condition
+        unchanged = ITEM_MISSING if mark is None else equals("version", mark.version)
+        for first in range(0, len(ops), MAX_OPS - 1):
+            some = ops[first : first + MAX_OPS - 1]
+            try:
+                table.write(Check(field.mark_key, unchanged), *some)
+            except ConditionFailed:
+                # Whoever changed the mark has changed its postings with it.
+                break
+            done += len(some)
+    return done

@@ -1,0 +1,122 @@
+"""The ttl projection: the time to live of soft-deleted experiments and runs.
+
+``ttl`` and ``expires`` (Unix seconds, the same) on a META item are written in one transaction with
+the record of its expiry (see ``expiry_records``), and go with it. Only META is stamped: what hangs
+below goes after it. A run that is deleted with its experiment has no time to live of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity, entity_of
+from dynamodbstore_events.keys import GSI1, META, Key, experiment_pk, expiring_listing
+from dynamodbstore_table.conditions import ITEM_EXISTS, Condition, Missing, both, equals
+from dynamodbstore_table.port import MAX_OPS, Delete, Item, Op, Put, Update
+
+from dynamodbstore_projections.clock import Clock, unix_clock
+from dynamodbstore_projections.config import DAY_SECONDS, Config
+from dynamodbstore_projections.expiry.records import due_experiment, due_run, record_key
+from dynamodbstore_projections.projection import Writes
+from dynamodbstore_projections.view import View
+
+DELETED: Final = "deleted"
+_LATEST: Final = 10**12
+_STAMPS: Final = ("ttl", "expires")
+
+
+class TtlProjection:
+    """Stamps what is soft-deleted, and takes the stamp off what is not."""
+
+    name = "ttl"
+    sort_keys: tuple[str, ...] = (META,)
+
+    def __init__(self, clock: Clock = unix_clock) -> None:
+        self._clock = clock
+
+    def concerns(self, event: ChangeEvent, config: Config) -> bool:
+        if event.sk != META or event.removed:
+            return False
+        entity = entity_of(event.pk)
+        return entity is not None and entity.kind in (EXPERIMENT, RUN)
+
+    def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
+        return ()
+
+    def writes(self, entity: Entity, view: View, config: Config) -> Writes:
+        if entity.kind not in (EXPERIMENT, RUN):
+            return []
+        meta = view.meta(entity.pk)
+        if meta is None:
+            return []
+        days = config.ttl.soft_deleted_retention_days
+        if entity.kind == EXPERIMENT:
+            return [*self._outdated_runs(meta, view, days), *_done(self._experiment(meta, days))]
+        if meta["stage"] != DELETED and not _stamped(meta):
+            return []
+        experiment = view.meta(experiment_pk(meta["experiment_id"]))
+        return [] if experiment is None else _done(self._run(meta, experiment, days))
+
+    def _experiment(self, meta: Item, days: int) -> tuple[Op, ...]:
+        expires = self._expires(meta, days) if meta["stage"] == DELETED else None
+        return _restamped(meta, expires, lambda at: due_experiment(meta, at))
+
+    def _run(self, meta: Item, experiment: Item, days: int) -> tuple[Op, ...]:
+        by_itself = meta["stage"] == DELETED and meta["epoch"] == experiment["epoch"]
+        expires = self._expires(meta, days) if by_itself else None
+        return _restamped(meta, expires, lambda at: due_run(meta, experiment, at))
+
+    def _outdated_runs(self, experiment: Item, view: View, days: int) -> Writes:
+        """Runs that were deleted by themselves before the experiment changed its stage follow the
+        experiment from then on, and may be in use again: their own time no longer counts."""
+        experiment_id = experiment["PK"].partition("#")[2]
+        outdated = [
+            (record["PK"].partition("#")[2], META)
+            for record in view.table.query_all(
+                expiring_listing(experiment_id), index=GSI1, consistent=False
+            )
+            if record["epoch"] != experiment["epoch"]
+        ]
+        view.prefetch(outdated)
+        ops: list[Op] = []
+        for key in outdated:
+            meta = view.get(key)
+            if meta is not None:
+                ops += self._run(meta, experiment, days)
+        return [tuple(ops[n : n + MAX_OPS]) for n in range(0, len(ops), MAX_OPS)]
+
+    def _expires(self, meta: Mapping[str, Any], days: int) -> int | None:
+        """When what is deleted expires, rounded up; not in the past, as DynamoDB lets alone what
+        should have gone five years ago. None where it is kept."""
+        if not days or "deleted" not in meta:
+            return None
+        expires: int = -(-meta["deleted"] // 1000) + days * DAY_SECONDS
+        return min(max(expires, int(self._clock())), _LATEST)
+
+
+def _stamped(meta: Mapping[str, Any]) -> bool:
+    return any(name in meta for name in _STAMPS)
+
+
+def _restamped(meta: Item, expires: int | None, record: Callable[[int], Item]) -> tuple[Op, ...]:
+    """The ops that make the stamp and the record say ``expires``: two, or none if they do."""
+    if all(meta.get(name) == expires for name in _STAMPS):
+        return ()
+    key = (meta["PK"], META)
+    if expires is None:
+        unstamp = Update(key, remove=_STAMPS, condition=_as_read(meta))
+        return unstamp, Delete(record_key(meta["PK"]))
+    stamp = Update(key, set=dict.fromkeys(_STAMPS, expires), condition=_as_read(meta))
+    return stamp, Put(record(expires))
+
+
+def _as_read(meta: Mapping[str, Any]) -> Condition:
+    deleted = equals("deleted", meta["deleted"]) if "deleted" in meta else Missing("deleted")
+    stage, epoch = equals("stage", meta["stage"]), equals("epoch", meta["epoch"])
+    return both(ITEM_EXISTS, stage, epoch, deleted)
+
+
+def _done(ops: tuple[Op, ...]) -> Writes:
+    return [ops] if ops else []

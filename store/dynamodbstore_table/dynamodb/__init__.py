@@ -1,0 +1,1 @@
+"""The Table on DynamoDB: boto3, expressions, retries, errors."""

@@ -1,0 +1,219 @@
+"""One table's requests to DynamoDB: a client made when it is needed, retries, errors, a meter."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from dynamodbstore_table.dynamodb.errors import is_transient, translate
+from dynamodbstore_table.dynamodb.retry import Backoff, OnPause, OnRetry, Retry
+from dynamodbstore_table.errors import TableUnavailable, Throttled, TransactionConflict
+from dynamodbstore_table.request_count import REQUESTS
+
+LOCAL_REGION = "us-east-1"
+_LOCAL_CREDENTIAL = "local"
+_AWS_DOMAIN = ".amazonaws.com"
+_CONNECT_TIMEOUT_S = 5
+_READ_TIMEOUT_S = 20
+_SDK_ATTEMPTS = 4
+_WITH_CAPACITY = frozenset(
+    {
+        "batch_get_item",
+        "batch_write_item",
+        "delete_item",
+        "get_item",
+        "put_item",
+        "query",
+        "scan",
+        "transact_write_items",
+        "update_item",
+    }
+)
+_READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request that was made, a retry included.
+
+    ``operation`` is DynamoDB's name for it (``PutItem``); the units are the capacity that the
+    engine says it consumed, 0 where it says nothing.
+    """
+
+    operation: str
+    write_units: float = 0.0
+    read_units: float = 0.0
+
+
+OnRequest: TypeAlias = Callable[[Request], None]
+
+
+class Client:
+    """Makes the requests of one table; safe for many threads, and after a fork."""
+
+    def __init__(
+        self,
+        table: str,
+        *,
+        region: str | None,
+        endpoint_url: str | None,
+        max_connections: int,
+        on_request: OnRequest | None,
+        backoff: Backoff,
+        on_retry: OnRetry | None = None,
+    ) -> None:
+        self.table = table
+        self.where = endpoint_url or region or "the configured region"
+        self.backoff = backoff
+        self._region = region
+        self._endpoint_url = endpoint_url
+        self._max_connections = max_connections
+        self._on_request = on_request
+        self._on_retry = on_retry
+        self._lock = threading.Lock()
+        self._made: tuple[int, Any] | None = None
+        self._closed = False
+
+    def call(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        """Make one request about the table, again while it is throttled or meets a conflict.
+
+        ``operation`` is the client's method (``put_item``). Raises the table's own errors only;
+        positions of a ``ConditionFailed`` are those of the request.
+        """
+        return self.send(operation, TableName=self.table, **parameters)
+
+    def send(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        """``call`` for an operation that names the table elsewhere."""
+        return self.backoff.retry(
+            lambda: self.attempt(operation, **parameters),
+            (Throttled, TransactionConflict),
+            self.on_pause(operation),
+        )
+
+    def attempt(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        """``send`` with none but the SDK's retries."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if self._on_request is not None and operation in _WITH_CAPACITY:
+            parameters["ReturnConsumedCapacity"] = "TOTAL"
+        REQUESTS.made += 1
+        try:
+            answer: dict[str, Any] = getattr(self.sdk(), operation)(**parameters)
+        except (BotoCoreError, ClientError) as error:
+            # It says what the SDK said; whoever reads a log is spared the SDK's own frames.
+            raise translate(error, self.table, self.where) from None
+        return answer
+
+    def on_pause(self, operation: str) -> OnPause:
+        """What is to be told before a request of this client's method is made again."""
+        return functools.partial(self._tell_retry, operation.title().replace("_", ""))
+
+    def close(self) -> None:
+        """Close the connections; no request can be made afterwards."""
+        self._closed = True
+        made, self._made = self._made, None
+        if made is not None and made[0] == os.getpid():
+            made[1].close()
+
+    def sdk(self) -> Any:
+        """The SDK's client of this process, made when it is first asked for."""
+        made = self._made
+        # Sockets must not be shared with the process that this one was forked from.
+        if made is not None and made[0] == os.getpid():
+            return made[1]
+        if made is not None:
+            self._lock = threading.Lock()
+        with self._lock:
+            if self._closed:
+                raise TableUnavailable(f"the table {self.table!r} has been closed")
+            made = self._made
+            if made is None or made[0] != os.getpid():
+                made = self._made = (os.getpid(), self._make_client())
+        return made[1]
+
+    def _make_client(self) -> Any:
+        import boto3.session
+        import botocore.session
+        from botocore.config import Config
+
+        core = botocore.session.Session()
+        options: dict[str, Any] = {"region_name": self._region, "endpoint_url": self._endpoint_url}
+        if self._endpoint_url is not None and _AWS_DOMAIN not in self._endpoint_url:
+            options["region_name"] = (
+                self._region or core.get_config_variable("region") or LOCAL_REGION
+            )
+            options |= _credentials_for_endpoint(core)
+        client = boto3.session.Session(botocore_session=core).client(
+            "dynamodb",
+            **options,
+            config=Config(
+                retries={"mode": "standard", "total_max_attempts": _SDK_ATTEMPTS},
+                max_pool_connections=self._max_connections,
+                tcp_keepalive=True,
+                connect_timeout=_CONNECT_TIMEOUT_S,
+                read_timeout=_READ_TIMEOUT_S,
+                # Ops are checked before they come here, and checking again doubles the CPU time.
+                parameter_validation=False,
+            ),
+        )
+        if self._on_request is not None:
+            client.meta.events.register("response-received.dynamodb", self._metered)
+        if self._on_retry is not None:
+            client.meta.events.register("response-received.dynamodb", self._attempted)
+        return client
+
+    def _tell_retry(
+        self, operation: str, reason: str, attempt: int, pause_s: float | None = None
+    ) -> None:
+        if self._on_retry is not None:
+            pause_ms = None if pause_s is None else pause_s * 1000
+            self._on_retry(Retry(operation, reason, attempt, pause_ms))
+
+    def _attempted(
+        self,
+        event_name: str,
+        parsed_response: Mapping[str, Any] | None = None,
+        exception: Exception | None = None,
+        context: Mapping[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        """Tell of an attempt that the SDK repeats by itself."""
+        reason = is_transient(parsed_response, exception)
+        attempt = int((context or {}).get("retries", {}).get("attempt", 1))
+        if reason and attempt < _SDK_ATTEMPTS:
+            self._tell_retry(event_name.rpartition(".")[2], reason, attempt)
+
+    def _metered(
+        self, event_name: str, parsed_response: dict[str, Any] | None = None, **_: Any
+    ) -> None:
+        assert self._on_request is not None
+        operation = event_name.rpartition(".")[2]
+        units = _consumed(parsed_response or {})
+        if operation in _READS:
+            self._on_request(Request(operation, read_units=units))
+        else:
+            self._on_request(Request(operation, write_units=units))
+
+
+def _consumed(answer: dict[str, Any]) -> float:
+    consumed = answer.get("ConsumedCapacity") or []
+    tables = consumed if isinstance(consumed, list) else [consumed]
+    return float(sum(table.get("CapacityUnits", 0.0) for table in tables))
+
+
+def _credentials_for_endpoint(core: Any) -> dict[str, str]:
+    """Made-up credentials if none are configured: a local engine takes any, the SDK none at all."""
+    providers = core.get_component("credential_provider")
+    for network_provider in ("container-role", "iam-role"):
+        # Outside AWS these two wait seconds for an address that does not answer.
+        providers.remove(network_provider)
+    if core.get_credentials() is not None:
+        return {}
+    return {
+        "aws_access_key_id": _LOCAL_CREDENTIAL,
+        "aws_secret_access_key": _LOCAL_CREDENTIAL,
+    }

@@ -1,0 +1,1 @@
+"""The Table in one SQLite file."""

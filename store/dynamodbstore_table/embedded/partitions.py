@@ -1,0 +1,108 @@
+"""Reading many whole partitions of the embedded file at once."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeAlias
+
+import orjson
+
+from dynamodbstore_table.embedded.codec import (
+    decode_partition,
+    decode_rows,
+    listable,
+    pick,
+    restore,
+)
+from dynamodbstore_table.embedded.query import PARTITION, PARTITIONS, bounds, listing
+from dynamodbstore_table.port import Item, SortRange
+
+_TOGETHER: Final = 16
+_WORTH_A_THREAD: Final = 4 * _TOGETHER
+_AHEAD: Final = 2
+
+_Found: TypeAlias = bytes | list[list[Item]]
+"""Several partitions: as one JSON array of arrays, or, too large for that, as items."""
+
+
+def read_partitions(
+    connection: sqlite3.Connection,
+    pks: Sequence[str],
+    sk: SortRange,
+    attributes: Sequence[str] | None,
+    *,
+    threads: bool,
+) -> dict[str, list[Item]]:
+    """The items of each partition, in sort key order.
+
+    With ``threads``, a second thread may use the connection before this returns: SQLite reads the
+    next partitions, outside of Python's lock, while this thread decodes the last ones.
+    """
+    if len(pks) == 1:
+        return {pks[0]: _read_one(connection, pks[0], sk, attributes)}
+    chunks = [pks[first : first + _TOGETHER] for first in range(0, len(pks), _TOGETHER)]
+    found: dict[str, list[Item]] = {}
+    ahead = threads and len(pks) >= _WORTH_A_THREAD
+    rows = _read_ahead(connection, chunks, sk) if ahead else _read(connection, chunks, sk)
+    for chunk, partitions in zip(chunks, rows, strict=True):
+        if isinstance(partitions, bytes):
+            for pk, items in zip(chunk, orjson.loads(partitions), strict=True):
+                found[pk] = restore(pk, items, attributes)
+        else:
+            for pk, items in zip(chunk, partitions, strict=True):
+                found[pk] = _picked(items, attributes)
+    return found
+
+
+def _read(
+    connection: sqlite3.Connection, chunks: Sequence[Sequence[str]], sk: SortRange
+) -> Iterator[_Found]:
+    for chunk in chunks:
+        yield _read_together(connection, chunk, sk)
+
+
+def _read_ahead(
+    connection: sqlite3.Connection, chunks: Sequence[Sequence[str]], sk: SortRange
+) -> Iterator[_Found]:
+    with ThreadPoolExecutor(1, "partitions") as reader:
+        waiting: deque[Future[_Found]] = deque()
+        for chunk in chunks:
+            waiting.append(reader.submit(_read_together, connection, chunk, sk))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _read_together(connection: sqlite3.Connection, pks: Sequence[str], sk: SortRange) -> _Found:
+    if not listable(pks):
+        return [_read_one(connection, pk, sk, None) for pk in pks]
+    wanted = orjson.dumps(pks).decode()
+    try:
+        row = connection.execute(PARTITIONS, (*bounds(sk), time.time(), wanted)).fetchone()
+    except sqlite3.DataError:  # more than SQLite holds in one value, a gigabyte
+        return [_read_one(connection, pk, sk, None) for pk in pks]
+    joined: bytes = row[0]
+    return b"[" + joined + b"]"
+
+
+def _read_one(
+    connection: sqlite3.Connection, pk: str, sk: SortRange, attributes: Sequence[str] | None
+) -> list[Item]:
+    now = time.time()
+    try:
+        bodies = connection.execute(PARTITION, (pk, *bounds(sk), now)).fetchone()[0]
+    except sqlite3.DataError:
+        rows = listing(pk, None, sk, False, None, now)
+        return _picked(
+            decode_rows(connection.execute(rows.sql, rows.values).fetchall()), attributes
+        )
+    return [] if bodies is None else decode_partition(pk, bodies, attributes)
+
+
+def _picked(items: list[Item], attributes: Sequence[str] | None) -> list[Item]:
+    return items if attributes is None else [pick(item, attributes) for item in items]

@@ -1,0 +1,172 @@
+"""Transactions on the embedded file: waiting for other writers, and joining what is open."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from dynamodbstore_table.embedded.pool import ConnectionPool
+from dynamodbstore_table.embedded.schema import describe, is_busy, trim_log
+from dynamodbstore_table.errors import TableUnavailable, TransactionConflict
+
+_T = TypeVar("_T")
+
+BUSY_SECONDS: Final = 30.0
+_FIRST_WAIT_SECONDS: Final = 0.0002
+_LONGEST_WAIT_SECONDS: Final = 0.002
+_WRITES_BETWEEN_TRIMS: Final = 512
+
+
+class _Open(threading.local):
+    """The transaction that this thread has open while the observer runs."""
+
+    connection: sqlite3.Connection | None = None
+    broken: Exception | None = None
+
+
+class Transactions:
+    """Runs work on connections to one file, which ``connect`` opens.
+
+    Work that a thread starts within its own open write (see ``write``) joins that transaction.
+    A ``TransactionConflict`` is raised when others were in the way for 30 seconds.
+    """
+
+    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._path = path
+        self._open = _Open()
+        self._pool = ConnectionPool(str(path), connect, lambda: self.joined)
+        self._writes = 0
+
+    @property
+    def joined(self) -> bool:
+        """Whether this thread is within a write."""
+        return self._open.connection is not None
+
+    def close(self) -> None:
+        """Close every connection; later work raises ``TableUnavailable``."""
+        self._pool.close()
+
+    def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do the work, again if another connection was in the way."""
+        connection = self._open.connection
+        return self.retried(lambda: self._read(work)) if connection is None else self._join(work)
+
+    def write(
+        self,
+        work: Callable[[sqlite3.Connection], _T],
+        within: Callable[[_T], None] | None = None,
+    ) -> _T:
+        """Do the work and then ``within`` its result, as one transaction that commits or is undone.
+
+        What this thread reads and writes during ``within`` belongs to the transaction.
+        """
+        if self._open.connection is not None:
+            return self._join(work)
+        # Threads queue for a lock of their own: waiting in SQLite means sleeping and trying again.
+        lock = self._pool.write_lock
+        if not lock.acquire(timeout=BUSY_SECONDS):
+            raise TransactionConflict(f"other threads kept writing to {self._path}")
+        try:
+            connection = self.retried(self._begin)
+            try:
+                result = work(connection)
+                if within is not None:
+                    self._run_within(connection, within, result)
+                connection.execute("COMMIT")
+            except BaseException as error:
+                self._roll_back(connection)
+                if isinstance(error, sqlite3.Error | UnicodeEncodeError):
+                    raise describe(error, self._path) from error
+                raise
+            self._writes += 1
+            if self._writes % _WRITES_BETWEEN_TRIMS == 0:
+                trim_log(connection, self._path)
+            self._pool.release(connection)
+        finally:
+            lock.release()
+        return result
+
+    def retried(self, work: Callable[[], _T]) -> _T:
+        """Do the work again, after a short random wait, while another connection is in the way."""
+        deadline = 0.0
+        wait = _FIRST_WAIT_SECONDS
+        while True:
+            try:
+                return work()
+            except sqlite3.Error as error:
+                now = time.monotonic()
+                deadline = deadline or now + BUSY_SECONDS
+                if not is_busy(error) or now >= deadline:
+                    raise describe(error, self._path) from error
+            except UnicodeEncodeError as error:
+                raise describe(error, self._path) from error
+            time.sleep(random.uniform(0.0, wait))
+            wait = min(wait * 1.5, _LONGEST_WAIT_SECONDS)
+
+    def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        connection = self._pool.acquire()
+        try:
+            result = work(connection)
+        except BaseException:
+            self._pool.discard(connection)
+            raise
+        self._pool.release(connection)
+        return result
+
+    def _run_within(
+        self, connection: sqlite3.Connection, within: Callable[[_T], None], result: _T
+    ) -> None:
+        here = self._open
+        here.connection, here.broken = connection, None
+        try:
+            within(result)
+            self._pool.check_own()
+            if here.broken is not None:
+                raise TableUnavailable(
+                    f"a call within the transaction failed half-way: {here.broken}"
+                ) from here.broken
+        finally:
+            here.connection, here.broken = None, None
+
+    def _join(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        here = self._open
+        assert here.connection is not None
+        self._pool.check_own()
+        if here.broken is not None:
+            # SQLite may have ended the transaction: a write would now be done for itself.
+            raise describe(here.broken, self._path) from here.broken
+        try:
+            return work(here.connection)
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            # Some statements of the call may have been done: the transaction must not commit,
+            # even if the observer swallows the error.
+            here.broken = error
+            raise describe(error, self._path) from error
+
+    def _begin(self) -> sqlite3.Connection:
+        connection = self._pool.acquire()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            if isinstance(error, sqlite3.Error) and is_busy(error):
+                self._pool.release(connection)
+            else:
+                self._pool.discard(connection)
+            raise
+        return connection
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        if self._pool.inherited:
+            return  # it is the parent's transaction, in memory that both share
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._pool.discard(connection)
+        else:
+            self._pool.release(connection)

@@ -1,0 +1,318 @@
+"""Experiments and their tags."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from dynamodbstore_events.keys import (
+    META,
+    experiment_pk,
+    experiments_listing,
+    newest_first,
+    padded_id,
+    tag_sk,
+)
+from dynamodbstore_projections.expiry.records import record_key
+from dynamodbstore_projections.expiry.sweep import remove_expired
+from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
+from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.port import Check, Item, Op, Put, SortRange, Update
+from dynamodbstore_table.text_items import text_items, texts
+from mlflow.entities import Experiment, ExperimentTag
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    INVALID_STATE,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+)
+from mlflow.utils.time import get_current_time_millis
+from mlflow.utils.uri import append_to_uri_path, resolve_uri_if_local
+from mlflow.utils.validation import (
+    _parse_experiment_id,
+    _validate_experiment_artifact_location_length,
+    _validate_experiment_name,
+    _validate_experiment_tag,
+)
+
+from mlflow_dynamodbstore.core.claims import (
+    EXPERIMENT_KIND,
+    claim,
+    holder,
+    release,
+    stale_holder,
+)
+from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED, ExperimentState
+from mlflow_dynamodbstore.core.tag_removal import remove_tag
+from mlflow_dynamodbstore.settings import run_shards
+from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
+
+DEFAULT_EXPERIMENT_ID = "0"
+_META_AND_TAGS = SortRange(META, "TAG#\U0010ffff")
+_TAGS_IN_ONE_WRITE = 98
+_SECONDS_OF_A_START = 30.0
+
+
+def experiment_entity(state: ExperimentState, tags: Mapping[str, Any]) -> Experiment:
+    """MLflow's experiment from its META item and its tags."""
+    return Experiment(
+        experiment_id=state.experiment_id,
+        name=state.name,
+        artifact_location=state.artifact_location,
+        lifecycle_stage=state.stage,
+        tags=[ExperimentTag(key, value) for key, value in tags.items()],
+        creation_time=state.created,
+        last_update_time=state.updated,
+        workspace=state.workspace,
+    )
+
+
+def canonical_id(experiment_id: str | int | None) -> str:
+    """An experiment id as it is kept; nothing given means the default experiment.
+
+    Raises ``INVALID_PARAMETER_VALUE`` for what is not an integer.
+    """
+    return str(_parse_experiment_id(experiment_id or DEFAULT_EXPERIMENT_ID))
+
+
+def given_id(experiment_id: str | int) -> str:
+    """The id, as it is kept, of an experiment to change: nothing given is no experiment.
+
+    Raises ``INVALID_PARAMETER_VALUE`` for what is not an integer.
+    """
+    return str(_parse_experiment_id(experiment_id))
+
+
+def new_experiment_id(now_ms: int) -> str:
+    """A numeric id in order of time that two servers seldom both pick (the write tells).
+
+    16 digits: exact in a JavaScript number too.
+    """
+    return str(now_ms * 1000 + secrets.randbelow(1000))
+
+
+class ExperimentsMixin(TrackingBase):
+    """Experiments: create, get, rename, delete, restore, and their tags."""
+
+    def ensure_default_experiment(self) -> None:
+        """Create experiment 0 if it is missing; servers that start together all succeed.
+
+        One that has expired must be gone with all of its runs before there is another: it is
+        removed, or, if that takes too long, left out until the next start.
+        """
+        if self._experiments.find(DEFAULT_EXPERIMENT_ID) is not None:
+            return
+        expired = record_key(experiment_pk(DEFAULT_EXPERIMENT_ID))
+        if self._table.get(expired) is not None:
+            remove_expired(self._table, self._config.current, seconds=_SECONDS_OF_A_START)
+        creation = self._creation(
+            DEFAULT_EXPERIMENT_ID, Experiment.DEFAULT_EXPERIMENT_NAME, None, None
+        )
+        try:
+            self._table.write(*creation, Check(expired, ITEM_MISSING))
+        except ConditionFailed as failed:
+            if len(creation) not in failed.failures:
+                self._experiments.require(DEFAULT_EXPERIMENT_ID, fresh=True)
+
+    def create_experiment(
+        self,
+        name: str,
+        artifact_location: str | None = None,
+        tags: list[ExperimentTag] | None = None,
+    ) -> str:
+        """Create an experiment and return its id.
+
+        Raises ``RESOURCE_ALREADY_EXISTS`` if the name is taken, also by a deleted experiment.
+        """
+        _validate_experiment_name(name)
+        if artifact_location:
+            artifact_location = resolve_uri_if_local(artifact_location)
+            _validate_experiment_artifact_location_length(artifact_location)
+        for tag in tags or []:
+            _validate_experiment_tag(tag.key, tag.value)
+        stale: str | None = None
+        while True:
+            experiment_id = new_experiment_id(get_current_time_millis())
+            ops = self._creation(experiment_id, name, artifact_location, stale)
+            pk = experiment_pk(experiment_id)
+            tag_ops = [
+                Put(text_items(pk, tag_sk(key), key, value).item)
+                for key, value in _distinct(tags or [], RESOURCE_ALREADY_EXISTS).items()
+            ]
+            if len(tag_ops) > _TAGS_IN_ONE_WRITE:
+                self._table.bulk(tag_ops)
+                tag_ops = []
+            try:
+                self._table.write(*ops, *tag_ops)
+            except ConditionFailed as failed:
+                stale = self._stale_claim(failed, stale)
+                if stale is None and 1 in failed.failures:
+                    raise MlflowException(
+                        f"Experiment(name={name}) already exists. Choose another name, or restore "
+                        "or permanently delete the experiment that has it.",
+                        RESOURCE_ALREADY_EXISTS,
+                    ) from None
+            else:
+                return experiment_id
+
+    def _creation(
+        self, experiment_id: str, name: str, artifact_location: str | None, stale: str | None
+    ) -> list[Op]:
+        workspace, now = self._workspace(), get_current_time_millis()
+        location = artifact_location or append_to_uri_path(self.artifact_root_uri, experiment_id)
+        meta: Item = {
+            "PK": experiment_pk(experiment_id),
+            "SK": META,
+            "name": name,
+            "workspace": workspace,
+            "artifact_location": location,
+            "stage": ACTIVE,
+            "epoch": 0,
+            "created": now,
+            "updated": now,
+            "run_shards": run_shards(),
+            "gsi1pk": experiments_listing(workspace),
+            "gsi1sk": newest_first(now, padded_id(experiment_id)),
+        }
+        return [
+            Put(meta, condition=ITEM_MISSING),
+            claim(workspace, EXPERIMENT_KIND, name, experiment_id, stale),
+        ]
+
+    def _stale_claim(self, failed: ConditionFailed, known: str | None) -> str | None:
+        """The id of a vanished experiment that still holds the name, newly found."""
+        met = failed.failures.get(1)
+        if met is None:
+            return None
+        stale = stale_holder(self._table, met["id"], experiment_pk(met["id"]))
+        return None if stale == known else stale
+
+    def get_experiment(self, experiment_id: str | None) -> Experiment:
+        """The experiment with its tags, in any stage; raises ``RESOURCE_DOES_NOT_EXIST``."""
+        canonical = canonical_id(experiment_id)
+        found = self._read_experiment(canonical)
+        if found is None:
+            raise_experiment_missing(canonical)
+        return found
+
+    def get_experiment_by_name(self, experiment_name: str | None) -> Experiment | None:
+        """The experiment of that name, in any stage, or None."""
+        if experiment_name is None:
+            return None
+        found = holder(self._table, self._workspace(), EXPERIMENT_KIND, str(experiment_name))
+        return None if found is None else self._read_experiment(found)
+
+    def _read_experiment(self, experiment_id: str) -> Experiment | None:
+        items = list(self._table.query_all(experiment_pk(experiment_id), sk=_META_AND_TAGS))
+        if not items or items[0]["SK"] != META:
+            return None
+        return experiment_entity(self._experiments.remember(items[0]), texts(items[1:]))
+
+    def delete_experiment(self, experiment_id: str) -> None:
+        """Mark an active experiment, and with it all of its runs, deleted: one write."""
+        self._change_stage(experiment_id, ACTIVE, DELETED)
+
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Bring a deleted experiment back, and with it all of its runs: one write."""
+        self._change_stage(experiment_id, DELETED, ACTIVE)
+
+    def _change_stage(self, experiment_id: str, old: str, new: str) -> None:
+        canonical, now = given_id(experiment_id), get_current_time_millis()
+        change = secrets.token_hex(8)
+        changed: dict[str, Any] = {"stage": new, "updated": now, "change": change}
+        try:
+            self._table.write(
+                Update(
+                    (experiment_pk(canonical), META),
+                    set={**changed, "deleted": now} if new == DELETED else changed,
+                    # Lest what is restored expire before the projector has heard of it.
+                    remove=() if new == DELETED else ("deleted", "ttl"),
+                    add={"epoch": 1},
+                    condition=both(ITEM_EXISTS, equals("stage", old)),
+                )
+            )
+        except ConditionFailed as failed:
+            # The SDK repeats a request whose answer was lost: then it is our own write we meet.
+            if failed.item is None or failed.item.get("change") != change:
+                raise_experiment_missing(canonical)
+        finally:
+            self._experiments.forget(canonical)
+            self._runs.forget_all()
+        self._keep_house()
+
+    def rename_experiment(self, experiment_id: str, new_name: str) -> None:
+        """Give an active experiment another name.
+
+        Raises ``INVALID_STATE`` for a deleted one and ``BAD_REQUEST`` for a name that is taken.
+        """
+        _validate_experiment_name(new_name)
+        canonical = canonical_id(experiment_id)
+        stale: str | None = None
+        while True:
+            state = self._experiments.require(canonical, fresh=True)
+            if state.stage != ACTIVE:
+                raise MlflowException("Cannot rename a non-active experiment.", INVALID_STATE)
+            try:
+                self._table.write(*self._renaming(state, new_name, stale))
+            except ConditionFailed as failed:
+                stale = self._stale_claim(failed, stale)
+                if stale is None and 1 in failed.failures:
+                    raise MlflowException(
+                        f"Experiment(name={new_name}) already exists. Choose another name.",
+                        BAD_REQUEST,
+                    ) from None
+            else:
+                self._experiments.forget(canonical)
+                return
+
+    def _renaming(self, state: ExperimentState, new_name: str, stale: str | None) -> list[Op]:
+        unchanged = both(equals("name", state.name), equals("epoch", state.epoch))
+        update = Update(
+            (experiment_pk(state.experiment_id), META),
+            set={"name": new_name, "updated": get_current_time_millis()},
+            condition=unchanged,
+        )
+        if new_name == state.name:
+            return [update]
+        return [
+            update,
+            claim(state.workspace, EXPERIMENT_KIND, new_name, state.experiment_id, stale),
+            release(state.workspace, EXPERIMENT_KIND, state.name, state.experiment_id),
+        ]
+
+    def set_experiment_tag(self, experiment_id: str, tag: ExperimentTag) -> None:
+        """Set a tag of an active experiment."""
+        _validate_experiment_tag(tag.key, tag.value)
+        canonical = given_id(experiment_id)
+        self._experiments.require_active(canonical)
+        items = text_items(experiment_pk(canonical), tag_sk(tag.key), tag.key, tag.value)
+        self._table.write(Put(items.item))
+
+    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
+        """Delete a tag of an active experiment; raises ``RESOURCE_DOES_NOT_EXIST`` for none."""
+        canonical = given_id(experiment_id)
+        self._experiments.require_active(canonical)
+        if not remove_tag(self._table, experiment_pk(canonical), key):
+            raise MlflowException(
+                f"No tag with name: {key} in experiment with id {experiment_id}",
+                RESOURCE_DOES_NOT_EXIST,
+            )
+
+
+def raise_experiment_missing(experiment_id: str) -> NoReturn:
+    """Raise what MLflow says of an experiment that is not there."""
+    raise MlflowException(f"No Experiment with id={experiment_id} exists", RESOURCE_DOES_NOT_EXIST)
+
+
+def _distinct(tags: Iterable[ExperimentTag], code: int) -> dict[str, str]:
+    """The tags by key; the SQL store refuses a key given twice when an entity is created."""
+    distinct: dict[str, str] = {}
+    for tag in tags:
+        if tag.key in distinct:
+            raise MlflowException(
+                f"The tag key {tag.key!r} is given twice. Give each key once.", code
+            )
+        distinct[tag.key] = tag.value
+    return distinct

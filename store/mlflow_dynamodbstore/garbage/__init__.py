@@ -1,0 +1,1 @@
+"""What `mlflow gc` calls."""

@@ -1,0 +1,121 @@
+"""From the items of a logged model's partition to MLflow's entity, and back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dynamodbstore_events.keys import META, model_pk, models_listing, newest_first
+from dynamodbstore_events.metric_values import decode
+from dynamodbstore_table.port import Item
+from dynamodbstore_table.text_items import texts
+from mlflow.entities import LoggedModel, LoggedModelStatus, Metric
+
+from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED
+
+_OPTIONAL = ("model_type", "source_run_id", "status_message")
+
+
+@dataclass(slots=True)
+class ModelItems:
+    """A logged model's partition, sorted by kind."""
+
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    params: Mapping[str, str | None] = field(default_factory=dict)
+    metrics: list[Metric] = field(default_factory=list)
+
+
+def model_meta(
+    model_id: str,
+    experiment_id: str,
+    name: str,
+    artifact_location: str,
+    now_ms: int,
+    *,
+    model_type: str | None,
+    source_run_id: str | None,
+) -> Item:
+    """The META item of a new logged model, pending."""
+    item: Item = {
+        "PK": model_pk(model_id),
+        "SK": META,
+        "experiment_id": experiment_id,
+        "name": name,
+        "artifact_location": artifact_location,
+        "created": now_ms,
+        "updated": now_ms,
+        "status": LoggedModelStatus.PENDING.to_int(),
+        "stage": ACTIVE,
+        "gsi1pk": models_listing(experiment_id),
+        "gsi1sk": newest_first(now_ms, model_id),
+    }
+    if model_type is not None:
+        item["model_type"] = str(model_type)
+    if source_run_id is not None:
+        item["source_run_id"] = str(source_run_id)
+    return item
+
+
+def model_id_of(item: Mapping[str, Any]) -> str:
+    """The model's id, from any item of its partition."""
+    return item["PK"].partition("#")[2]
+
+
+def is_deleted(meta: Mapping[str, Any]) -> bool:
+    """Whether a META item is that of a deleted model."""
+    return meta["stage"] == DELETED
+
+
+def model_metric(item: Mapping[str, Any]) -> Metric:
+    """The metric of a ``METRIC#`` item."""
+    return Metric(
+        key=item["key"],
+        value=decode(item["v"]),
+        timestamp=item["t"],
+        step=item["s"],
+        model_id=model_id_of(item),
+        dataset_name=item.get("dataset_name"),
+        dataset_digest=item.get("dataset_digest"),
+        run_id=item["run_id"],
+    )
+
+
+def model_items(items: Iterable[Mapping[str, Any]]) -> ModelItems | None:
+    """Sort the items of one partition; None if there is no model (any more)."""
+    model = ModelItems()
+    tags: list[Mapping[str, Any]] = []
+    params: list[Mapping[str, Any]] = []
+    for item in items:
+        kind = item["SK"].partition("#")[0]
+        if kind == "METRIC":
+            model.metrics.append(model_metric(item))
+        elif kind == "TAG":
+            tags.append(item)
+        elif kind == "PARAM":
+            params.append(item)
+        elif kind == META:
+            model.meta = item
+    if not model.meta:
+        return None
+    model.tags, model.params = texts(tags), texts(params)
+    return model
+
+
+def logged_model(model: ModelItems) -> LoggedModel:
+    """MLflow's logged model."""
+    meta = model.meta
+    return LoggedModel(
+        experiment_id=meta["experiment_id"],
+        model_id=model_id_of(meta),
+        name=meta["name"],
+        artifact_location=meta["artifact_location"],
+        creation_timestamp=meta["created"],
+        last_updated_timestamp=meta["updated"],
+        status=LoggedModelStatus.from_int(meta["status"]),
+        tags=dict(model.tags),
+        params=dict(model.params),
+        metrics=model.metrics or None,
+        **{name: meta.get(name) for name in _OPTIONAL},
+    )

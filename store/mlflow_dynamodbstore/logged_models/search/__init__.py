@@ -1,0 +1,1 @@
+"""Searching logged models."""

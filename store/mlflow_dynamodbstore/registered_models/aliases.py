@@ -1,0 +1,133 @@
+"""Aliases of registered models: names that stand for a version."""
+
+from __future__ import annotations
+
+from dynamodbstore_events.keys import Key
+from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.port import Check, Update
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
+from mlflow.utils.validation import (
+    _REGISTERED_MODEL_ALIAS_LATEST,
+    _validate_model_alias_name,
+    _validate_model_alias_name_reserved,
+    _validate_model_name,
+    _validate_model_version,
+)
+
+from mlflow_dynamodbstore.core.long_texts import TextReplaced
+from mlflow_dynamodbstore.core.retry import retried
+from mlflow_dynamodbstore.registered_models.model_items import (
+    ALIAS,
+    REVISION,
+    aliases_of,
+    is_still,
+    latest_of,
+    meta_key,
+)
+from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel
+from mlflow_dynamodbstore.registered_models.version_items import (
+    NOT_DELETED,
+    can_be_number,
+    is_deleted,
+    version_key,
+)
+from mlflow_dynamodbstore.stores.registry_base import RegistryBase, raise_version_missing
+
+
+class AliasesMixin(RegistryBase):
+    """Aliases: each is an attribute of its model."""
+
+    def set_registered_model_alias(self, name: str, alias: str, version: str | int) -> None:
+        """Let an alias stand for a version, whatever it stood for before.
+
+        Raises ``INVALID_PARAMETER_VALUE`` for a name that no alias can have, and
+        ``RESOURCE_DOES_NOT_EXIST`` without the version.
+        """
+        _validate_model_name(name)
+        _validate_model_alias_name(alias)
+        _validate_model_alias_name_reserved(alias)
+        number: int = _validate_model_version(version)
+
+        def point() -> None:
+            found = self._find_model(name)
+            if found is None or not can_be_number(number):
+                raise_version_missing(name, version)
+            try:
+                self._table.write(
+                    Update(
+                        meta_key(found.key),
+                        set={ALIAS + alias: number},
+                        add={REVISION: 1},
+                        condition=is_still(name),
+                    ),
+                    Check(version_key(found.key, number), NOT_DELETED),
+                )
+            except ConditionFailed as failed:
+                if 0 not in failed.failures:
+                    raise_version_missing(name, version)
+                raise
+
+        retried(f"the model {name!r}", point, on=(ConditionFailed,))
+
+    def delete_registered_model_alias(self, name: str, alias: str) -> None:
+        """Take an alias away, if there is such.
+
+        Raises ``RESOURCE_DOES_NOT_EXIST`` without the model.
+        """
+        _validate_model_name(name)
+        _validate_model_alias_name(alias)
+
+        def remove() -> None:
+            found = self._require_model(name)
+            if alias in aliases_of(found.meta):
+                self._table.write(
+                    Update(
+                        meta_key(found.key),
+                        remove=(ALIAS + alias,),
+                        add={REVISION: 1},
+                        condition=is_still(name),
+                    )
+                )
+
+        retried(f"the model {name!r}", remove, on=(ConditionFailed,))
+
+    def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
+        """The version that an alias stands for; ``latest`` is the one with the highest number.
+
+        Raises ``RESOURCE_DOES_NOT_EXIST`` without the model (or a latest version), and
+        ``INVALID_PARAMETER_VALUE`` without the alias.
+        """
+        _validate_model_name(name)
+        _validate_model_alias_name(alias)
+
+        def read() -> ModelVersion:
+            found = self._require_model(name)
+            item = self._table.get(_version_meant(found, alias))
+            if item is None or is_deleted(item):
+                raise _Moved
+            return self._version_entity(found, item)
+
+        return retried(f"the model {name!r}", read, on=(_Moved, TextReplaced))
+
+
+class _Moved(LookupError):
+    """The alias stands for another version since the model was read."""
+
+
+def _version_meant(found: FoundModel, alias: str) -> Key:
+    if alias.lower() == _REGISTERED_MODEL_ALIAS_LATEST:
+        number = max(latest_of(found.meta).values(), default=None)
+        if number is None:
+            raise MlflowException(
+                f"Latest version not found for model {found.meta['name']}.",
+                RESOURCE_DOES_NOT_EXIST,
+            )
+    else:
+        number = aliases_of(found.meta).get(alias)
+        if number is None:
+            raise MlflowException(
+                f"Registered model alias {alias} not found.", INVALID_PARAMETER_VALUE
+            )
+    return version_key(found.key, number)

@@ -1,0 +1,1 @@
+"""Searching registered models and their versions."""

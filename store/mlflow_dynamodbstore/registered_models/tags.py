@@ -1,0 +1,144 @@
+"""Tags of registered models and of model versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynamodbstore_events.keys import tag_sk
+from dynamodbstore_table.conditions import Condition, Not, both, equals
+from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.port import Delete, Item, Op, Put, Update
+from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
+from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
+from mlflow.utils.validation import (
+    _validate_model_name,
+    _validate_model_version,
+    _validate_model_version_tag,
+    _validate_registered_model_tag,
+    _validate_tag_name,
+)
+
+from mlflow_dynamodbstore.core.long_texts import StoredText, remove_texts, replace_texts
+from mlflow_dynamodbstore.core.retry import retried
+from mlflow_dynamodbstore.registered_models.model_items import (
+    PROMPT,
+    PROMPT_TAG,
+    PROMPT_VERSIONS,
+    TAG,
+    is_prompt,
+    is_still,
+    listing,
+    meta_key,
+    tag_lookup_item,
+)
+from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel
+from mlflow_dynamodbstore.registered_models.version_items import NOT_DELETED
+from mlflow_dynamodbstore.stores.registry_base import RegistryBase
+
+
+class RegistryTagsMixin(RegistryBase):
+    """Tags. The one that makes a model a prompt also decides where the model is listed."""
+
+    def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
+        """Set a tag of a model; raises ``RESOURCE_DOES_NOT_EXIST`` without the model."""
+        _validate_model_name(name)
+        _validate_registered_model_tag(tag.key, tag.value)
+        key, value = tag.key, tag.value
+
+        def change() -> None:
+            found = self._require_model(name)
+            relisted = _relisted(found, key, value)
+            lookup = Put(tag_lookup_item(found.key, found.meta["workspace"], key, value))
+
+            def write(texts: dict[str, StoredText]) -> None:
+                new = {**texts, **relisted}
+                update = Update(meta_key(found.key), set=new, condition=is_still(name))
+                self._table.write(update, lookup)
+
+            replace_texts(self._table, found.meta, {TAG + key: value}, write)
+
+        retried(f"the model {name!r}", change, on=(ConditionFailed,))
+
+    def delete_registered_model_tag(self, name: str, key: str) -> None:
+        """Delete a tag of a model, if it has it; raises ``RESOURCE_DOES_NOT_EXIST`` without the
+        model."""
+        _validate_model_name(name)
+        _validate_tag_name(key)
+
+        def change() -> None:
+            found = self._require_model(name)
+            if TAG + key not in found.meta:
+                return
+            update = Update(
+                meta_key(found.key),
+                set=_relisted(found, key, None),
+                remove=(TAG + key,),
+                condition=is_still(name),
+            )
+            self._table.write(update, Delete((found.pk, tag_sk(key))))
+            remove_texts(self._table, found.meta, [TAG + key])
+
+        retried(f"the model {name!r}", change, on=(ConditionFailed,))
+
+    def set_model_version_tag(self, name: str, version: str | int, tag: ModelVersionTag) -> None:
+        """Set a tag of a version; raises ``RESOURCE_DOES_NOT_EXIST`` without the version."""
+        _validate_model_name(name)
+        _validate_model_version(version)
+        _validate_model_version_tag(tag.key, tag.value)
+        attribute = TAG + tag.key
+
+        def change() -> None:
+            found, item = self._require_version(name, version)
+
+            def write(texts: dict[str, StoredText]) -> None:
+                self._table.write(*_version_ops(found, item, attribute, set=texts))
+
+            replace_texts(self._table, item, {attribute: tag.value}, write)
+
+        retried(f"version {version} of {name!r}", change, on=(ConditionFailed,))
+
+    def delete_model_version_tag(self, name: str, version: str | int, key: str) -> None:
+        """Delete a tag of a version, if it has it; raises ``RESOURCE_DOES_NOT_EXIST`` without the
+        version."""
+        _validate_model_name(name)
+        _validate_model_version(version)
+        _validate_tag_name(key)
+        attribute = TAG + key
+
+        def change() -> None:
+            found, item = self._require_version(name, version)
+            if attribute in item:
+                self._table.write(*_version_ops(found, item, attribute, remove=(attribute,)))
+                remove_texts(self._table, item, [attribute])
+
+        retried(f"version {version} of {name!r}", change, on=(ConditionFailed,))
+
+
+def _relisted(found: FoundModel, key: str, value: str | None) -> dict[str, Any]:
+    """Where a model is listed when it has this value of the tag (None: not the tag)."""
+    if key != IS_PROMPT_TAG_KEY:
+        return {}
+    return {"gsi1pk": listing(found.meta["workspace"], value == PROMPT)}
+
+
+def _version_ops(
+    found: FoundModel,
+    item: Item,
+    attribute: str,
+    *,
+    set: dict[str, StoredText] | None = None,
+    remove: tuple[str, ...] = (),
+) -> list[Op]:
+    """The ops that change a tag of a version, and count its model's versions of a prompt."""
+    condition: Condition = NOT_DELETED
+    counted: list[Op] = []
+    if attribute == PROMPT_TAG:
+        before, after = is_prompt(item), is_prompt(set or {})
+        was = equals(PROMPT_TAG, PROMPT)
+        condition = both(NOT_DELETED, was if before else Not(was))
+        if after != before:
+            add = {PROMPT_VERSIONS: after - before}
+            still = is_still(found.meta["name"])
+            counted = [Update(meta_key(found.key), add=add, condition=still)]
+    update = Update((item["PK"], item["SK"]), set=set or {}, remove=remove, condition=condition)
+    return [*counted, update]

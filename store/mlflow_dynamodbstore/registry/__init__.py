@@ -1,1 +1,0 @@
-"""MLflow's model registry on the table."""

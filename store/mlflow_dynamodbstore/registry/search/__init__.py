@@ -1,1 +1,0 @@
-"""Searching the registry: registered models, model versions, and prompts among them."""

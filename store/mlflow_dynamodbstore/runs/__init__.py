@@ -1,0 +1,1 @@
+"""Runs: what is logged to them, and reading it."""

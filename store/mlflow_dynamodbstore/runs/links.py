@@ -1,0 +1,74 @@
+"""Tags that list what a run or a logged model goes with: prompts, and versions of a model.
+
+Each is a JSON list that several processes add to, so it is changed under a condition: MLflow's own
+way, to read the tag and then set it, loses what another process adds in between.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from dynamodbstore_events.keys import META, model_pk, run_pk
+from mlflow.entities.model_registry import PromptVersion
+from mlflow.tracing.constant import TraceTagKey
+from mlflow.tracing.utils.prompt import update_linked_prompts_tag
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+from mlflow_dynamodbstore.core.lifecycle import DELETED
+from mlflow_dynamodbstore.core.tag_changes import change_tag
+from mlflow_dynamodbstore.logged_models.logged_models import raise_model_missing
+from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
+
+
+class LinksMixin(TrackingBase):
+    """Link prompt versions, and versions of registered models."""
+
+    def link_prompt_versions_to_run(self, run_id: str, prompts: Sequence[PromptVersion]) -> None:
+        """Add prompt versions to the run's tag ``mlflow.linkedPrompts``; those in it stay once.
+
+        Raises as ``set_tag`` does for a run that is missing or not active, and
+        ``INTERNAL_ERROR`` if the tag holds something else.
+        """
+        change_tag(
+            self._table,
+            run_pk(run_id),
+            TraceTagKey.LINKED_PROMPTS,
+            lambda value: update_linked_prompts_tag(value, list(prompts)),
+            before_write=lambda: self._runs.require_active(run_id),
+        )
+
+    def link_prompt_versions_to_model(
+        self, model_id: str, prompts: Sequence[PromptVersion]
+    ) -> None:
+        """Add prompt versions to the logged model's tag ``mlflow.linkedPrompts``.
+
+        Raises ``RESOURCE_DOES_NOT_EXIST`` for a model that is missing or deleted, and
+        ``INTERNAL_ERROR`` if the tag holds something else.
+        """
+        self._require_model(model_id)
+        change_tag(
+            self._table,
+            model_pk(model_id),
+            TraceTagKey.LINKED_PROMPTS,
+            lambda value: update_linked_prompts_tag(value, list(prompts)),
+        )
+
+    def set_model_versions_tags(self, name: str, version: str, model_id: str) -> None:
+        """Add a registered version to the logged model's tag ``mlflow.modelVersions``.
+
+        Raises ``RESOURCE_DOES_NOT_EXIST`` for a model that is missing or deleted.
+        """
+        self._require_model(model_id)
+        registered = {"name": name, "version": version}
+
+        def with_version(value: str | None) -> str:
+            versions = json.loads(value) if value else []
+            return json.dumps(versions if registered in versions else [*versions, registered])
+
+        change_tag(self._table, model_pk(model_id), MLFLOW_MODEL_VERSIONS, with_version)
+
+    def _require_model(self, model_id: str) -> None:
+        meta = self._table.get((model_pk(str(model_id)), META), attributes=["stage"])
+        if meta is None or meta.get("stage") == DELETED:
+            raise_model_missing(model_id)

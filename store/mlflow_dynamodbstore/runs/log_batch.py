@@ -1,0 +1,87 @@
+"""log_batch: params, metrics and tags of a run in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from dynamodbstore_events.keys import META, run_pk, tag_sk
+from dynamodbstore_table.conditions import ITEM_EXISTS
+from dynamodbstore_table.port import Put, Update
+from dynamodbstore_table.text_items import text_items
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from mlflow.utils.validation import _validate_run_id
+
+from mlflow_dynamodbstore.core.gc_pause import collector_paused
+from mlflow_dynamodbstore.logged_models.model_metrics import model_metric_ops
+from mlflow_dynamodbstore.runs.batch_checks import checked_batch
+from mlflow_dynamodbstore.runs.batch_writes import Batch, write_batch
+from mlflow_dynamodbstore.runs.metrics.metric_checks import metric_points
+from mlflow_dynamodbstore.runs.metrics.metrics import MetricsMixin
+from mlflow_dynamodbstore.runs.params import param_put
+
+_OBJECTS_A_METRIC = 8
+
+
+class LogBatchMixin(MetricsMixin):
+    """Log many things to a run at once."""
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric],
+        params: Sequence[Param],
+        tags: Sequence[RunTag],
+    ) -> None:
+        """Log all of it to an active run: at most 1,000 metrics, 100 params, 100 tags.
+
+        Up to about 100 items it is one transaction. A larger batch is written in steps, params
+        first: a param that conflicts leaves nothing of it; a crash in between leaves a part, and
+        the same batch may be logged again.
+
+        Raises ``INVALID_PARAMETER_VALUE`` for bad data, a deleted run, or a param that has another
+        value; ``BAD_REQUEST`` for a metric of an unknown model, or one that differs at its place.
+        """
+        with collector_paused(_OBJECTS_A_METRIC * len(metrics or ())):
+            self._log_batch(run_id, metrics, params, tags)
+
+    def _log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric],
+        params: Sequence[Param],
+        tags: Sequence[RunTag],
+    ) -> None:
+        _validate_run_id(run_id)
+        logged, params, tags = checked_batch(metrics, params, tags)
+        self._runs.require_active(run_id)
+        models = [m.model_id for m, _ in logged if m.model_id is not None]
+        batch = Batch(
+            run_id,
+            params=[param_put(run_id, param) for param in params],
+            rename=_rename(run_id, tags),
+            tags=_tag_puts(run_id, tags),
+            metrics=metric_points(run_id, logged, self._history_expires),
+        )
+        if not models:
+            write_batch(self._table, batch)
+            return
+        self._model_metrics.require(models)
+        batch.model_metrics = model_metric_ops(run_id, logged)
+        batch.markers = self._model_metrics.markers(run_id, models)
+        write_batch(self._table, batch)
+        self._model_metrics.marked(run_id, batch.markers)
+
+
+def _tag_puts(run_id: str, tags: Iterable[RunTag]) -> list[Put]:
+    """The last tag of each key; an empty name of the run changes nothing."""
+    pk = run_pk(run_id)
+    values = {t.key: t.value for t in tags if t.key != MLFLOW_RUN_NAME or t.value}
+    return [Put(text_items(pk, tag_sk(k), k, value).item) for k, value in values.items()]
+
+
+def _rename(run_id: str, tags: Iterable[RunTag]) -> Update | None:
+    names = [t.value for t in tags if t.key == MLFLOW_RUN_NAME and t.value]
+    if not names:
+        return None
+    return Update((run_pk(run_id), META), set={"name": names[-1]}, condition=ITEM_EXISTS)

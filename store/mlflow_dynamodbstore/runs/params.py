@@ -1,0 +1,74 @@
+"""Params of runs: written once, and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dynamodbstore_events.keys import param_sk, run_pk
+from dynamodbstore_table.conditions import ITEM_MISSING, Either, equals
+from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.port import Put
+from dynamodbstore_table.text_items import text_items, text_name
+from mlflow.entities import Param
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE
+from mlflow.utils.validation import _validate_param
+
+from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
+
+
+class ParamsMixin(TrackingBase):
+    """Log a run's params."""
+
+    def log_param(self, run_id: str, param: Param) -> None:
+        """Log a param of an active run; its own value may be logged again.
+
+        Raises ``INVALID_PARAMETER_VALUE`` if the run has another value under the key.
+        """
+        param = _validate_param(param.key, param.value)
+        self._runs.require_active(run_id)
+        put = param_put(run_id, param)
+        try:
+            self._table.write(put)
+        except ConditionFailed as failure:
+            raise param_conflict(run_id, put, failure.item) from None
+
+
+def param_put(run_id: str, param: Param) -> Put:
+    """The op that logs a validated param where the run has none, or this value, under its key.
+
+    Raises ``BAD_REQUEST`` for the value None.
+    """
+    if param.value is None:
+        raise MlflowException(
+            f"The value of the param {param.key!r} is None; give text.", BAD_REQUEST
+        )
+    item = text_items(run_pk(run_id), param_sk(param.key), param.key, param.value).item
+    return Put(item, Either((ITEM_MISSING, equals("v", param.value))))
+
+
+def param_conflict(run_id: str, put: Put, known: Mapping[str, Any] | None) -> MlflowException:
+    """The error of logging another value for one param."""
+    return MlflowException(
+        f"Changing param values is not allowed. Run {run_id!r} has the param {_change(put, known)}."
+        " Log the new value under another key, or in another run.",
+        INVALID_PARAMETER_VALUE,
+    )
+
+
+def param_conflicts(
+    run_id: str, conflicts: list[tuple[Put, Mapping[str, Any] | None]]
+) -> MlflowException:
+    """The error of a batch with other values for params that the run has."""
+    changes = ", ".join(_change(put, known) for put, known in conflicts)
+    return MlflowException(
+        f"Changing param values is not allowed. Run {run_id!r} has these params of the batch with "
+        f"other values: {changes}. Nothing of the batch was logged.",
+        INVALID_PARAMETER_VALUE,
+    )
+
+
+def _change(put: Put, known: Mapping[str, Any] | None) -> str:
+    before = "gone meanwhile" if known is None else repr(known.get("v"))
+    return f"{text_name(put.item)!r}: logged {before}, new {put.item['v']!r}"

@@ -1,0 +1,60 @@
+"""Ended runs from their summaries: one item a run, in the place of its whole partition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from dynamodbstore_projections.summary.projection import speaks_of, summary_key, unpacked
+from dynamodbstore_table.port import Item, Table
+from mlflow.entities import Metric
+
+from mlflow_dynamodbstore.runs.run_items import RunItems
+
+INFO_ATTRIBUTES: Final = (
+    *("PK", "experiment_id", "name", "user_id", "status", "start_time", "end_time"),
+    *("stage", "epoch", "artifact_uri"),
+)
+"""What of a run's META item stands beside a summary: it tells everything but what is logged."""
+
+
+def summarized_runs(table: Table, ended: Mapping[str, Mapping[str, Any]]) -> dict[str, RunItems]:
+    """The runs whose summaries speak of them, by partition key; ``ended`` has their META items.
+
+    Summaries are read eventually consistent, for half the price: they follow the run's writes
+    anyway. A run whose summary is missing, outdated or was too large is left out.
+    """
+    keys = {pk: summary_key(pk.partition("#")[2]) for pk in ended}
+    items = table.batch_get(keys.values(), consistent=False)
+    found: dict[str, RunItems] = {}
+    for pk, key in keys.items():
+        item = items.get(key)
+        if item is not None and speaks_of(item, ended[pk]):
+            found[pk] = summarized(item, ended[pk])
+    return found
+
+
+def summarized(item: Item, meta: Mapping[str, Any]) -> RunItems:
+    """The run that a summary tells, with the META item that it speaks of."""
+    told = orjson.loads(unpacked(item))
+    nan = math.nan
+    run = RunItems(
+        meta=meta,
+        metrics=[
+            Metric(key, nan if value is None else value, time, step)
+            for key, value, time, step in told["metrics"]
+        ],
+        params=told["params"],
+        tags=told["tags"],
+    )
+    for edge in told["edges"]:
+        sk: str = edge["SK"]
+        if sk.startswith("INPUT#DATASET#"):
+            run.dataset_inputs.append(edge)
+        elif sk.startswith("INPUT#MODEL#"):
+            run.model_inputs.append(edge)
+        else:
+            run.model_outputs.append(edge)
+    return run

@@ -1,0 +1,36 @@
+"""Tags of runs."""
+
+from __future__ import annotations
+
+from dynamodbstore_events.keys import run_pk, tag_sk
+from dynamodbstore_table.port import Put
+from dynamodbstore_table.text_items import text_items
+from mlflow.entities import RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from mlflow.utils.validation import _validate_tag
+
+from mlflow_dynamodbstore.core.tag_removal import remove_tag
+from mlflow_dynamodbstore.runs.runs import RunsMixin
+
+
+class TagsMixin(RunsMixin):
+    """Set and delete a run's tags."""
+
+    def set_tag(self, run_id: str, tag: RunTag) -> None:
+        """Set a tag of an active run; the tag ``mlflow.runName`` renames the run."""
+        tag = _validate_tag(tag.key, tag.value)
+        if tag.key == MLFLOW_RUN_NAME:
+            self.update_run_info(run_id, None, None, tag.value)
+            return
+        self._runs.require_active(run_id)
+        self._table.write(Put(text_items(run_pk(run_id), tag_sk(tag.key), tag.key, tag.value).item))
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Delete a tag of an active run; raises ``RESOURCE_DOES_NOT_EXIST`` if it has none."""
+        self._runs.require_active(run_id)
+        if not remove_tag(self._table, run_pk(run_id), key):
+            raise MlflowException(
+                f"No tag with name: {key} in run with id {run_id}", RESOURCE_DOES_NOT_EXIST
+            )

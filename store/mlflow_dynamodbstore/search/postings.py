@@ -1,0 +1,124 @@
+"""Candidates from postings: who may have a text that matches, where these are few.
+
+Nobody counts postings, so nothing tells beforehand which of a pattern's trigrams are rare. A page
+of some of them is read at once: those that end within their page are rare enough, and who is in
+all of these is a candidate. Where none ends, or too many are left, the listing is read instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from dynamodbstore_events.keys import META, Key
+from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.fts.projection import Lookup, lookup
+from dynamodbstore_projections.fts.trigrams import required_trigrams
+from dynamodbstore_table.port import Table
+
+MOST_CANDIDATES: Final = 400
+"""META items are read by key, which costs more each than a listing does."""
+
+NARROWING: Final = ("=", "LIKE", "ILIKE")
+"""The comparators whose values tell trigrams that a matching text must have."""
+
+_LONGEST_PAGE = 1000
+_MOST_LOOKUPS = 6
+_MOST_QUERIES = 12
+_MOST_TRIGRAMS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Which postings tell the candidates: those of any scope, which all of its lookups find."""
+
+    kind: str
+    fields: tuple[str, ...]
+    scopes: tuple[tuple[Lookup, ...], ...]
+
+    @property
+    def trigrams_a_lookup(self) -> int:
+        """How many of a lookup's trigrams are read."""
+        lookups = len(self.scopes) * len(self.fields)
+        return max(1, min(_MOST_TRIGRAMS, _MOST_QUERIES // lookups - 1))
+
+    def __str__(self) -> str:
+        queries = sum(
+            1 + len(_chosen(found, self.trigrams_a_lookup))
+            for lookups in self.scopes
+            for found in lookups
+        )
+        return f"postings of {', '.join(self.fields)}, in {queries} queries"
+
+
+def posted(
+    config: Config, kind: str, scopes: Sequence[str], patterns: Iterable[tuple[str, str]]
+) -> Posted | None:
+    """How postings narrow the entities of a kind whose fields match every one of ``patterns``,
+    pairs of a field and a LIKE pattern; None where they can't."""
+    wanted: dict[str, set[str]] = {}
+    for field, pattern in patterns:
+        wanted.setdefault(field, set()).update(required_trigrams(pattern))
+    by_scope = [
+        {field: lookup(config, kind, scope, field, wanted[field]) for field in wanted}
+        for scope in scopes
+    ]
+    lookups = [tuple(found for found in fields.values() if found) for fields in by_scope]
+    if not scopes or not all(lookups) or sum(map(len, lookups)) > _MOST_LOOKUPS:
+        return None
+    fields = tuple(field for field, found in by_scope[0].items() if found)
+    return Posted(kind, fields, tuple(lookups))
+
+
+def posted_keys(table: Table, source: Posted) -> list[Key] | None:
+    """The keys of the candidates' META items (some may have gone); None where they are many."""
+    number = source.trigrams_a_lookup
+    pks = dict.fromkeys(
+        pk
+        for lookups in source.scopes
+        for found in lookups
+        for pk in (found.always, *_chosen(found, number))
+    )
+    pages = _pages(table, list(pks))
+    ids: set[str] = set()
+    for lookups in source.scopes:
+        sets = [found for each in lookups if (found := _found(each, number, pages)) is not None]
+        if not sets:
+            return None
+        ids |= set.intersection(*sets)
+    if len(ids) > MOST_CANDIDATES:
+        return None
+    return [(f"{source.kind}#{entity_id}", META) for entity_id in ids]
+
+
+def _found(
+    asked: Lookup, number: int, pages: Mapping[str, frozenset[str] | None]
+) -> set[str] | None:
+    always = pages[asked.always]
+    ended = [page for pk in _chosen(asked, number) if (page := pages[pk]) is not None]
+    if always is None or not ended:
+        return None
+    return set(frozenset.intersection(*ended) | always)
+
+
+def _chosen(asked: Lookup, number: int) -> tuple[str, ...]:
+    """Some of the trigrams' partitions, spread over all of them."""
+    every = asked.every
+    if len(every) <= number:
+        return every
+    return tuple(every[i * len(every) // number] for i in range(number))
+
+
+def _pages(table: Table, pks: Sequence[str]) -> dict[str, frozenset[str] | None]:
+    """The sort keys of each partition; None for one that is longer than a page."""
+
+    def read(pk: str) -> frozenset[str] | None:
+        page = table.query(pk, limit=_LONGEST_PAGE, consistent=False, attributes=("PK", "SK"))
+        return None if page.next is not None else frozenset(item["SK"] for item in page.items)
+
+    if table.remote and len(pks) > 1:
+        with ThreadPoolExecutor(len(pks)) as pool:
+            return dict(zip(pks, pool.map(read, pks), strict=True))
+    return {pk: read(pk) for pk in pks}

@@ -1,1 +1,0 @@
-"""The tracking store, one file for each entity."""

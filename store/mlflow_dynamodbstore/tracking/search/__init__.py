@@ -1,1 +1,0 @@
-"""Search: plans are values, execution reads as little as the plan allows."""

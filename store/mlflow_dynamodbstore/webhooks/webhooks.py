@@ -1,0 +1,213 @@
+"""Webhooks: create, get, list, update, delete. MLflow's server sends them."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from itertools import islice
+from typing import NoReturn
+
+from dynamodbstore_events.keys import META, Key, webhook_pk, webhooks_listing
+from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
+from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.port import Delete, Item, Put, Update
+from mlflow.entities.webhook import Webhook, WebhookEvent, WebhookStatus, WebhookTestResult
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_DOES_NOT_EXIST,
+)
+from mlflow.store.entities.paged_list import PagedList
+from mlflow.utils.time import get_current_time_millis
+from mlflow.utils.validation import (
+    _validate_webhook_events,
+    _validate_webhook_name,
+    _validate_webhook_url,
+)
+
+from mlflow_dynamodbstore.search.listings import Listing, TimeOrder, TimeRange, entries
+from mlflow_dynamodbstore.search.tokens import PageStart, decode, encode, fingerprint
+from mlflow_dynamodbstore.stores.registry_base import RegistryBase
+from mlflow_dynamodbstore.webhooks.webhook_items import (
+    LISTED,
+    changed,
+    sent_for,
+    webhook_item,
+    webhook_of,
+)
+
+_DEFAULT_RESULTS = 100
+_MOST_RESULTS = 1000
+
+
+class WebhooksMixin(RegistryBase):
+    """The webhooks of a workspace. Names need not be unique; a deleted webhook is gone for good."""
+
+    def create_webhook(
+        self,
+        name: str,
+        url: str,
+        events: list[WebhookEvent],
+        description: str | None = None,
+        secret: str | None = None,
+        status: WebhookStatus | None = None,
+    ) -> Webhook:
+        """Create a webhook, an active one unless ``status`` says else.
+
+        Raises ``INVALID_PARAMETER_VALUE`` for a bad name, a URL that MLflow does not allow, or
+        events that are none, and ``BAD_REQUEST`` for an event given twice.
+        """
+        _validate_webhook_name(name)
+        _validate_webhook_url(url)
+        _check_events(events)
+        item = webhook_item(
+            str(uuid.uuid4()),
+            self._workspace(),
+            get_current_time_millis(),
+            name=name,
+            url=url,
+            events=events,
+            description=description,
+            secret=secret,
+            status=_status(status or WebhookStatus.ACTIVE),
+        )
+        try:
+            self._table.write(Put(item, condition=ITEM_MISSING))
+        except ConditionFailed as failed:
+            # The SDK repeats a request whose answer was lost: then it is our own write we meet.
+            if failed.item != item:
+                raise
+        return webhook_of(item)
+
+    def get_webhook(self, webhook_id: str) -> Webhook:
+        """The webhook with its secret in plain text; ``RESOURCE_DOES_NOT_EXIST`` without it.
+
+        Where the secret was encrypted with another key, its attribute ``secret`` raises.
+        """
+        return webhook_of(self._read_webhook(webhook_id))
+
+    def list_webhooks(
+        self, max_results: int | None = None, page_token: str | None = None
+    ) -> PagedList[Webhook]:
+        """A page of the webhooks, disabled ones too, newest first.
+
+        ``max_results`` is from 1 to 1,000; None or 0 means 100. Raises
+        ``INVALID_PARAMETER_VALUE`` for another number or a bad token.
+        """
+        return self._page_of_webhooks(None, max_results, page_token)
+
+    def list_webhooks_by_event(
+        self, event: WebhookEvent, max_results: int | None = None, page_token: str | None = None
+    ) -> PagedList[Webhook]:
+        """Like ``list_webhooks``, those only that are sent for this event."""
+        return self._page_of_webhooks(event, max_results, page_token)
+
+    def update_webhook(
+        self,
+        webhook_id: str,
+        name: str | None = None,
+        description: str | None = None,
+        url: str | None = None,
+        events: list[WebhookEvent] | None = None,
+        secret: str | None = None,
+        status: WebhookStatus | None = None,
+    ) -> Webhook:
+        """Change what is not None; an empty text is one.
+
+        Raises as ``create_webhook``, and ``RESOURCE_DOES_NOT_EXIST`` without the webhook.
+        """
+        item = self._read_webhook(webhook_id)
+        if name is not None:
+            _validate_webhook_name(name)
+        if url is not None:
+            _validate_webhook_url(url)
+        if events is not None:
+            _check_events(events)
+        attributes = changed(
+            name, url, events, description, secret, None if status is None else _status(status)
+        )
+        new = {**attributes, "updated": get_current_time_millis()}
+        try:
+            self._table.write(Update(_key(webhook_id), set=new, condition=self._is_ours()))
+        except ConditionFailed:
+            _raise_missing(webhook_id)
+        return webhook_of({**item, **new})
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Remove the webhook with its secret; ``RESOURCE_DOES_NOT_EXIST`` without it."""
+        try:
+            self._table.write(Delete(_key(webhook_id), condition=self._is_ours()))
+        except ConditionFailed:
+            _raise_missing(webhook_id)
+
+    def test_webhook(self, webhook_id: str, event: WebhookEvent | None = None) -> WebhookTestResult:
+        """Send an example of the event (the webhook's first by default), and say how it went."""
+        from mlflow.webhooks.delivery import test_webhook
+
+        return test_webhook(self.get_webhook(webhook_id), event)
+
+    def _read_webhook(self, webhook_id: str) -> Item:
+        item = self._table.get(_key(webhook_id))
+        if item is None or item["workspace"] != self._workspace():
+            _raise_missing(webhook_id)
+        return item
+
+    def _is_ours(self) -> Condition:
+        return equals("workspace", self._workspace())
+
+    def _page_of_webhooks(
+        self, event: WebhookEvent | None, max_results: int | None, page_token: str | None
+    ) -> PagedList[Webhook]:
+        size = max_results or _DEFAULT_RESULTS
+        if not isinstance(size, int) or not 1 <= size <= _MOST_RESULTS:
+            raise MlflowException(
+                f"max_results must be between 1 and {_MOST_RESULTS}. Got {max_results!r}.",
+                INVALID_PARAMETER_VALUE,
+            )
+        listing = webhooks_listing(self._workspace())
+        query = fingerprint(listing, None if event is None else str(event))
+        start = decode(query, page_token)
+        skipped = 0 if start.cursor else start.offset
+        found = entries(
+            self._table,
+            [Listing(listing, None if event is None else sent_for(event))],
+            TimeOrder(),
+            TimeRange(),
+            start.cursor,
+            page_size=skipped + size + 1,
+            attributes=LISTED,
+        )
+        items = list(islice(found, skipped, skipped + size + 1))
+        token = None
+        if len(items) > size:
+            last = items[size - 1]
+            cursor = (last["created"], last["id"])
+            token = encode(query, PageStart(start.offset + size, cursor))
+        return PagedList([webhook_of(item) for item in items[:size]], token)
+
+
+def _key(webhook_id: str) -> Key:
+    return webhook_pk(str(webhook_id)), META
+
+
+def _check_events(events: list[WebhookEvent]) -> None:
+    _validate_webhook_events(events)
+    twice = [str(event) for event, times in Counter(events).items() if times > 1]
+    if twice:
+        raise MlflowException(
+            f"The webhook event {twice[0]} is given twice. Give each event once.", BAD_REQUEST
+        )
+
+
+def _status(status: WebhookStatus) -> WebhookStatus:
+    try:
+        return WebhookStatus(status)
+    except ValueError:
+        raise MlflowException.invalid_parameter_value(
+            f"Webhook status {status!r} is invalid: it must be ACTIVE or DISABLED."
+        ) from None
+
+
+def _raise_missing(webhook_id: str) -> NoReturn:
+    raise MlflowException(f"Webhook with ID {webhook_id} not found.", RESOURCE_DOES_NOT_EXIST)
