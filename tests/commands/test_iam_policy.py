@@ -143,7 +143,7 @@ def test_every_request_of_the_adapter_has_its_actions() -> None:
         "dynamodb", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
     folder = Path(next(iter(dynamodbstore_table.__path__)))
-    files = [path for path in folder.glob("*.py") if path.name != "dynamodb_actions.py"]
+    files = [path for path in folder.rglob("*.py") if path.name != "actions.py"]
     texts = {
         node.value
         for path in files
