@@ -35,6 +35,7 @@ class TableFacts:
     DynamoDB counts anew about every six hours. ``stream`` is None where there are no streams;
     ``stream_arn`` names one that is on.
     ``kinds`` are exact counts, where the engine has them at little cost.
+    ``arn`` names the table; ``table_id`` differs from that of an earlier table of the same name.
     """
 
     items: int | None = None
@@ -42,6 +43,8 @@ class TableFacts:
     stream: bool | None = None
     kinds: Mapping[str, KindCount] | None = None
     stream_arn: str | None = None
+    arn: str | None = None
+    table_id: str | None = None
 
 
 def table_facts(table: Table, *, with_kinds: bool = False) -> TableFacts:
@@ -62,6 +65,8 @@ def table_facts(table: Table, *, with_kinds: bool = False) -> TableFacts:
         bytes=description.get("TableSizeBytes"),
         stream=stream,
         stream_arn=description.get("LatestStreamArn") if stream else None,
+        arn=description.get("TableArn"),
+        table_id=description.get("TableId"),
     )
 
 

@@ -10,16 +10,19 @@ from pathlib import Path
 
 import pytest
 from dynamodbstore_projections.all import inline_projections
+from dynamodbstore_projections.built import BUILT_KEY
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.embedded.table import SqliteTable
+from dynamodbstore_table.facts import table_facts
 from dynamodbstore_table.port import Delete, Put, Update
 from mlflow_dynamodbstore.cli import main
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, run, run_json
+from tests.commands.conftest import Waits
 from tests.projections.entities import everything
-from tests.projections.exports import export
-from tests.projections.replays import contents, drift_of, fill, run_named
+from tests.projections.exports import TABLE_ARN, export
+from tests.projections.replays import contents, drift_of, fill, run_named, store_on
 
 Named = tuple[str, str]
 MARKS = ["fts:name", "summary", "tags:mlflow.*"]
@@ -57,18 +60,32 @@ class TestRebuilding:
         assert said["built"] == ["summary", "tags:mlflow.*"]
         assert {projection for projection, _ in drift_of(table).counts} == {"fts"}
 
-    def test_from_an_export(
-        self, store: DynamoTrackingStore, table: SqliteTable, named: Named, tmp_path: Path
+    def test_from_an_export_says_what_it_is_too_old_to_mark(
+        self, dynoxide_table: DynamoDBTable, named_on_server: Named, tmp_path: Path, waits: Waits
     ) -> None:
-        run_named(store, "lion", ended=True)
+        run_named(store_on(dynoxide_table), "lion", ended=True)
+        facts = table_facts(dynoxide_table)
         old_ms = int(time.time() * 1000) - 60_000
-        folder = export(tmp_path / "export", everything(table, "").values(), old_ms)
+        items = everything(dynoxide_table, "").values()
+        folder = export(tmp_path / "export", items, old_ms, 3, str(facts.arn), str(facts.table_id))
 
-        done = run("replay", "--from-export", folder, *named)
+        done = run("replay", "--from-export", folder, *named_on_server)
 
         assert done.exit_code == DONE
         assert "not marked as built: fts:name" in done.output
-        assert not drift_of(table).total
+        assert not drift_of(dynoxide_table).total
+
+    def test_from_another_tables_export_is_refused_and_marks_nothing(
+        self, dynoxide_table: DynamoDBTable, named_on_server: Named, tmp_path: Path
+    ) -> None:
+        run_named(store_on(dynoxide_table), "lion", ended=True)
+        folder = export(tmp_path / "export", [], int(time.time() * 1000) + 60_000)
+
+        done = run("replay", "--from-export", folder, *named_on_server)
+
+        assert done.exit_code == FAILED
+        assert f"is of the table {TABLE_ARN}, and not of arn:" in done.stderr
+        assert dynoxide_table.get(BUILT_KEY) is None
 
     def test_of_an_entity_that_fails_names_it_and_ends_with_1(
         self, store: DynamoTrackingStore, table: SqliteTable, named: Named
@@ -231,6 +248,14 @@ class TestMistakes:
         assert done.exit_code == FAILED
         assert done.stderr.startswith("Error: can't read")
         assert len(done.stderr.splitlines()) == 1
+
+    def test_in_the_engine_are_one_line(self, named: Named, tmp_path: Path) -> None:
+        folder = export(tmp_path / "export", [], int(time.time() * 1000))
+
+        done = run("replay", *named, "--from-export", folder)
+
+        assert done.exit_code == FAILED
+        assert done.stderr.startswith("Error: an embedded file has no exports")
 
     def test_in_the_checkpoint_are_one_line(self, named: Named, tmp_path: Path) -> None:
         file = tmp_path / "replay.json"

@@ -13,14 +13,24 @@ from typing import Any
 from boto3.dynamodb.types import TypeSerializer
 from dynamodbstore_table.port import Item
 
-_ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/mlflow/export/01695097218000-d6299cbd"
+TABLE_ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/mlflow"
+TABLE_ID = "b116b490-6460-4d4a-9a6b-5d360abf4fb3"
+_EXPORT = "export/01695097218000-d6299cbd"
 _PLACE = "AWSDynamoDB/01695097218000-d6299cbd"
 
 
-def export(directory: Path, items: Iterable[Item], at_ms: int, files: int = 3) -> Path:
-    """A full export of these items at that time, in several data files."""
+def export(
+    directory: Path,
+    items: Iterable[Item],
+    at_ms: int,
+    files: int = 3,
+    table_arn: str = TABLE_ARN,
+    table_id: str = TABLE_ID,
+) -> Path:
+    """A full export of a table that has these items at that time, in several data files."""
     lines = [json.dumps({"Item": _image(item)}, default=_base64) for item in items]
-    return _write(directory, lines, files, at_ms, {"exportType": "FULL_EXPORT"})
+    of = {"exportType": "FULL_EXPORT", "tableArn": table_arn, "tableId": table_id}
+    return _write(directory, lines, files, at_ms, of)
 
 
 def incremental_export(directory: Path, items: Iterable[Item], at_ms: int) -> Path:
@@ -36,7 +46,13 @@ def incremental_export(directory: Path, items: Iterable[Item], at_ms: int) -> Pa
         )
         for item in items
     ]
-    return _write(directory, lines, 1, at_ms, {"exportType": "INCREMENTAL_EXPORT"})
+    return _write(
+        directory,
+        lines,
+        1,
+        at_ms,
+        {"exportType": "INCREMENTAL_EXPORT", "tableArn": TABLE_ARN, "tableId": TABLE_ID},
+    )
 
 
 def _write(
@@ -53,7 +69,7 @@ def _write(
     time = datetime.fromtimestamp(at_ms / 1000, timezone.utc)
     summary = {
         "version": "2020-06-30",
-        "exportArn": _ARN,
+        "exportArn": f"{more['tableArn']}/{_EXPORT}",
         "exportTime": time.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
         "manifestFilesS3Key": f"{_PLACE}/manifest-files.json",
         "itemCount": len(lines),

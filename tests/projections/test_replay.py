@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_projections.built import withdraw
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.drivers.checkpoint import InvalidCheckpoint
 from dynamodbstore_projections.drivers.replay import rebuild
@@ -276,6 +279,41 @@ class TestCheckpoints:
             replayed(bare, TableScan(bare, 2), checkpoint_path=file)
         with pytest.raises(InvalidCheckpoint, match="projections"):
             replayed(bare, None, "fts", checkpoint_path=file)
+
+    def test_begun_before_a_mark_was_taken_away_and_named_again_is_refused(
+        self, bare: SqliteTable, tmp_path: Path
+    ) -> None:
+        # Between the two nobody kept the pattern, in the parts that were done before.
+        store = store_on(bare)
+        run_named(store, "lion", team="blue")
+        file = tmp_path / "replay.json"
+        pattern = {"PK": "CONFIG", "SK": "DENORMALIZE_TAGS", "patterns": ["team"]}
+        bare.write(Put(pattern))
+
+        def stop_late(at: int) -> None:
+            if at == 5:
+                raise Stopped
+
+        with pytest.raises(Stopped):
+            replayed(bare, SmallPages(bare, stop_late), checkpoint_path=file)
+        withdraw(bare, ["tags:team"])
+        run_named(store, "lynx", team="blue")
+        time.sleep(0.002)
+
+        with pytest.raises(InvalidCheckpoint, match="before tags:team was taken away and named"):
+            replayed(bare, SmallPages(bare), checkpoint_path=file)
+        assert "tags:team" not in ConfigSource(bare).read().built
+
+    def test_of_an_earlier_table_of_the_same_name_is_refused(
+        self, bare: SqliteTable, tmp_path: Path
+    ) -> None:
+        store_on(bare)
+        file = tmp_path / "replay.json"
+        bare.write(Put({"PK": "RUN#1", "SK": "META"}))
+        rebuild(replace(scope_of(bare), table_id="1"), checkpoint_path=file)
+
+        with pytest.raises(InvalidCheckpoint, match="table_id: 1, now 2"):
+            rebuild(replace(scope_of(bare), table_id="2"), checkpoint_path=file)
 
     def test_that_is_none_is_refused(self, bare: SqliteTable, tmp_path: Path) -> None:
         store_on(bare)

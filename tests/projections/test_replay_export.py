@@ -16,7 +16,7 @@ from dynamodbstore_table.port import Delete, Put
 from mlflow.entities import RunTag
 
 from tests.projections.entities import everything
-from tests.projections.exports import export, incremental_export
+from tests.projections.exports import TABLE_ARN, TABLE_ID, export, incremental_export
 from tests.projections.replays import (
     bare_table,
     contents,
@@ -46,7 +46,12 @@ def table(tmp_path: Path) -> Iterator[SqliteTable]:
 
 def exported(table: SqliteTable, folder: Path, at_ms: int | None = None) -> ExportFiles:
     items = everything(table, "").values()
-    return ExportFiles(export(folder / "export", items, at_ms or now_ms()))
+    return files_in(export(folder / "export", items, at_ms or now_ms()))
+
+
+def files_in(folder: Path) -> ExportFiles:
+    """The export in a folder, of the table that the tests replay."""
+    return ExportFiles(folder, TABLE_ARN, TABLE_ID)
 
 
 class TestRebuilding:
@@ -123,7 +128,7 @@ class TestMarks:
             tmp_path / "export", everything(table, "").values(), now_ms() + LATER_MS
         )
 
-        result = replayed(table, ExportFiles(changes))
+        result = replayed(table, files_in(changes))
 
         assert not result.built
         assert not drift_of(table).total
@@ -132,7 +137,7 @@ class TestMarks:
 class TestWrongExports:
     def test_a_directory_that_is_none(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidExport, match=r"manifest-summary\.json"):
-            ExportFiles(tmp_path)
+            files_in(tmp_path)
 
     def test_another_format(self, table: SqliteTable, tmp_path: Path) -> None:
         exported(table, tmp_path)
@@ -140,14 +145,14 @@ class TestWrongExports:
         summary.write_text(json.dumps({**json.loads(summary.read_text()), "outputFormat": "ION"}))
 
         with pytest.raises(InvalidExport, match="the format is ION"):
-            ExportFiles(tmp_path / "export")
+            files_in(tmp_path / "export")
 
     def test_a_data_file_that_was_not_copied(self, table: SqliteTable, tmp_path: Path) -> None:
         (part, *_) = exported(table, tmp_path).parts
         (tmp_path / "export" / "data" / part).unlink()
 
         with pytest.raises(InvalidExport, match=f"{part} is missing"):
-            ExportFiles(tmp_path / "export")
+            files_in(tmp_path / "export")
 
     def test_a_data_file_that_was_copied_in_part(self, table: SqliteTable, tmp_path: Path) -> None:
         files = exported(table, tmp_path)
@@ -157,8 +162,67 @@ class TestWrongExports:
         with pytest.raises(InvalidExport, match="copy it again"):
             replayed(table, files)
 
-    def test_that_of_another_table(self, table: SqliteTable, tmp_path: Path) -> None:
-        files = ExportFiles(export(tmp_path / "export", [{"id": "1"}], now_ms()))  # type: ignore[list-item]
+    @pytest.mark.parametrize(
+        "arn",
+        [
+            "arn:aws:dynamodb:eu-central-1:123456789012:table/other",
+            "arn:aws:dynamodb:us-east-1:123456789012:table/mlflow",
+            "arn:aws:dynamodb:eu-central-1:210987654321:table/mlflow",
+        ],
+        ids=["name", "region", "account"],
+    )
+    def test_of_another_table_is_refused_by_both_names(
+        self, table: SqliteTable, tmp_path: Path, arn: str
+    ) -> None:
+        folder = export(
+            tmp_path / "export", everything(table, "").values(), now_ms(), table_arn=arn
+        )
+
+        with pytest.raises(InvalidExport, match=f"is of the table {arn}, and not of {TABLE_ARN}"):
+            files_in(folder)
+
+    def test_of_an_earlier_table_of_the_same_name_is_refused(
+        self, table: SqliteTable, tmp_path: Path
+    ) -> None:
+        folder = export(
+            tmp_path / "export", everything(table, "").values(), now_ms(), table_id="0a1b"
+        )
+
+        with pytest.raises(InvalidExport, match=f"of this name .id 0a1b, now {TABLE_ID}"):
+            files_in(folder)
+
+    def test_for_a_file_is_refused(self, table: SqliteTable, tmp_path: Path) -> None:
+        folder = export(tmp_path / "export", everything(table, "").values(), now_ms())
+
+        with pytest.raises(InvalidExport, match="an embedded file has no exports"):
+            ExportFiles(folder, None)
+
+    @pytest.mark.parametrize("kept", [0, 1, 2])
+    def test_whose_list_of_files_lacks_some_is_refused(
+        self, table: SqliteTable, tmp_path: Path, kept: int
+    ) -> None:
+        exported(table, tmp_path)
+        manifest = tmp_path / "export" / "manifest-files.json"
+        manifest.write_text("\n".join(manifest.read_text().splitlines()[:kept]))
+
+        with pytest.raises(InvalidExport, match=r"manifest-summary\.json counts"):
+            files_in(tmp_path / "export")
+
+    @pytest.mark.parametrize("name", ["tableArn", "itemCount"])
+    def test_whose_summary_does_not_name_the_table_or_count_the_items_is_refused(
+        self, table: SqliteTable, tmp_path: Path, name: str
+    ) -> None:
+        exported(table, tmp_path)
+        summary = tmp_path / "export" / "manifest-summary.json"
+        found = json.loads(summary.read_text())
+        del found[name]
+        summary.write_text(json.dumps(found))
+
+        with pytest.raises(InvalidExport, match="None"):
+            files_in(tmp_path / "export")
+
+    def test_with_other_keys_is_refused(self, table: SqliteTable, tmp_path: Path) -> None:
+        files = files_in(export(tmp_path / "export", [{"id": "1"}], now_ms()))
 
         with pytest.raises(InvalidExport, match="line 1: no key PK, SK"):
             replayed(table, files)

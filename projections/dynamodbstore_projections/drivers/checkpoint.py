@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dynamodbstore_projections.drivers.sources import Position
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 class InvalidCheckpoint(ValueError):
@@ -31,6 +31,7 @@ class Checkpoint:
         self._lock = threading.Lock()
         self._positions: dict[str, Position | None] = {}
         self._failed: set[str] = set()
+        self._announced: dict[str, int] = {}
         self.resumed = path is not None and self._load(path)
 
     def _load(self, path: Path) -> bool:
@@ -43,6 +44,8 @@ class Checkpoint:
         try:
             found = json.loads(text)
             positions, failed, about = found["positions"], found["failed"], found["about"]
+            version = about["version"]
+            announced = found["announced"] if version == _VERSION else {}
         except (ValueError, KeyError, TypeError) as error:
             raise InvalidCheckpoint(f"{path} is not a checkpoint of a replay") from error
         for name, value in self._about.items():
@@ -53,7 +56,24 @@ class Checkpoint:
                 )
         self._positions = dict(positions)
         self._failed = set(failed)
+        self._announced = dict(announced)
         return True
+
+    def require_announced(self, since: Mapping[str, int]) -> None:
+        """Take note of when (ms) each mark that is not built was announced.
+
+        Raises ``InvalidCheckpoint`` where that is not when the resumed replay found it announced:
+        in between nobody may have kept what the mark stands for, in the parts that are done too.
+        """
+        if not self.resumed:
+            self._announced = dict(since)
+            return
+        again = sorted(mark for mark, at in since.items() if self._announced.get(mark) != at)
+        if again:
+            raise InvalidCheckpoint(
+                f"the checkpoint {self._path} was begun before {', '.join(again)} was taken away "
+                "and named again: remove the file to begin anew"
+            )
 
     def is_done(self, part: str) -> bool:
         """Whether a part was read to its end."""
@@ -86,6 +106,7 @@ class Checkpoint:
             "about": self._about,
             "positions": self._positions,
             "failed": sorted(self._failed),
+            "announced": self._announced,
         }
         aside = path.with_name(f"{path.name}.{os.getpid()}.new")
         try:

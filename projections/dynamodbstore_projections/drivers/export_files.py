@@ -32,15 +32,18 @@ class InvalidExport(ValueError):
 
 
 class ExportFiles:
-    """The data files of an export, each a part.
+    """The data files of an export of one table, each a part.
 
-    Raises ``InvalidExport`` for a directory without manifests, another format than DynamoDB JSON,
-    or a data file that is missing.
+    ``table_arn`` and ``table_id`` are those of the table to replay, as ``DescribeTable`` returns
+    them; None where the engine has no such thing. Raises ``InvalidExport`` for a directory without
+    manifests, an export of another table, another format than DynamoDB JSON, a data file that is
+    missing, or a list of data files that lacks some.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, table_arn: str | None, table_id: str | None = None) -> None:
         self._directory = directory
         summary = _json(directory / _SUMMARY, _text(directory / _SUMMARY))
+        _require_table(directory / _SUMMARY, summary, table_arn, table_id)
         found = summary.get("outputFormat", _FORMAT)
         if found != _FORMAT:
             raise InvalidExport(
@@ -52,6 +55,12 @@ class ExportFiles:
         for line in _text(directory / _FILES).splitlines():
             if line.strip():
                 self._add(_json(directory / _FILES, line))
+        exported = summary.get("itemCount")
+        if exported != self.items:
+            raise InvalidExport(
+                f"{directory / _FILES} lists files with {self.items} items, and {_SUMMARY} counts "
+                f"{exported}: copy the whole export again"
+            )
 
     def _add(self, entry: Mapping[str, Any]) -> None:
         manifest = self._directory / _FILES
@@ -106,6 +115,30 @@ class ExportFiles:
                 f"{path} has {number} items, and {_FILES} says {self._items[part]}: copy it again"
             )
         yield KeyPage(keys, None)
+
+
+def _require_table(
+    path: Path, summary: Mapping[str, Any], table_arn: str | None, table_id: str | None
+) -> None:
+    """Refuse the export of any table but this one: its keys would be taken for all that there are.
+
+    A table that was created again under its name has the same ARN and another id.
+    """
+    if table_arn is None:
+        raise InvalidExport(
+            "an embedded file has no exports to S3: replay it without --from-export"
+        )
+    found_arn, found_id = summary.get("tableArn"), summary.get("tableId")
+    if found_arn != table_arn:
+        raise InvalidExport(
+            f"{path} is of the table {found_arn}, and not of {table_arn}: name an export of this "
+            "table, or replay without --from-export"
+        )
+    if found_id is not None and table_id is not None and found_id != table_id:
+        raise InvalidExport(
+            f"{path} is of an earlier table of this name (id {found_id}, now {table_id}): export "
+            "the table again, or replay without --from-export"
+        )
 
 
 def _as_of_ms(path: Path, summary: Mapping[str, Any]) -> int:

@@ -48,8 +48,9 @@ def _nothing(_: int) -> None:
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What to replay: these projections, of this table, from this source; ``workers`` threads.
-    ``extra_fields`` are fields with trigram search that this process adds. ``on_page`` is told how
-    many items each page had, from whichever thread read it."""
+    ``extra_fields`` are fields with trigram search that this process adds. ``on_page`` is called
+    with the number of items of each page, from whichever thread read it. ``table_id`` differs from
+    that of an earlier table of the same name, where the engine has one."""
 
     table: Table
     projections: Sequence[Projection]
@@ -57,6 +58,7 @@ class Scope:
     workers: int = 1
     extra_fields: tuple[str, ...] = ()
     on_page: Callable[[int], None] = _nothing
+    table_id: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,15 +92,17 @@ def rebuild(
     to read that: so nothing is written meanwhile that neither they nor this rebuild look at.
 
     With ``checkpoint_path`` the rebuild goes on where one with that file ended, and the file is
-    removed at the end. Entities that fail are tried once more; if they fail again nothing is
-    marked, and the file stays. Raises a ``TableError``, ``InvalidCheckpoint``, ``InvalidExport`` or
-    ``OSError`` where it can't go on.
+    removed at the end. It is refused (``InvalidCheckpoint``) if a mark was withdrawn and announced
+    again since then: the first part of the rebuild did not earn it. Entities that fail are tried
+    once more; if they fail again nothing is marked, and the file stays. Raises a ``TableError``,
+    ``InvalidCheckpoint``, ``InvalidExport`` or ``OSError`` where it can't go on.
     """
     table, configs = scope.table, ConfigSource(scope.table, scope.extra_fields)
     config = configs.read()
     earned = marks_of(scope.names, config)
     about = {
         "table": table_name,
+        "table_id": scope.table_id,
         "projections": sorted(scope.names),
         "marks": sorted(earned),
         **scope.source.identity,
@@ -106,6 +110,7 @@ def rebuild(
     checkpoint = Checkpoint(checkpoint_path, about)
     result = Rebuilt(Done(entities=len(checkpoint.failed)), resumed=checkpoint.resumed)
     since = announce(table, earned, _now_ms())
+    checkpoint.require_announced(since)
     late: frozenset[str] = frozenset()
     if scope.source.as_of_ms is None:
         _wait_for_others(since, say, wait)

@@ -155,11 +155,14 @@ def _scope(
         if not table.exists():
             raise TableMissing(name_of(location))
         workers = segments or (_SEGMENTS_OF_A_SERVER if table.remote else 1)
-        export = None if from_export is None else ExportFiles(from_export)
+        facts = table_facts(table)
+        export = None
+        if from_export is not None:
+            export = ExportFiles(from_export, facts.arn, facts.table_id)
         source: Source = export or TableScan(table, workers)
-        total = table_facts(table).items if export is None else export.items
+        total = facts.items if export is None else export.items
         with _progress(total, shown=shown) as on_page:
-            yield Scope(table, projections, source, workers, fields, on_page)
+            yield Scope(table, projections, source, workers, fields, on_page, facts.table_id)
 
 
 def _unhurried(location: Location, checkpoint: Path | None) -> Location:
