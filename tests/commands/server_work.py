@@ -26,9 +26,11 @@ from mlflow.entities.webhook import WebhookEvent
 from mlflow.models import Model
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY, PROMPT_TEXT_TAG_KEY
 from mlflow_dynamodbstore.core.errors import _CALLED_BY_MLFLOW
+from mlflow_dynamodbstore.stores.refusals import is_stand_in
 
 OURS = "mlflow_dynamodbstore"
-UNBUILT = f"{OURS}.stores.unbuilt"
+# What is not kept makes no request: it lists nothing, or is refused.
+NOT_KEPT = (f"{OURS}.traces.no_traces", f"{OURS}.evaluation.no_datasets")
 NOT_MLFLOWS = {"keep_house", "ensure_default_experiment"}
 
 
@@ -38,7 +40,12 @@ def operations_of(store_class: type) -> set[str]:
     for name in dir(store_class):
         method = inspect.getattr_static(store_class, name)
         module = getattr(method, "__module__", "")
-        if inspect.isfunction(method) and module.startswith(OURS) and module != UNBUILT:
+        if (
+            inspect.isfunction(method)
+            and not is_stand_in(method)
+            and module.startswith(OURS)
+            and module not in NOT_KEPT
+        ):
             found.add(name)
     public = {name for name in found if not name.startswith("_") or name in _CALLED_BY_MLFLOW}
     return public - NOT_MLFLOWS

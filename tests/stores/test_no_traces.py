@@ -1,4 +1,4 @@
-"""What this version does not keep is truthfully empty where MLflow's UI asks, and refused else."""
+"""Searches of traces find none, and add up to what MLflow's SQL store returns without traces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BY_MINUTE = {"time_interval_seconds": 60, "start_time_ms": 0, "end_time_ms": 100
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     """Ours, and MLflow's SQL store, both new."""
-    folder: Path = tmp_path_factory.mktemp("unbuilt")
+    folder: Path = tmp_path_factory.mktemp("traces")
     return (
         build_tracking_store(f"dynamodb:///{folder / 'mlflow.ddb'}", str(folder)),
         SqlAlchemyStore(f"sqlite:///{folder / 'mlflow.db'}", str(folder)),
@@ -37,10 +37,10 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
         ("no such metric", COUNT, {}),
     ],
 )
-def test_the_sum_of_no_traces_is_the_sql_store_s(
+def test_query_trace_metrics_without_traces_equals_the_sql_store(
     metric: str, aggregation: MetricAggregation, grouping: dict[str, Any], stores: tuple[Any, Any]
 ) -> None:
-    def ask(store: Any) -> Any:
+    def outcome(store: Any) -> Any:
         try:
             points = store.query_trace_metrics(
                 ["0"], MetricViewType.TRACES, metric, [aggregation], **grouping
@@ -49,22 +49,6 @@ def test_the_sum_of_no_traces_is_the_sql_store_s(
             return error.error_code, error.message
         return [(point.metric_name, point.dimensions, point.values) for point in points]
 
-    ours, theirs = (ask(store) for store in stores)
+    ours, theirs = (outcome(store) for store in stores)
 
     assert ours == theirs
-
-
-def test_lists_of_what_is_not_kept_are_empty(stores: tuple[Any, Any]) -> None:
-    for store in stores:
-        assert list(store.list_scorers("0")) == []
-        assert list(store.search_datasets(["0"])) == []
-        assert list(store.search_issues("0")) == []
-
-
-def test_keeping_it_is_refused_for_good(stores: tuple[Any, Any]) -> None:
-    ours, _ = stores
-
-    with pytest.raises(MlflowException, match="start_trace is not available") as raised:
-        ours.start_trace(None)
-
-    assert raised.value.error_code == "NOT_IMPLEMENTED"

@@ -1,0 +1,1 @@
+"""What evaluates models and traces, which can't be kept yet."""

@@ -1,0 +1,1 @@
+"""Traces, which can't be kept yet."""
