@@ -202,6 +202,14 @@ class Table(ABC):
         """
 
     @abstractmethod
+    def now(self) -> float:
+        """The time by which this table goes, in Unix seconds.
+
+        Whatever is compared with a ``ttl`` or becomes one is taken from here: on DynamoDB the
+        machine's clock, in a file one that a leaping clock can't mislead.
+        """
+
+    @abstractmethod
     def create(self) -> None:
         """Create the table if it is missing, and wait until it can be used."""
 
@@ -243,3 +251,8 @@ class Table(ABC):
             if page.next is None:
                 return
             start = page.next
+
+
+def now_ms(table: Table) -> int:
+    """The time by which the table goes, in ms: for what is compared with a retention later."""
+    return int(table.now() * 1000)

@@ -18,12 +18,12 @@ from dynamodbstore_projections.expiry.projection import ExpiryProjection
 from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.projector import Projector
 from dynamodbstore_projections.ttl.projection import TtlProjection
-from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Item, Put, Table
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.projections.entities import everything
+from tests.projections.unguarded import UnguardedTable
 from tests.tracking.stores import new_run, store_on
 
 RETENTION_DAYS = 90
@@ -70,7 +70,7 @@ class Aging:
 
     def __init__(self, folder: Path, calendar: Calendar) -> None:
         self.stream = Stream()
-        self.table = SqliteTable(
+        self.table = UnguardedTable(
             folder / "aging.ddb", durability="process", observer=self.stream.record
         )
         self.table.create()

@@ -106,6 +106,9 @@ class InterposedTable(Table):
     def sweep_expired(self, limit: int = 1000) -> list[ChangeEvent]:
         return self._request().sweep_expired(limit)
 
+    def now(self) -> float:
+        return self._table.now()
+
     def create(self) -> None:
         self._request().create()
 

@@ -12,7 +12,6 @@ from dynamodbstore_projections.tags.projection import ON_META, TAGGED
 from dynamodbstore_table.port import Item, Put, Table
 
 from tests.projections.entities import everything
-from tests.projections.streamed import FakeTime
 from tests.projections.world import kept_by, projector, raise_what_no_retry_heals
 
 _PROJECTED = ("FTS#", POSTING_MARK, "SUMMARY#")
@@ -44,12 +43,12 @@ def _canonical(item: Item) -> Item:
     }
 
 
-def rebuilt(items: Mapping[Key, Item], empty: Table, clock: FakeTime) -> dict[Key, Item]:
+def rebuilt(items: Mapping[Key, Item], empty: Table) -> dict[Key, Item]:
     """All items as they are when every projection is made anew."""
     found = canonical(items)
     empty.bulk(Put(item) for item in found)
     entities = {entity_of(item["PK"]): None for item in found}
-    for kept in kept_by(clock).values():
+    for kept in kept_by().values():
         report = projector(empty, kept).project_entities(e for e in entities if e is not None)
         raise_what_no_retry_heals(report)
         assert not report.failed

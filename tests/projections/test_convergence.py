@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 import pytest
 from dynamodbstore_events.keys import CONFIG
 from dynamodbstore_projections.config import DENORMALIZE_TAGS, FTS_TRIGRAM_FIELDS
-from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Table
 from hypothesis import HealthCheck, given, note, settings
 
@@ -20,6 +19,7 @@ from tests.projections.histories import Race, histories, races
 from tests.projections.rebuilt import differences, is_due_record, rebuilt, relied_on
 from tests.projections.steps import DAY, Happening, NewExperiment, NewModel, NewRun
 from tests.projections.streamed import FakeTime
+from tests.projections.unguarded import UnguardedTable
 from tests.projections.world import World
 
 EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "120"))
@@ -28,10 +28,10 @@ _REQUESTS = 24
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[SqliteTable]]:
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[UnguardedTable]]:
     """Three tables for all histories: to make them anew takes longer than a history."""
     directory = tmp_path_factory.mktemp("tables")
-    made = [SqliteTable(directory / f"{n}.ddb", durability="process") for n in range(3)]
+    made = [UnguardedTable(directory / f"{n}.ddb", durability="process") for n in range(3)]
     for table in made:
         table.create()
     yield made
@@ -63,13 +63,13 @@ def a_world(table: Table, clock: FakeTime) -> World:
 
 def assert_converged(world: World, empty: Table) -> None:
     there = everything(world.table, "")
-    assert not differences(relied_on(there), rebuilt(there, empty, world.clock))
+    assert not differences(relied_on(there), rebuilt(there, empty))
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=histories)
 def test_projections_end_as_a_rebuild_makes_them(
-    tables: list[SqliteTable], history: Sequence[Happening]
+    tables: list[UnguardedTable], history: Sequence[Happening]
 ) -> None:
     clock = FakeTime()
     with clock.installed():
@@ -94,7 +94,7 @@ def test_projections_end_as_a_rebuild_makes_them(
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(race=races)
-def test_it_does_not_matter_where_another_cuts_in(tables: list[SqliteTable], race: Race) -> None:
+def test_it_does_not_matter_where_another_cuts_in(tables: list[UnguardedTable], race: Race) -> None:
     clock = FakeTime()
     with clock.installed():
         # Given a table that is in order

@@ -41,9 +41,9 @@ _MOST_ROUNDS = 100
 Before = Callable[[int], None]
 
 
-def kept_by(clock: FakeTime) -> dict[str, tuple[Projection, ...]]:
+def kept_by() -> dict[str, tuple[Projection, ...]]:
     """What each stream function keeps; what has expired is removed a few items at a time."""
-    lifecycle = (TtlProjection(clock), ExpiryProjection(_ITEMS_OF_A_CALL, clock))
+    lifecycle = (TtlProjection(), ExpiryProjection(_ITEMS_OF_A_CALL))
     return {SEARCH: search_projections(), LIFECYCLE: lifecycle}
 
 
@@ -59,7 +59,7 @@ class World:
         self.table = table
         self.clock = clock
         self.stream = Stream()
-        self.kept = kept_by(clock)
+        self.kept = kept_by()
         self.runs: list[str] = []
         self.experiments: list[str] = []
         self._before: Before | None = None

@@ -35,8 +35,8 @@ def store(tmp_path: Path) -> Iterator[DynamoTrackingStore]:
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is an hour later for what looks for garbage."""
-    now = garbage.get_current_time_millis
-    monkeypatch.setattr(garbage, "get_current_time_millis", lambda: now() + 60 * MINUTE)
+    now = garbage.now_ms
+    monkeypatch.setattr(garbage, "now_ms", lambda table: now(table) + 60 * MINUTE)
 
 
 def everything(table: Table) -> list[Item]:

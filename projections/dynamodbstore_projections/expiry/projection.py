@@ -19,9 +19,8 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import EXPERIMENT, EXPIRED, RUN, Entity, entity_of
 from dynamodbstore_events.keys import META, NAME, Key, experiment_pk, name_pk
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, Missing, both, equals
-from dynamodbstore_table.port import Delete, Item, Op, Put, Update
+from dynamodbstore_table.port import Delete, Item, Op, Put, Update, now_ms
 
-from dynamodbstore_projections.clock import Clock, unix_clock
 from dynamodbstore_projections.config import DAY_SECONDS, Config
 from dynamodbstore_projections.expiry.items import (
     Harvest,
@@ -57,9 +56,8 @@ class ExpiryProjection:
     name = "expiry"
     sort_keys: tuple[str, ...] = (META,)
 
-    def __init__(self, most_items: int = MOST_ITEMS, clock: Clock = unix_clock) -> None:
+    def __init__(self, most_items: int = MOST_ITEMS) -> None:
         self._most_items = most_items
-        self._clock = clock
 
     def concerns(self, event: ChangeEvent, config: Config) -> bool:
         entity = entity_of(event.pk)
@@ -86,18 +84,14 @@ class ExpiryProjection:
             if gone.kind == RUN and _is_outdated(record, view):
                 if seen:
                     return [_restored(gone, seen)]
-                if seen is None and not self._is_past(record, EVENT_DAYS * DAY_SECONDS):
+                if seen is None and not _is_past(record, EVENT_DAYS * DAY_SECONDS, view):
                     return []
             margin = CLOCK_MARGIN_SECONDS if view.table.remote else 0
-            if seen is None and not self._is_past(record, margin):
+            if seen is None and not _is_past(record, margin, view):
                 return []
         if gone.kind == RUN:
             return self._run(gone, record, view)
         return self._experiment(gone, record, view)
-
-    def _is_past(self, record: Mapping[str, Any], seconds: int) -> bool:
-        """Whether the time of expiry lies so many seconds back."""
-        return bool(record["expires"] + seconds <= self._clock())
 
     def _run(self, run: Entity, record: Item, view: View) -> Writes:
         harvest = Harvest(self._most_items)
@@ -105,7 +99,7 @@ class ExpiryProjection:
         if all_of_it:
             harvest.take_meta((run.pk, META))
         last = (buried(run.pk, record),) if all_of_it else _more(run)
-        return [*self._begun(run, record), *harvest.removals(), last]
+        return [*_begun(run, record, view), *harvest.removals(), last]
 
     def _experiment(self, experiment: Entity, record: Item, view: View) -> Writes:
         harvest = Harvest(self._most_items)
@@ -113,7 +107,7 @@ class ExpiryProjection:
         all_of_it = self._below(experiment.id, record, view, harvest, tombstones)
         last = _finished(experiment, record, view) if all_of_it else _more(experiment)
         puts = [Bulk(tuple(map(Put, tombstones)))] if tombstones else []
-        return [*self._begun(experiment, record), *puts, *harvest.removals(), last]
+        return [*_begun(experiment, record, view), *puts, *harvest.removals(), last]
 
     def _below(
         self,
@@ -124,15 +118,15 @@ class ExpiryProjection:
         tombstones: list[Item],
     ) -> bool:
         """Take what is below an experiment as far as there is room; whether that was all."""
-        now_ms = int(self._clock() * 1000)
         table = view.table
+        deleted_ms = now_ms(table)
         entities = (
             ("artifact_uri", runs_of(table, experiment_id, record["run_shards"]), below_run),
             ("artifact_location", models_of(table, experiment_id), below_model),
         )
         for artifacts, metas, below in entities:
             for meta, keys in side_by_side(table, metas, below, self._most_items):
-                tombstones.append(tombstone(meta["PK"], meta[artifacts], record, now_ms))
+                tombstones.append(tombstone(meta["PK"], meta[artifacts], record, deleted_ms))
                 if not harvest.take(keys) or harvest.room <= 0:
                     return False
                 harvest.take_meta((meta["PK"], META))
@@ -141,17 +135,23 @@ class ExpiryProjection:
         harvest.take_meta((experiment_pk(experiment_id), META))
         return True
 
-    def _begun(self, gone: Entity, record: Item) -> Writes:
-        """The write that says that the entity is gone; from then on it can't come back."""
-        if "gone" in record:
-            return []
-        begun = Update(
-            record_key(gone.pk),
-            set={"gone": int(self._clock() * 1000)},
-            remove=("gsi1pk", "gsi1sk"),
-            condition=both(ITEM_EXISTS, _NOT_BEGUN),
-        )
-        return [(begun,)]
+
+def _is_past(record: Mapping[str, Any], seconds: int, view: View) -> bool:
+    """Whether the time of expiry lies so many seconds back."""
+    return bool(record["expires"] + seconds <= view.table.now())
+
+
+def _begun(gone: Entity, record: Item, view: View) -> Writes:
+    """The write that says that the entity is gone; from then on it can't come back."""
+    if "gone" in record:
+        return []
+    begun = Update(
+        record_key(gone.pk),
+        set={"gone": now_ms(view.table)},
+        remove=("gsi1pk", "gsi1sk"),
+        condition=both(ITEM_EXISTS, _NOT_BEGUN),
+    )
+    return [(begun,)]
 
 
 def _is_outdated(record: Item, view: View) -> bool:

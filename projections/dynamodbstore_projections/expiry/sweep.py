@@ -13,7 +13,6 @@ from dynamodbstore_events.keys import EXPIRING, GSI2, oldest_first
 from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.port import SortRange, Table
 
-from dynamodbstore_projections.clock import Clock, unix_clock
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.expiry.projection import MOST_ITEMS, ExpiryProjection
 from dynamodbstore_projections.projector import Projector, Report
@@ -31,7 +30,6 @@ def remove_expired(
     *,
     seconds: float,
     most_items: int = MOST_ITEMS,
-    clock: Clock = unix_clock,
 ) -> bool:
     """Remove what has expired and all below it, beginning nothing more after so many seconds;
     whether that was all for now.
@@ -39,14 +37,14 @@ def remove_expired(
     It must not be called by the table's observer. Raises what a removal failed with.
     """
     deadline = time.monotonic() + seconds
-    projector = Projector(table, [ExpiryProjection(most_items, clock)], config)
+    projector = Projector(table, [ExpiryProjection(most_items)], config)
     while events := table.sweep_expired():
         _raise_failure(projector.project(events))
         if time.monotonic() >= deadline:
             return False
     while True:
         writes = 0
-        for due in _due(table, clock()):
+        for due in _due(table, table.now()):
             if time.monotonic() >= deadline:
                 return False
             report = projector.project_entities([due])

@@ -16,7 +16,6 @@ from dynamodbstore_events.keys import GSI1, META, Key, experiment_pk, expiring_l
 from dynamodbstore_table.conditions import ITEM_EXISTS, Condition, Missing, both, equals
 from dynamodbstore_table.port import MAX_OPS, Delete, Item, Op, Put, Update
 
-from dynamodbstore_projections.clock import Clock, unix_clock
 from dynamodbstore_projections.config import DAY_SECONDS, Config
 from dynamodbstore_projections.expiry.records import due_experiment, due_run, record_key
 from dynamodbstore_projections.projection import Writes
@@ -32,9 +31,6 @@ class TtlProjection:
 
     name = "ttl"
     sort_keys: tuple[str, ...] = (META,)
-
-    def __init__(self, clock: Clock = unix_clock) -> None:
-        self._clock = clock
 
     def concerns(self, event: ChangeEvent, config: Config) -> bool:
         if event.sk != META or event.removed:
@@ -53,19 +49,22 @@ class TtlProjection:
             return []
         days = config.ttl.soft_deleted_retention_days
         if entity.kind == EXPERIMENT:
-            return [*self._outdated_runs(meta, view, days), *_done(self._experiment(meta, days))]
+            outdated = self._outdated_runs(meta, view, days)
+            return [*outdated, *_done(self._experiment(meta, days, view.table.now()))]
         if meta["stage"] != DELETED and not _stamped(meta):
             return []
         experiment = view.meta(experiment_pk(meta["experiment_id"]))
-        return [] if experiment is None else _done(self._run(meta, experiment, days))
+        if experiment is None:
+            return []
+        return _done(self._run(meta, experiment, days, view.table.now()))
 
-    def _experiment(self, meta: Item, days: int) -> tuple[Op, ...]:
-        expires = self._expires(meta, days) if meta["stage"] == DELETED else None
+    def _experiment(self, meta: Item, days: int, now: float) -> tuple[Op, ...]:
+        expires = _expires(meta, days, now) if meta["stage"] == DELETED else None
         return _restamped(meta, expires, lambda at: due_experiment(meta, at))
 
-    def _run(self, meta: Item, experiment: Item, days: int) -> tuple[Op, ...]:
+    def _run(self, meta: Item, experiment: Item, days: int, now: float) -> tuple[Op, ...]:
         by_itself = meta["stage"] == DELETED and meta["epoch"] == experiment["epoch"]
-        expires = self._expires(meta, days) if by_itself else None
+        expires = _expires(meta, days, now) if by_itself else None
         return _restamped(meta, expires, lambda at: due_run(meta, experiment, at))
 
     def _outdated_runs(self, experiment: Item, view: View, days: int) -> Writes:
@@ -84,16 +83,17 @@ class TtlProjection:
         for key in outdated:
             meta = view.get(key)
             if meta is not None:
-                ops += self._run(meta, experiment, days)
+                ops += self._run(meta, experiment, days, view.table.now())
         return [tuple(ops[n : n + MAX_OPS]) for n in range(0, len(ops), MAX_OPS)]
 
-    def _expires(self, meta: Mapping[str, Any], days: int) -> int | None:
-        """When what is deleted expires, rounded up; not in the past, as DynamoDB lets alone what
-        should have gone five years ago. None where it is kept."""
-        if not days or "deleted" not in meta:
-            return None
-        expires: int = -(-meta["deleted"] // 1000) + days * DAY_SECONDS
-        return min(max(expires, int(self._clock())), _LATEST)
+
+def _expires(meta: Mapping[str, Any], days: int, now: float) -> int | None:
+    """When what is deleted expires, rounded up; not in the past, as DynamoDB lets alone what
+    should have gone five years ago. None where it is kept."""
+    if not days or "deleted" not in meta:
+        return None
+    expires: int = -(-meta["deleted"] // 1000) + days * DAY_SECONDS
+    return min(max(expires, int(now)), _LATEST)
 
 
 def _stamped(meta: Mapping[str, Any]) -> bool:

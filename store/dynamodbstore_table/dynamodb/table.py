@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -153,6 +154,9 @@ class DynamoDBTable(Table):
 
     def sweep_expired(self, limit: int = 1000) -> list[ChangeEvent]:
         return []
+
+    def now(self) -> float:
+        return time.time()
 
     def create(self) -> None:
         create_table(self.client)

@@ -7,7 +7,6 @@ surely fails its test, is skipped in C. Only what passes is then read whole.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -44,7 +43,7 @@ def joined_page(
     count = min(limit, FIRST_ROWS)
     while True:
         rows = joined_listing(
-            wanted.pk, wanted.sk, wanted.reverse, start, time.time(), only, beside, count
+            wanted.pk, wanted.sk, wanted.reverse, start, wanted.now, only, beside, count
         )
         body = connection.execute(rows.sql, rows.values).fetchone()[0]
         if body is None:
@@ -79,7 +78,7 @@ def _passing(
     keys: dict[Key, int] = {(places[row][0], places[row][1]): row for row in passing}
     test = None if wanted.filter is None else compiled(wanted.filter)
     items: list[Item] = []
-    for key, item in read_items(connection, list(keys), None).items():
+    for key, item in read_items(connection, list(keys), None, wanted.now).items():
         row = keys[key]
         # It is read after it was listed: it may have moved meanwhile.
         if (item.get("gsi1pk"), item.get("gsi1sk")) != (wanted.pk, places[row][2]):

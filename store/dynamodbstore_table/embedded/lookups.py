@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -18,10 +17,13 @@ _TOGETHER: Final = 512
 
 
 def read_items(
-    connection: sqlite3.Connection, wanted: Sequence[Key], attributes: Sequence[str] | None
+    connection: sqlite3.Connection,
+    wanted: Sequence[Key],
+    attributes: Sequence[str] | None,
+    now: float,
 ) -> dict[Key, Item]:
-    """Those of the items that exist, in the order of ``wanted``, which names no key twice."""
-    now = time.time()
+    """Those of the items that exist ``now`` (Unix seconds), in the order of ``wanted``, which names
+    no key twice."""
     found: dict[Key, Item] = {}
     # Keys that share one half are read together, by whichever half more of them share.
     by_pk = _grouped(wanted, 0)

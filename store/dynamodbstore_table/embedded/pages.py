@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,7 +21,8 @@ _MOST_ROWS: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What is listed, and which of it is wanted: the arguments of ``query``."""
+    """What is listed, and which of it is wanted: the arguments of ``query``, and when (Unix
+    seconds)."""
 
     pk: str
     index: Index | None
@@ -30,10 +30,11 @@ class Listing:
     reverse: bool
     filter: Condition | None
     attributes: Sequence[str] | None
+    now: float
 
     def rows(self, start: Start | None, only: Prefilter | None = None) -> Statement:
         """The rows behind ``start``."""
-        return listing(self.pk, self.index, self.sk, self.reverse, start, time.time(), only)
+        return listing(self.pk, self.index, self.sk, self.reverse, start, self.now, only)
 
 
 def page(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,20 +33,21 @@ def read_partitions(
     pks: Sequence[str],
     sk: SortRange,
     attributes: Sequence[str] | None,
+    now: float,
     *,
     threads: bool,
 ) -> dict[str, list[Item]]:
-    """The items of each partition, in sort key order.
+    """The items of each partition as of ``now`` (Unix seconds), in sort key order.
 
     With ``threads``, a second thread may use the connection before this returns: SQLite reads the
     next partitions, outside of Python's lock, while this thread decodes the last ones.
     """
     if len(pks) == 1:
-        return {pks[0]: _read_one(connection, pks[0], sk, attributes)}
+        return {pks[0]: _read_one(connection, pks[0], sk, attributes, now)}
     chunks = [pks[first : first + _TOGETHER] for first in range(0, len(pks), _TOGETHER)]
     found: dict[str, list[Item]] = {}
     ahead = threads and len(pks) >= _WORTH_A_THREAD
-    rows = _read_ahead(connection, chunks, sk) if ahead else _read(connection, chunks, sk)
+    rows = _read_ahead(connection, chunks, sk, now) if ahead else _read(connection, chunks, sk, now)
     for chunk, partitions in zip(chunks, rows, strict=True):
         if isinstance(partitions, bytes):
             for pk, items in zip(chunk, orjson.loads(partitions), strict=True):
@@ -59,41 +59,46 @@ def read_partitions(
 
 
 def _read(
-    connection: sqlite3.Connection, chunks: Sequence[Sequence[str]], sk: SortRange
+    connection: sqlite3.Connection, chunks: Sequence[Sequence[str]], sk: SortRange, now: float
 ) -> Iterator[_Found]:
     for chunk in chunks:
-        yield _read_together(connection, chunk, sk)
+        yield _read_together(connection, chunk, sk, now)
 
 
 def _read_ahead(
-    connection: sqlite3.Connection, chunks: Sequence[Sequence[str]], sk: SortRange
+    connection: sqlite3.Connection, chunks: Sequence[Sequence[str]], sk: SortRange, now: float
 ) -> Iterator[_Found]:
     with ThreadPoolExecutor(1, "partitions") as reader:
         waiting: deque[Future[_Found]] = deque()
         for chunk in chunks:
-            waiting.append(reader.submit(_read_together, connection, chunk, sk))
+            waiting.append(reader.submit(_read_together, connection, chunk, sk, now))
             if len(waiting) > _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _read_together(connection: sqlite3.Connection, pks: Sequence[str], sk: SortRange) -> _Found:
+def _read_together(
+    connection: sqlite3.Connection, pks: Sequence[str], sk: SortRange, now: float
+) -> _Found:
     if not listable(pks):
-        return [_read_one(connection, pk, sk, None) for pk in pks]
+        return [_read_one(connection, pk, sk, None, now) for pk in pks]
     wanted = orjson.dumps(pks).decode()
     try:
-        row = connection.execute(PARTITIONS, (*bounds(sk), time.time(), wanted)).fetchone()
+        row = connection.execute(PARTITIONS, (*bounds(sk), now, wanted)).fetchone()
     except sqlite3.DataError:  # more than SQLite holds in one value, a gigabyte
-        return [_read_one(connection, pk, sk, None) for pk in pks]
+        return [_read_one(connection, pk, sk, None, now) for pk in pks]
     joined: bytes = row[0]
     return b"[" + joined + b"]"
 
 
 def _read_one(
-    connection: sqlite3.Connection, pk: str, sk: SortRange, attributes: Sequence[str] | None
+    connection: sqlite3.Connection,
+    pk: str,
+    sk: SortRange,
+    attributes: Sequence[str] | None,
+    now: float,
 ) -> list[Item]:
-    now = time.time()
     try:
         bodies = connection.execute(PARTITION, (pk, *bounds(sk), now)).fetchone()[0]
     except sqlite3.DataError:

@@ -87,7 +87,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
         self, key: Key, *, consistent: bool = True, attributes: Sequence[str] | None = None
     ) -> Item | None:
         pk, sk = key
-        rows = self._transactions.read(lambda c: c.execute(GET, (pk, sk, time.time())).fetchall())
+        rows = self._transactions.read(lambda c: c.execute(GET, (pk, sk, self.now())).fetchall())
         if not rows:
             return None
         body = rows[0][0]
@@ -101,7 +101,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
         attributes: Sequence[str] | None = None,
     ) -> dict[Key, Item]:
         wanted = list(dict.fromkeys(keys))
-        return self._transactions.read(lambda c: read_items(c, wanted, attributes))
+        return self._transactions.read(lambda c: read_items(c, wanted, attributes, self.now()))
 
     def query(
         self,
@@ -118,8 +118,12 @@ class SqliteTable(JoiningTable, AdvancingTable):
     ) -> Page:
         if limit is not None and limit < 1:
             raise InvalidOps(f"the limit of a query must be at least 1, not {limit}")
-        wanted = Listing(pk, index, sk, reverse, filter, attributes)
-        return self._transactions.read(lambda c: page(c, wanted, limit, start))
+
+        def read(connection: sqlite3.Connection) -> Page:
+            wanted = Listing(pk, index, sk, reverse, filter, attributes, self.now())
+            return page(connection, wanted, limit, start)
+
+        return self._transactions.read(read)
 
     def query_having(
         self,
@@ -135,8 +139,12 @@ class SqliteTable(JoiningTable, AdvancingTable):
     ) -> Page:
         if limit < 1:
             raise InvalidOps(f"the limit of a query must be at least 1, not {limit}")
-        wanted = Listing(pk, "GSI1", sk, reverse, filter, attributes)
-        return self._transactions.read(lambda c: joined_page(c, wanted, having, limit, start))
+
+        def read(connection: sqlite3.Connection) -> Page:
+            wanted = Listing(pk, "GSI1", sk, reverse, filter, attributes, self.now())
+            return joined_page(connection, wanted, having, limit, start)
+
+        return self._transactions.read(read)
 
     def partitions(
         self,
@@ -149,7 +157,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
         wanted = list(dict.fromkeys(pks))
         threads = not self._transactions.joined
         return self._transactions.read(
-            lambda c: read_partitions(c, wanted, sk, attributes, threads=threads)
+            lambda c: read_partitions(c, wanted, sk, attributes, self.now(), threads=threads)
         )
 
     def scan(self, segment: int = 0, segments: int = 1, start: Start | None = None) -> Page:
@@ -160,7 +168,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
         def read(connection: sqlite3.Connection) -> Page:
             items: list[Item] = []
             passed = 0
-            rows = connection.execute(SCAN, (*behind, time.time()))
+            rows = connection.execute(SCAN, (*behind, self.now()))
             try:
                 for pk, body in rows:
                     passed += len(pk) + stored_bytes(body)
@@ -184,8 +192,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
             _check_meaning(op)
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
-            now = time.time()
-            rows = read_rows(connection, keys, now)
+            rows = read_rows(connection, keys, self.now())
             failures = {
                 position: row.item
                 for position, (op, row) in enumerate(zip(ops, rows, strict=True))
@@ -219,7 +226,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
                 connection: sqlite3.Connection,
                 chunk: list[tuple[int, Put | Update | Delete]] = chunk,
             ) -> list[ChangeEvent]:
-                return _each(connection, chunk, failures)
+                return _each(connection, chunk, failures, self.now())
 
             events += self._write(change)
         if failures:
@@ -233,7 +240,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
             failures: dict[int, Item | None] = {}
-            events = _advanced(connection, ops, failures)
+            events = _advanced(connection, ops, failures, self.now())
             if failures:
                 raise ConditionFailed(failures)
             return events
@@ -242,17 +249,17 @@ class SqliteTable(JoiningTable, AdvancingTable):
 
     def bulk_advances(self, ops: Advances) -> list[ChangeEvent]:
         failures: dict[int, Item | None] = {}
-        events = self._write(lambda connection: _advanced(connection, ops, failures))
+        events = self._write(lambda c: _advanced(c, ops, failures, self.now()))
         if failures:
             raise ConditionFailed(failures)
         return events
 
     def sweep_expired(self, limit: int = 1000) -> list[ChangeEvent]:
-        if not self._transactions.read(lambda c: expired_rows(c, time.time(), 1)):
+        if not self._transactions.read(lambda c: expired_rows(c, self.now(), 1)):
             return []
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
-            expired = expired_rows(connection, time.time(), limit)
+            expired = expired_rows(connection, self.now(), limit)
             gone = Row(None, None, True)
             apply_changes(connection, [((pk, sk), gone, None, None) for pk, sk, _ in expired])
             return [ChangeEvent(pk, sk, decode(pk, body), True, True) for pk, sk, body in expired]
@@ -260,6 +267,9 @@ class SqliteTable(JoiningTable, AdvancingTable):
         return self._write(change)
 
     # The file
+
+    def now(self) -> float:
+        return time.time()
 
     def create(self) -> None:
         check_place(self.path)
@@ -319,7 +329,7 @@ _Numbered: TypeAlias = list[tuple[int, Put | Update | Delete]]
 
 
 def _advanced(
-    connection: sqlite3.Connection, ops: Advances, failures: dict[int, Item | None]
+    connection: sqlite3.Connection, ops: Advances, failures: dict[int, Item | None], now: float
 ) -> list[ChangeEvent]:
     """Do the updates, each for itself; ``failures`` as of ``_each``."""
     others, failed = advance_stored(connection, ops)
@@ -327,14 +337,13 @@ def _advanced(
     sks = [sk for n, sk in enumerate(ops.sks) if n not in left] if left else ops.sks
     done = list(map(ChangeEvent, repeat(ops.pk), sks))
     failures.update(failed)
-    return done + _each(connection, [(n, ops.update(n)) for n in others], failures)
+    return done + _each(connection, [(n, ops.update(n)) for n in others], failures, now)
 
 
 def _each(
-    connection: sqlite3.Connection, ops: _Numbered, failures: dict[int, Item | None]
+    connection: sqlite3.Connection, ops: _Numbered, failures: dict[int, Item | None], now: float
 ) -> list[ChangeEvent]:
     """Do the ops, each for itself; ``failures`` gets the items of those whose condition fails."""
-    now = time.time()
     done: list[ChangeEvent] = []
     for part in _without_repeats(ops):
         keys = [op.key for _, op in part]

@@ -209,6 +209,9 @@ class CountingTable(Table):
         # On DynamoDB the service does this, for nothing.
         return self._table.sweep_expired(limit)
 
+    def now(self) -> float:
+        return self._table.now()
+
     def create(self) -> None:
         self._table.create()
 

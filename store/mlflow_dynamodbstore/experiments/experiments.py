@@ -18,7 +18,7 @@ from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Check, Item, Op, Put, SortRange, Update
+from dynamodbstore_table.port import Check, Item, Op, Put, SortRange, Update, now_ms
 from dynamodbstore_table.text_items import text_items, texts
 from mlflow.entities import Experiment, ExperimentTag
 from mlflow.exceptions import MlflowException
@@ -219,7 +219,7 @@ class ExperimentsMixin(TrackingBase):
         self._change_stage(experiment_id, DELETED, ACTIVE)
 
     def _change_stage(self, experiment_id: str, old: str, new: str) -> None:
-        canonical, now = given_id(experiment_id), get_current_time_millis()
+        canonical, now = given_id(experiment_id), now_ms(self._table)
         change = secrets.token_hex(8)
         changed: dict[str, Any] = {"stage": new, "updated": now, "change": change}
         try:

@@ -33,8 +33,7 @@ from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, begins_with
-from mlflow.utils.time import get_current_time_millis
+from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, begins_with, now_ms
 
 from mlflow_dynamodbstore.core.claims import EXPERIMENT_KIND, release
 from mlflow_dynamodbstore.core.lifecycle import DELETED, ExperimentState, run_deleted_time
@@ -56,7 +55,7 @@ class GarbageMixin(TrackingBase):
         """Ids of the runs deleted at least ``older_than`` ms ago, alone or with an experiment, the
         expired ones too."""
         remove_expired(self._table, self._config.current, seconds=_SECONDS_OF_EXPIRY)
-        deadline = get_current_time_millis() - older_than
+        deadline = now_ms(self._table) - older_than
         deleted = dict.fromkeys(self._deleted_before(DELETED_RUNS, deadline))
         for experiment in self._deleted_experiments():
             deleted |= dict.fromkeys(self._listed_runs(experiment))
@@ -206,7 +205,7 @@ class GarbageMixin(TrackingBase):
 
     def _get_deleted_logged_models(self, older_than: int = 0) -> list[str]:
         """Ids of the deleted models that last changed at least ``older_than`` ms ago."""
-        deadline = get_current_time_millis() - older_than
+        deadline = now_ms(self._table) - older_than
         found: list[str] = []
         remaining = self._deleted_before(DELETED_MODELS, deadline)
         while chunk := list(islice(remaining, _CHUNK)):

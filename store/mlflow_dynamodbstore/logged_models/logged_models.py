@@ -18,7 +18,7 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import ITEM_EXISTS, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Put, Update
+from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Put, Update, now_ms
 from dynamodbstore_table.text_items import TextItems, parts_of, text_items
 from mlflow.entities import LoggedModel, LoggedModelParameter, LoggedModelStatus, LoggedModelTag
 from mlflow.exceptions import MlflowException
@@ -132,7 +132,7 @@ class LoggedModelsMixin(TrackingBase):
             )
         while True:
             model = self._read_model(model_id)
-            now = get_current_time_millis()
+            now = now_ms(self._table)
             changed: dict[str, Any] = {"status": status.to_int(), "updated": now}
             if is_deleted(model.meta):
                 changed["gsi2sk"] = oldest_first(now, model_id)
@@ -146,7 +146,7 @@ class LoggedModelsMixin(TrackingBase):
 
     def delete_logged_model(self, model_id: str) -> None:
         """Mark the model deleted, from now; a deleted one is deleted again."""
-        now = get_current_time_millis()
+        now = now_ms(self._table)
         changed = {
             "stage": DELETED,
             "updated": now,

@@ -18,7 +18,7 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Item, Op, Put, Update
+from dynamodbstore_table.port import Item, Op, Put, Update, now_ms
 from dynamodbstore_table.text_items import TextItems, parts_of, text_items
 from mlflow.entities import (
     LoggedModelInput,
@@ -35,7 +35,6 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, _get_run_name_from_tags
 from mlflow.utils.name_utils import _generate_random_name
-from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.uri import append_to_uri_path
 
 from mlflow_dynamodbstore.core.lifecycle import (
@@ -158,7 +157,7 @@ class RunsMixin(TrackingBase):
 
     def delete_run(self, run_id: str) -> None:
         """Mark a run deleted, from now; a deleted run is deleted again."""
-        now = get_current_time_millis()
+        now = now_ms(self._table)
         self._set_stage(
             run_id,
             {

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TypeAlias
 
 from dynamodbstore_projections.config import DAY_SECONDS, ConfigSource
+from dynamodbstore_table.port import Table
 
 HistoryExpiry: TypeAlias = Callable[[], int | None]
 """Tells when history that is written now expires (Unix seconds); None: never."""
 
 
-def history_expiry(config: ConfigSource) -> HistoryExpiry:
+def history_expiry(config: ConfigSource, table: Table) -> HistoryExpiry:
     """The expiry that the configuration says, as it is when history is written.
 
     It is asked for history only: a point in order, which needs none, costs no look at it.
@@ -20,7 +20,7 @@ def history_expiry(config: ConfigSource) -> HistoryExpiry:
 
     def expires() -> int | None:
         days = config.current().ttl.metric_history_retention_days
-        return int(time.time()) + days * DAY_SECONDS if days else None
+        return int(table.now()) + days * DAY_SECONDS if days else None
 
     return expires
 

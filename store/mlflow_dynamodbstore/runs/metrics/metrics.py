@@ -35,7 +35,7 @@ class MetricsMixin(TrackingBase):
     ) -> None:
         super().__init__(table, artifact_root_uri, config)
         self._history = MetricHistory(table)
-        self._history_expires = history_expiry(self._config)
+        self._history_expires = history_expiry(self._config, table)
 
     def log_metric(self, run_id: str, metric: Metric) -> None:
         """Log a value of an active run at a step and a time (ms); an exact repeat changes nothing.
