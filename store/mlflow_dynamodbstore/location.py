@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NoReturn, TypeAlias, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from dynamodbstore_table.dynamodb.regions import partition_of, similar
 from mlflow.exceptions import MlflowException
 
 _FORMS = (
@@ -15,7 +16,6 @@ _FORMS = (
     "dynamodb://http://<host>:<port>/<table> (or https), dynamodb:///<path of a file>"
 )
 _SCHEME = "dynamodb://"
-_REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d{1,2}")
 _CREDENTIALS = re.compile(r"//[^/@]*@")
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 
@@ -64,8 +64,10 @@ def parse_location(uri: str) -> Location:
     authority, _, path = rest.partition("/")
     if ":" in authority:
         return _endpoint(uri, f"http://{rest}")
-    if not _REGION.fullmatch(authority):
-        _refuse(uri, f"{authority!r} is neither an AWS region nor <host>:<port>")
+    if partition_of(authority) is None:
+        _refuse(
+            uri, f"{authority!r} is neither an AWS region nor <host>:<port>{_likely(authority)}"
+        )
     return RegionLocation(authority, _table(uri, path))
 
 
@@ -100,6 +102,11 @@ def _table(uri: str, name: str) -> str:
     if not _TABLE.fullmatch(name):
         _refuse(uri, f"{name!r} is no table name (3 to 255 of the characters A-Z a-z 0-9 _ . -)")
     return name
+
+
+def _likely(authority: str) -> str:
+    like = similar(authority)
+    return f" (is it {' or '.join(like)}?)" if like else ""
 
 
 def _refuse(uri: str, reason: str) -> NoReturn:

@@ -9,15 +9,24 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-DENIED = {
-    "__type": "com.amazon.coral.service#AccessDeniedException",
-    "Message": (
-        "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: "
-        "dynamodb:DescribeTable on resource: "
-        "arn:aws:dynamodb:eu-central-1:123456789012:table/mlflow because no identity-based policy "
-        "allows the dynamodb:DescribeTable action"
-    ),
-}
+_TABLE = "arn:aws:dynamodb:eu-central-1:123456789012:table/mlflow"
+
+
+def denied(action: str, reason: str, resource: str = _TABLE) -> dict[str, str]:
+    """What AWS answers where an action is denied, with the reason that it gives."""
+    return {
+        "__type": "com.amazon.coral.service#AccessDeniedException",
+        "Message": (
+            "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: "
+            f"{action} on resource: {resource} {reason}"
+        ),
+    }
+
+
+DENIED = denied(
+    "dynamodb:DescribeTable",
+    "because no identity-based policy allows the dynamodb:DescribeTable action",
+)
 MISSING = {
     "__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
     "message": "Requested resource not found: Table: mlflow not found",
@@ -43,13 +52,19 @@ WRONG_SIGNATURE = {
 @contextmanager
 def answering(body: Mapping[str, Any], status: int = 400) -> Iterator[str]:
     """The URL of an endpoint that gives every request the same answer."""
-    encoded = json.dumps(body).encode()
+    with serving(status, "application/x-amz-json-1.0", json.dumps(body).encode()) as url:
+        yield url
+
+
+@contextmanager
+def serving(status: int, content_type: str, encoded: bytes) -> Iterator[str]:
+    """The URL of an endpoint that answers every POST with these bytes."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(encoded)))
             self.end_headers()
             self.wfile.write(encoded)

@@ -28,14 +28,14 @@ def recorded_needs() -> Iterator[set[Need]]:
     def record(params: Mapping[str, Any], model: Any, **_: Any) -> None:
         needs.update(needs_of(model.name, params))
 
-    make_client = Client._make_client
+    connect = Client._connect
 
-    def make_recording(self: Client) -> Any:
-        client = make_client(self)
-        client.meta.events.register("before-parameter-build.dynamodb", record)
-        return client
+    def connect_recording(self: Client) -> Any:
+        connection = connect(self)
+        connection.client.meta.events.register("before-parameter-build.dynamodb", record)
+        return connection
 
-    with mock.patch.object(Client, "_make_client", make_recording):
+    with mock.patch.object(Client, "_connect", connect_recording):
         yield needs
 
 

@@ -24,6 +24,7 @@ from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 from tests.commands import endpoints
 from tests.commands.cli import FAILED, USAGE, run
 from tests.commands.endpoints import answering
+from tests.conftest import new_table_name
 from tests.engines import free_port
 
 REGION = ("--table", "mlflow", "--region", "eu-central-1")
@@ -100,8 +101,61 @@ class TestInARegion:
 
         line = answered(monkeypatch, endpoints.DENIED, *arguments)
 
-        assert "denies dynamodb:DescribeTable on the table 'mlflow' (AccessDeniedException)" in line
-        assert "grant what `mlflow-dynamodbstore iam-policy` prints" in line
+        assert "denies dynamodb:DescribeTable on the table 'mlflow'" in line
+        assert "because no identity-based policy allows the dynamodb:DescribeTable action" in line
+        assert (
+            "grant what `mlflow-dynamodbstore iam-policy --table mlflow --region eu-central-1 "
+            "--for operator` prints"
+        ) in line
+
+    @pytest.mark.parametrize(
+        ("denied", "advice"),
+        [
+            ("because no VPC endpoint policy allows the action", "the VPC endpoint policy has to"),
+            ("because no permissions boundary allows the action", "the permissions boundary has"),
+            ("because no session policy allows the action", "the session policy has to allow it"),
+            (
+                "because no resource-based policy allows the action",
+                "the resource-based policy has to allow it",
+            ),
+            (
+                "with an explicit deny in a service control policy",
+                "the service control policy forbids it",
+            ),
+            (
+                "with an explicit deny in an identity-based policy: arn:aws:iam::1:policy/p",
+                "the identity-based policy forbids it",
+            ),
+        ],
+    )
+    def test_denied_access_keeps_the_reason_and_names_the_policy_that_has_to_change(
+        self, monkeypatch: pytest.MonkeyPatch, denied: str, advice: str
+    ) -> None:
+        line = answered(monkeypatch, endpoints.denied("dynamodb:GetItem", denied), "status")
+
+        assert denied in line
+        assert advice in line
+        assert "iam-policy" not in line
+
+    def test_a_key_that_may_not_be_used_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reason = "because no identity-based policy allows the kms:Decrypt action"
+
+        line = answered(
+            monkeypatch,
+            endpoints.denied("kms:Decrypt", reason, "arn:aws:kms:eu-central-1:1:key/abc"),
+            "status",
+        )
+
+        assert "arn:aws:kms:eu-central-1:1:key/abc" in line
+        assert "kms:Decrypt of the KMS key that encrypts the table" in line
+        assert "iam-policy" not in line
+
+    def test_denied_access_without_a_reason_names_the_policy_of_a_server(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        line = answered(monkeypatch, endpoints.denied("dynamodb:GetItem", ""), "status")
+
+        assert "`mlflow-dynamodbstore iam-policy --table mlflow --region eu-central-1`" in line
 
     @pytest.mark.parametrize(
         ("body", "says"),
@@ -126,7 +180,8 @@ class TestInARegion:
             line = error_of(run("status", "--table", "mlflow", "--region", "eu-middle-1"))
 
         assert "DynamoDB in eu-middle-1 can't be reached" in line
-        assert "check the endpoint or region, and the network" in line
+        assert "knows no region 'eu-middle-1'" in line
+        assert "check the region, and the network" in line
 
     def test_an_answer_that_makes_no_sense_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         line = answered(monkeypatch, {"message": "Bad gateway"}, "status", status=502)
@@ -150,6 +205,32 @@ class TestCredentials:
         told = "".join(traceback.format_exception(raised.value))
         assert "no usable AWS credentials for DynamoDB in eu-central-1" in told
         assert "botocore" not in told
+
+    @pytest.mark.parametrize("command", READING)
+    def test_that_a_program_does_not_print_are_one_line(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+    ) -> None:
+        (tmp_path / "config").write_text("[default]\ncredential_process = echo expired\n")
+
+        line = error_of(run(*READING[command], *REGION))
+
+        assert "run the credential_process of the AWS profile by hand" in line
+
+    @pytest.mark.usefixtures("credentials")
+    def test_that_can_no_longer_be_renewed_are_503_for_a_client(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dynoxide_endpoint: str
+    ) -> None:
+        uri = f"dynamodb://{dynoxide_endpoint}/{new_table_name()}"
+        store = build_tracking_store(uri, str(tmp_path))
+        gone = RuntimeError("Credentials were refreshed, but they are still expired.")
+        monkeypatch.setattr(
+            "botocore.credentials.Credentials.get_frozen_credentials", mock.Mock(side_effect=gone)
+        )
+
+        with pytest.raises(MlflowException, match="sign in again") as raised:
+            store.get_run("0" * 32)
+
+        assert raised.value.get_http_status_code() == 503
 
     def test_of_a_profile_that_there_is_none_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_PROFILE", "nobody")

@@ -107,7 +107,12 @@ class TestOfEither:
 
     @pytest.mark.parametrize(
         ("region", "partition"),
-        [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("us-east-1", "aws")],
+        [
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-east-1", "aws"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ],
     )
     def test_is_of_the_regions_partition(self, region: str, partition: str) -> None:
         named = "--table", "mlflow", "--region", region
@@ -115,6 +120,13 @@ class TestOfEither:
         (first, *_) = run_json("iam-policy", *named)["Statement"]
 
         assert first["Resource"] == f"arn:{partition}:dynamodb:{region}:*:table/mlflow"
+
+    def test_for_a_region_that_the_sdk_does_not_know_is_doubted(self) -> None:
+        done = run("iam-policy", "--table", "mlflow", "--region", "eu-central-9", "--json")
+
+        assert done.exit_code == DONE
+        assert "knows no region 'eu-central-9'. Is it eu-central-" in done.stderr
+        assert '"arn:aws:dynamodb:eu-central-9:*:table/mlflow"' in done.stdout
 
     def test_is_printed_as_a_document_too(self) -> None:
         printed = run("iam-policy", *REGION).output

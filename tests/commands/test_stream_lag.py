@@ -98,7 +98,7 @@ def test_where_cloudwatch_refuses_it_says_why(
     assert found.most_ms is None
 
 
-def test_where_cloudwatch_can_not_be_reached_it_says_so(
+def test_where_cloudwatch_can_not_be_reached_the_reason_is_given(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -106,7 +106,36 @@ def test_where_cloudwatch_can_not_be_reached_it_says_so(
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
 
-    assert "can't be asked" in stream_lag(REGION, STREAM_FUNCTIONS).unknown
+    found = stream_lag(REGION, STREAM_FUNCTIONS).unknown
+
+    assert "CloudWatch in eu-central-1 can't be reached" in found
+
+
+@pytest.mark.parametrize(
+    ("variables", "cause"),
+    [
+        ({"AWS_ENDPOINT_URL_CLOUDWATCH": "localhost:1"}, "Invalid endpoint"),
+        ({"AWS_PROFILE": "nobody"}, "nobody"),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://x.com/a"}, "Unsupported host"),
+    ],
+)
+def test_where_the_configuration_is_wrong_the_lag_is_not_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variables: Mapping[str, str], cause: str
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    if "AWS_ENDPOINT_URL_CLOUDWATCH" in variables:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+
+    found = stream_lag(REGION, STREAM_FUNCTIONS)
+
+    assert cause in found.unknown
+    assert found.most_ms is None
 
 
 @pytest.mark.usefixtures("streaming")

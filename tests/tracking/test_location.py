@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
+import botocore.session
 import pytest
+from dynamodbstore_table.dynamodb.regions import is_known, partitions
 from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore.location import (
     EndpointLocation,
@@ -71,6 +75,47 @@ def test_what_is_no_store_uri_is_refused_with_the_forms(uri: str, reason: str) -
     assert reason in refusal.value.message
     for form in ("<region>/<table>", "<host>:<port>/<table>", "http://<host>", "<path of a file>"):
         assert form in refusal.value.message
+
+
+def test_every_region_of_aws_with_dynamodb_is_a_region() -> None:
+    session = botocore.session.get_session()
+
+    for partition in session.get_available_partitions():
+        for region in session.get_available_regions("dynamodb", partition):
+            if region != "local":
+                location = parse_location(f"dynamodb://{region}/mlflow")
+                assert location == RegionLocation(region, "mlflow")
+                assert is_known(region)
+
+
+def test_a_region_of_every_partition_is_a_region() -> None:
+    for partition in partitions():
+        for region in partition.regions:
+            assert parse_location(f"dynamodb://{region}/mlflow") == RegionLocation(region, "mlflow")
+
+
+def test_a_region_that_is_newer_than_the_sdk_is_a_region() -> None:
+    assert parse_location("dynamodb://eu-central-9/mlflow") == RegionLocation(
+        "eu-central-9", "mlflow"
+    )
+    assert not is_known("eu-central-9")
+
+
+def test_a_mistyped_region_is_refused_with_those_that_are_like_it() -> None:
+    with pytest.raises(MlflowException, match="is it eu-central-1"):
+        parse_location("dynamodb://eu_central-1/mlflow")
+
+
+@pytest.mark.parametrize("uri", ["dynamodb:///mlflow.ddb", "dynamodb://localhost:8000/mlflow"])
+def test_a_uri_without_a_region_does_not_load_the_sdk(uri: str) -> None:
+    program = (
+        "import sys; from mlflow_dynamodbstore.location import parse_location; "
+        f"parse_location({uri!r}); print('botocore' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.stdout.strip() == "False", done.stderr
 
 
 def test_a_secret_in_a_uri_is_not_repeated() -> None:

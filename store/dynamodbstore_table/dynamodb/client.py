@@ -9,14 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dynamodbstore_table.dynamodb.errors import is_transient, translate
+from dynamodbstore_table.dynamodb.errors import Place, is_transient, translate
 from dynamodbstore_table.dynamodb.retry import Backoff, OnPause, OnRetry, Retry
+from dynamodbstore_table.dynamodb.sdk import Connection, SdkFailed, Stage, connect, failure
 from dynamodbstore_table.errors import TableUnavailable, Throttled, TransactionConflict
 from dynamodbstore_table.request_count import REQUESTS
 
-LOCAL_REGION = "us-east-1"
-_LOCAL_CREDENTIAL = "local"
-_AWS_DOMAIN = ".amazonaws.com"
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 20
 _SDK_ATTEMPTS = 4
@@ -67,7 +65,7 @@ class Client:
         on_retry: OnRetry | None = None,
     ) -> None:
         self.table = table
-        self.where = endpoint_url or region or "the configured region"
+        self.place = Place(table, region, endpoint_url)
         self.backoff = backoff
         self._region = region
         self._endpoint_url = endpoint_url
@@ -75,7 +73,7 @@ class Client:
         self._on_request = on_request
         self._on_retry = on_retry
         self._lock = threading.Lock()
-        self._made: tuple[int, Any] | None = None
+        self._made: tuple[int, Connection] | None = None
         self._closed = False
 
     def call(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
@@ -95,17 +93,25 @@ class Client:
         )
 
     def attempt(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
-        """``send`` with none but the SDK's retries."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        """``send`` with the SDK's retries only."""
+        from botocore.exceptions import ClientError
 
         if self._on_request is not None and operation in _WITH_CAPACITY:
             parameters["ReturnConsumedCapacity"] = "TOTAL"
         REQUESTS.made += 1
+        stage: Stage = "credentials"
         try:
-            answer: dict[str, Any] = getattr(self.sdk(), operation)(**parameters)
-        except (BotoCoreError, ClientError) as error:
-            # It says what the SDK said; whoever reads a log is spared the SDK's own frames.
-            raise translate(error, self.table, self.where) from None
+            connection = self._connection()
+            connection.refresh_credentials()
+            stage = "request"
+            answer: dict[str, Any] = getattr(connection.client, operation)(**parameters)
+        except (TableUnavailable, SdkFailed) as error:
+            raise TableUnavailable(str(error)) from None
+        except Exception as error:
+            # The message has the SDK's own; whoever reads a log is spared the SDK's frames.
+            if stage == "request" and isinstance(error, ClientError):
+                raise translate(error, self.place) from None
+            raise TableUnavailable(failure(error, self.place.where, stage)) from None
         return answer
 
     def on_pause(self, operation: str) -> OnPause:
@@ -117,10 +123,16 @@ class Client:
         self._closed = True
         made, self._made = self._made, None
         if made is not None and made[0] == os.getpid():
-            made[1].close()
+            made[1].client.close()
 
     def sdk(self) -> Any:
-        """The SDK's client of this process, made when it is first asked for."""
+        """The SDK's client of this process, made when it is first needed.
+
+        Raises ``SdkFailed``, and ``TableUnavailable`` after ``close``.
+        """
+        return self._connection().client
+
+    def _connection(self) -> Connection:
         made = self._made
         # Sockets must not be shared with the process that this one was forked from.
         if made is not None and made[0] == os.getpid():
@@ -132,24 +144,16 @@ class Client:
                 raise TableUnavailable(f"the table {self.table!r} has been closed")
             made = self._made
             if made is None or made[0] != os.getpid():
-                made = self._made = (os.getpid(), self._make_client())
+                made = self._made = (os.getpid(), self._connect())
         return made[1]
 
-    def _make_client(self) -> Any:
-        import boto3.session
-        import botocore.session
+    def _connect(self) -> Connection:
         from botocore.config import Config
 
-        core = botocore.session.Session()
-        options: dict[str, Any] = {"region_name": self._region, "endpoint_url": self._endpoint_url}
-        if self._endpoint_url is not None and _AWS_DOMAIN not in self._endpoint_url:
-            options["region_name"] = (
-                self._region or core.get_config_variable("region") or LOCAL_REGION
-            )
-            options |= _credentials_for_endpoint(core)
-        client = boto3.session.Session(botocore_session=core).client(
+        connection = connect(
             "dynamodb",
-            **options,
+            region=self._region,
+            endpoint_url=self._endpoint_url,
             config=Config(
                 retries={"mode": "standard", "total_max_attempts": _SDK_ATTEMPTS},
                 max_pool_connections=self._max_connections,
@@ -160,11 +164,13 @@ class Client:
                 parameter_validation=False,
             ),
         )
+        client = connection.client
+        client.meta.events.register("before-parse.dynamodb", self._check_answer)
         if self._on_request is not None:
             client.meta.events.register("response-received.dynamodb", self._metered)
         if self._on_retry is not None:
             client.meta.events.register("response-received.dynamodb", self._attempted)
-        return client
+        return connection
 
     def _tell_retry(
         self, operation: str, reason: str, attempt: int, pause_s: float | None = None
@@ -187,6 +193,17 @@ class Client:
         if reason and attempt < _SDK_ATTEMPTS:
             self._tell_retry(event_name.rpartition(".")[2], reason, attempt)
 
+    def _check_answer(self, response_dict: Mapping[str, Any], **_: Any) -> None:
+        """Refuse an answer that is no JSON object: the SDK would make an empty one of it, as if a
+        write was done, or as if there was no item."""
+        body = response_dict["body"].strip()
+        if response_dict["status_code"] == 200 and not (body[:1] == b"{" and body[-1:] == b"}"):
+            content_type = response_dict["headers"].get("content-type", "no content type")
+            raise TableUnavailable(
+                f"what answers for {self.place.where} is not DynamoDB: it sent {content_type}, "
+                f"{bytes(body[:40])!r}: check the endpoint, and the proxies on the way"
+            )
+
     def _metered(
         self, event_name: str, parsed_response: dict[str, Any] | None = None, **_: Any
     ) -> None:
@@ -203,17 +220,3 @@ def _consumed(answer: dict[str, Any]) -> float:
     consumed = answer.get("ConsumedCapacity") or []
     tables = consumed if isinstance(consumed, list) else [consumed]
     return float(sum(table.get("CapacityUnits", 0.0) for table in tables))
-
-
-def _credentials_for_endpoint(core: Any) -> dict[str, str]:
-    """Made-up credentials if none are configured: a local engine takes any, the SDK none at all."""
-    providers = core.get_component("credential_provider")
-    for network_provider in ("container-role", "iam-role"):
-        # Outside AWS these two wait seconds for an address that does not answer.
-        providers.remove(network_provider)
-    if core.get_credentials() is not None:
-        return {}
-    return {
-        "aws_access_key_id": _LOCAL_CREDENTIAL,
-        "aws_secret_access_key": _LOCAL_CREDENTIAL,
-    }

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from dynamodbstore_table.dynamodb.actions import ON_TABLES, actions_of
 from dynamodbstore_table.dynamodb.codec import decode_item
+from dynamodbstore_table.dynamodb.sdk import place
 from dynamodbstore_table.errors import (
     ConditionFailed,
     InvalidOps,
@@ -31,7 +35,6 @@ _CONFLICTS = frozenset(
     {"TransactionConflictException", "TransactionConflict", "TransactionInProgressException"}
 )
 _DENIALS: Mapping[str, str] = {
-    "AccessDeniedException": "grant what `mlflow-dynamodbstore iam-policy` prints",
     "ExpiredTokenException": "the session token has expired: sign in again",
     "IncompleteSignatureException": "check the AWS credentials",
     "InvalidClientTokenId": "check the AWS credentials",
@@ -39,7 +42,12 @@ _DENIALS: Mapping[str, str] = {
     "MissingAuthenticationTokenException": "configure AWS credentials",
     "UnrecognizedClientException": "check the AWS credentials and the region",
 }
-_ACTION = re.compile(r"dynamodb:\w+")
+_ACCESS_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+_ACTION = re.compile(r"(?:dynamodb|kms):\w+")
+# What AWS writes behind the action: whose policy it was that did not allow it, or forbade it.
+_NOT_ALLOWED = re.compile(r"because no (?P<policy>[\w -]+?) allows")
+_FORBIDDEN = re.compile(r"with an explicit deny in (?:an? )?(?P<policy>[\w -]*\w)")
+_OF_THE_IDENTITY = "identity-based policy"
 _UNSUPPORTED = frozenset(
     {"UnknownOperationException", "UnknownOperation", "NotImplementedException"}
 )
@@ -53,25 +61,45 @@ class ResourceInUse(TableError):
     """The table is being created, changed or deleted by someone at this moment."""
 
 
-def translate(error: Exception, table: str, where: str) -> TableError:
-    """The table's own error for one of botocore's.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which table, and where: for messages, and for the commands that they suggest."""
 
-    ``where`` names the region or endpoint, for the message. Positions in a ``ConditionFailed`` are
-    those of the request's ops, and its items are as stored, an expired one included.
+    table: str
+    region: str | None = None
+    endpoint_url: str | None = None
+
+    @property
+    def where(self) -> str:
+        """``DynamoDB in`` the region or endpoint."""
+        return place("dynamodb", self.endpoint_url or self.region)
+
+    @property
+    def options(self) -> str:
+        """The options that name the table to a command, quoted for a shell."""
+        named = ("--table", self.table)
+        if self.endpoint_url is not None:
+            return shlex.join((*named, "--endpoint-url", self.endpoint_url))
+        return shlex.join((*named, "--region", self.region)) if self.region else shlex.join(named)
+
+
+def translate(error: Exception, at: Place) -> TableError:
+    """The table's own error for an answer of DynamoDB's (a botocore ``ClientError``).
+
+    Positions in a ``ConditionFailed`` are those of the request's ops, and its items are as stored,
+    an expired one included.
     """
-    response = getattr(error, "response", None)
-    if not isinstance(response, dict):
-        return TableUnavailable(_unreachable(error, where))
+    response = getattr(error, "response", {})
     code = str(response.get("Error", {}).get("Code", ""))
     message = str(response.get("Error", {}).get("Message", ""))
     if code == "ConditionalCheckFailedException":
         attempts = response.get("ResponseMetadata", {}).get("RetryAttempts")
         return ConditionFailed({0: _item(response)}, repeated=bool(attempts))
     if code == "TransactionCanceledException":
-        return _cancelled(response.get("CancellationReasons") or [], message)
+        return _cancelled(response.get("CancellationReasons") or [], message, at)
     if code in ("ResourceNotFoundException", "TableNotFoundException"):
-        return TableMissing(table)
-    return _of_code(code, message, table, where)
+        return TableMissing(at.table)
+    return _of_code(code, message, at)
 
 
 def is_transient(answer: Mapping[str, Any] | None, exception: Exception | None) -> str:
@@ -85,13 +113,14 @@ def is_transient(answer: Mapping[str, Any] | None, exception: Exception | None) 
     return code or str(status) if status >= 500 else ""
 
 
-def _of_code(code: str, message: str, table: str, where: str) -> TableError:
+def _of_code(code: str, message: str, at: Place) -> TableError:
+    table = at.table
     if code in _THROTTLES:
         return Throttled(f"DynamoDB throttles the table {table!r}: {message or code}")
     if code in _CONFLICTS:
         return TransactionConflict(message or code)
     if code in ("ValidationException", "ValidationError"):
-        return _invalid(message, table)
+        return _invalid(message, at)
     if code == "SerializationException":
         # JSON from the SDK can be wrong in one way only.
         return InvalidOps(f"a key or value is not valid Unicode text: {message or code}")
@@ -101,33 +130,59 @@ def _of_code(code: str, message: str, table: str, where: str) -> TableError:
         return ResourceInUse(message)
     if code in _UNSUPPORTED:
         return Unsupported(message or code)
+    if code in _ACCESS_DENIED:
+        return TableUnavailable(_denied(message, code, at))
     if code in _DENIALS:
         return TableUnavailable(
-            f"DynamoDB in {where} denies {_denied(message)} the table {table!r} ({code}): "
+            f"{at.where} denies access to the table {table!r} ({_reason(code, message)}): "
             f"{_DENIALS[code]}"
         )
-    return TableUnavailable(
-        f"DynamoDB in {where} answered for the table {table!r}: {code}: {message}"
+    return TableUnavailable(f"{at.where} answered for the table {table!r}: {code}: {message}")
+
+
+def _reason(code: str, message: str) -> str:
+    text = " ".join(message.split()).rstrip(".")
+    return f"{code}: {text}" if text else code
+
+
+def _denied(message: str, code: str, at: Place) -> str:
+    found = _ACTION.search(message)
+    action = found[0] if found else ""
+    return (
+        f"{at.where} denies {action or 'access'} on the table {at.table!r} "
+        f"({_reason(code, message)}): {_allowing(action, message, at)}"
     )
 
 
-def _denied(message: str) -> str:
-    found = _ACTION.search(message)
-    return f"{found[0]} on" if found else "access to"
+def _allowing(action: str, message: str, at: Place) -> str:
+    """Who has to allow what was denied; by AWS's own reason, where it gives one."""
+    forbidden, missing = _FORBIDDEN.search(message), _NOT_ALLOWED.search(message)
+    if forbidden is not None:
+        return f"the {forbidden['policy']} forbids it: it has to be changed there"
+    if missing is not None and missing["policy"] != _OF_THE_IDENTITY:
+        return f"the {missing['policy']} has to allow it"
+    if action.startswith("kms:") or "KMS" in message:
+        return (
+            f"this identity has to be allowed {action or 'the use'} of the KMS key that encrypts "
+            "the table, by its own policy or by the key's"
+        )
+    role = " --for operator" if action in actions_of(ON_TABLES) else ""
+    named = f" {at.options}" if at.region is not None and at.endpoint_url is None else ""
+    return f"grant what `mlflow-dynamodbstore iam-policy{named}{role}` prints"
 
 
-def _invalid(message: str, table: str) -> TableError:
+def _invalid(message: str, at: Place) -> TableError:
     if "size has exceeded" in message or "Item size to update" in message:
         return ItemTooLarge(message)
     if "specified index" in message:
         return TableUnavailable(
-            f"the table {table!r} lacks an index ({message}): "
+            f"the table {at.table!r} lacks an index ({message}): "
             "create it with `mlflow-dynamodbstore create-table` or `sam deploy`"
         )
     return InvalidOps(message)
 
 
-def _cancelled(reasons: Sequence[Mapping[str, Any]], message: str) -> TableError:
+def _cancelled(reasons: Sequence[Mapping[str, Any]], message: str, at: Place) -> TableError:
     failures = {
         position: _item(reason)
         for position, reason in enumerate(reasons)
@@ -138,7 +193,7 @@ def _cancelled(reasons: Sequence[Mapping[str, Any]], message: str) -> TableError
     codes = {str(reason.get("Code", "None")) for reason in reasons}
     for reason in reasons:
         if reason.get("Code") in ("ValidationError", "ItemCollectionSizeLimitExceeded"):
-            return _of_code(str(reason["Code"]), str(reason.get("Message", "")), "", "")
+            return _of_code(str(reason["Code"]), str(reason.get("Message", "")), at)
     if codes & _THROTTLES:
         return Throttled(message)
     return TransactionConflict(message)
@@ -147,18 +202,3 @@ def _cancelled(reasons: Sequence[Mapping[str, Any]], message: str) -> TableError
 def _item(response: Mapping[str, Any]) -> dict[str, Any] | None:
     attributes = response.get("Item")
     return decode_item(attributes) if attributes else None
-
-
-def _unreachable(error: Exception, where: str) -> str:
-    kind = type(error).__name__
-    detail = " ".join(str(error).split())
-    if "Credential" in kind or "Token" in kind or "SSO" in kind or "Profile" in kind:
-        return (
-            f"no usable AWS credentials for DynamoDB in {where} ({kind}: {detail}): configure them"
-        )
-    if kind == "NoRegionError":
-        return "no AWS region is configured: name one in the store URI, dynamodb://<region>/<table>"
-    return (
-        f"DynamoDB in {where} can't be reached ({kind}: {detail}): "
-        "check the endpoint or region, and the network"
-    )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 from dynamodbstore_table.dynamodb.actions import ON_INDEXES, ON_ITEMS, ON_TABLES, actions_of
+from dynamodbstore_table.dynamodb.regions import is_known, partition_of, similar
 from dynamodbstore_table.schema import INDEX_KEYS
 
 from mlflow_dynamodbstore.commands.failures import WrongUsage
@@ -42,14 +43,23 @@ def _statement(sid: str, actions: list[str], resource: str | list[str]) -> dict[
 
 
 def _partition(region: str) -> str:
-    import botocore.session
-    from botocore.exceptions import UnknownRegionError
+    found = partition_of(region)
+    if found is None:
+        raise WrongUsage(f"AWS has no region {region!r}: check --region.")
+    return found.name
 
-    try:
-        found: str = botocore.session.get_session().get_partition_for_region(region)
-    except UnknownRegionError as error:
-        raise WrongUsage(f"AWS has no region {region!r}: check --region.") from error
-    return found
+
+def _doubt(region: str) -> None:
+    """Warn of a region that may not be there; a policy for it grants nothing anywhere else."""
+    if is_known(region):
+        return
+    import botocore
+
+    like = similar(region)
+    hint = f" Is it {' or '.join(like)}?" if like else ""
+    click.echo(
+        f"Warning: botocore {botocore.__version__} knows no region {region!r}.{hint}", err=True
+    )
 
 
 @click.command("iam-policy")
@@ -82,6 +92,7 @@ def iam_policy(
         raise WrongUsage("IAM is for a table in a region: name it by --table and --region.")
     if account is not None and not _ACCOUNT.fullmatch(account):
         raise WrongUsage(f"--account {account!r} is not the 12 digits of an AWS account.")
+    _doubt(location.region)
     printed = policy(
         location,
         operator=role == "operator",

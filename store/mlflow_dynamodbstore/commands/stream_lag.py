@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dynamodbstore_table.dynamodb.sdk import SdkFailed, connect, failure, place
+
 NAMESPACE: Final = "MlflowDynamodbstore"
 METRIC: Final = "Lag"
 LOOK_BACK_SECONDS: Final = 3600
@@ -33,19 +35,14 @@ def stream_lag(region: str, functions: Iterable[str]) -> StreamLag:
     written to when it was projected. The functions of several stacks in one region are not told
     apart. Never raises: a table can be looked at without the right to read metrics.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
     names = tuple(functions)
     nothing = dict.fromkeys(names)
     try:
         answer = _metric_data(region, names)
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in ("AccessDenied", "AccessDeniedException"):
-            return StreamLag(nothing, "cloudwatch:GetMetricData is not granted")
-        return StreamLag(nothing, f"CloudWatch answered {code}")
-    except BotoCoreError as error:
-        return StreamLag(nothing, f"CloudWatch can't be asked ({type(error).__name__})")
+    except SdkFailed as error:
+        return StreamLag(nothing, str(error))
+    except Exception as error:
+        return StreamLag(nothing, _refusal(error, region))
     found: dict[str, float | None] = {**nothing}
     for result in answer["MetricDataResults"]:
         if result["Values"]:
@@ -53,25 +50,39 @@ def stream_lag(region: str, functions: Iterable[str]) -> StreamLag:
     return StreamLag(found)
 
 
+def _refusal(error: Exception, region: str) -> str:
+    """Why CloudWatch gave no answer that can be used."""
+    from botocore.exceptions import ClientError
+
+    if not isinstance(error, ClientError):
+        return failure(error, place("cloudwatch", region), "request")
+    reported = error.response.get("Error", {})
+    code, message = reported.get("Code", ""), " ".join(str(reported.get("Message", "")).split())
+    if code in ("AccessDenied", "AccessDeniedException"):
+        return f"cloudwatch:GetMetricData is not granted ({message or code})"
+    return f"CloudWatch answered {code}"
+
+
 def _metric_data(region: str, functions: tuple[str, ...]) -> dict[str, Any]:
-    import boto3
     from botocore.config import Config
 
     now = time.time()
-    client = boto3.client(
+    connection = connect(
         "cloudwatch",
-        region_name=region,
+        region=region,
+        endpoint_url=None,
         config=Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2}),
     )
     try:
-        answer: dict[str, Any] = client.get_metric_data(
+        connection.refresh_credentials()
+        answer: dict[str, Any] = connection.client.get_metric_data(
             MetricDataQueries=[_query(i, name) for i, name in enumerate(functions)],
             StartTime=now - LOOK_BACK_SECONDS,
             EndTime=now + _PERIOD_SECONDS,
             ScanBy="TimestampDescending",
         )
     finally:
-        client.close()
+        connection.client.close()
     return answer
 
 
