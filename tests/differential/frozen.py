@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from dynamodbstore_table.port import now_ms
 from mlflow.utils import name_utils
 from mlflow.utils import time as mlflow_time
 
@@ -67,6 +68,7 @@ def frozen(world: World) -> Iterator[None]:
     """Let both stores take time, ids and names from ``world``."""
     replaced: dict[str, tuple[Any, Any]] = {
         "get_current_time_millis": (mlflow_time.get_current_time_millis, world.time_ms),
+        "now_ms": (now_ms, lambda table: world.time_ms()),
         "_generate_random_name": (name_utils._generate_random_name, world.name),
         # Only as MLflow and our store see it: an SDK between them and the table draws ids too.
         "uuid": (uuid, SimpleNamespace(**{**vars(uuid), "uuid4": world.uuid4})),
