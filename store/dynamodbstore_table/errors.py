@@ -7,23 +7,24 @@ from typing import Any
 
 
 class TableError(Exception):
-    """The base of everything that an adapter raises."""
+    """The base of everything that an adapter raises.
+
+    ``in_doubt`` is true where the write may have been done all the same: the answer to one of its
+    requests was lost.
+    """
+
+    in_doubt = False
 
 
 class ConditionFailed(TableError):
     """A condition did not hold; nothing of the write was done.
 
     ``failures`` maps the position of each op that failed to the item as it was (None: no item).
-    ``repeated`` says that the request was made more than once: an earlier one, whose answer was
-    lost, may have been done.
     """
 
-    def __init__(
-        self, failures: Mapping[int, Mapping[str, Any] | None], *, repeated: bool = False
-    ) -> None:
+    def __init__(self, failures: Mapping[int, Mapping[str, Any] | None]) -> None:
         super().__init__(f"the condition of op {', '.join(map(str, sorted(failures)))} failed")
         self.failures = dict(failures)
-        self.repeated = repeated
 
     @property
     def item(self) -> Mapping[str, Any] | None:

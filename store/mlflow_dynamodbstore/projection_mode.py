@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal, TypeAlias
 
 from dynamodbstore_events.change import ChangeEvent
@@ -12,6 +13,7 @@ from dynamodbstore_projections.all import STREAM_FUNCTIONS, inline_projections
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.drivers.inline import InlineObserver
 from dynamodbstore_projections.heartbeat import all_fresh, last_beats
+from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.port import Table
 
 from mlflow_dynamodbstore import logs
@@ -60,7 +62,9 @@ class AutoObserver:
             logs.stream_functions_missing(self._location)
 
     def __call__(self, table: Table, events: Sequence[ChangeEvent]) -> None:
-        self.tell_if_missing(table)
+        # The write is done: where no heartbeat can be read, whoever kept the projections goes on.
+        with suppress(TableError):
+            self.tell_if_missing(table)
         if not self._streaming:
             self._inline(table, events)
 

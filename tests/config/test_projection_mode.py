@@ -8,11 +8,14 @@ from pathlib import Path
 import click
 import mlflow.cli
 import pytest
-from dynamodbstore_events.keys import CONFIG
+from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_events.keys import CONFIG, META
 from dynamodbstore_projections.all import STREAM_FUNCTIONS
+from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.heartbeat import FRESH_MS, beat
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.embedded.table import SqliteTable
+from dynamodbstore_table.errors import TableUnavailable
 from dynamodbstore_table.port import Put, Table
 from dynamodbstore_table.testing.counting import CountingTable, Meter
 from mlflow_dynamodbstore import opening, projection_mode, table_access
@@ -23,6 +26,7 @@ from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 from tests.config.items import TTL_POLICY, write_item
 from tests.logs.conftest import Events, events
+from tests.projections.interposed import InterposedTable
 from tests.tracking.stores import new_run, refused
 
 VARIABLE = "MLFLOW_DYNAMODB_PROJECTIONS"
@@ -109,6 +113,24 @@ class TestAutoInARegion:
         observer(sqlite_table, [])
 
         assert len(events("stream_functions_missing")) == 2
+
+    def test_observer_stays_inline_when_the_heartbeats_can_not_be_read(
+        self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
+    ) -> None:
+        # Given a write that is done, and a network that has broken since
+        observer = in_a_region(sqlite_table, monkeypatch)
+
+        def unreachable(*_: object, **__: object) -> None:
+            raise TableUnavailable("no network")
+
+        monkeypatch.setattr(sqlite_table, "batch_get", unreachable)
+        beside_others = InterposedTable(sqlite_table, lambda _: None)
+        observer.use_config(beside_others, Config)
+
+        observer(beside_others, [ChangeEvent("RUN#r1", META)])
+
+        # Then it is not reported as failed, but as not projected.
+        assert [event["entity"] for event in events("projections_behind")] == ["RUN#r1"]
 
     def test_leaves_it_to_the_server_to_tell_in_a_worker(
         self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events

@@ -9,8 +9,10 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity
 from dynamodbstore_events.keys import META, metric_sk, tag_sk
 from dynamodbstore_projections.all import inline_projections
+from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.drivers.inline import InlineObserver
 from dynamodbstore_table.embedded.table import SqliteTable
+from dynamodbstore_table.errors import TableUnavailable
 from dynamodbstore_table.port import Put, Table, Update
 
 from tests.projections.entities import changed, put_run, put_tag, run_entity
@@ -85,6 +87,33 @@ def test_on_an_endpoint_a_failure_is_reported_as_the_write_is_done(
     failed = observe(InterposedTable(sqlite_table, lambda _: None))
 
     assert list(failed) == [RUN]
+
+
+def test_on_an_endpoint_a_configuration_that_can_not_be_read_is_reported(
+    sqlite_table: SqliteTable,
+) -> None:
+    beside_others = InterposedTable(sqlite_table, lambda _: None)
+    failed: dict[Entity, Exception] = {}
+    observer = InlineObserver(inline_projections(), failed.update)
+    observer.use_config(beside_others, _unreadable)
+
+    observer(beside_others, [changed(RUN.pk, META), changed("CONFIG", "BUILT")])
+
+    assert {entity: str(error) for entity, error in failed.items()} == {RUN: "no network"}
+
+
+def test_on_a_file_a_configuration_that_can_not_be_read_undoes_the_write(
+    sqlite_table: SqliteTable,
+) -> None:
+    observer = InlineObserver(inline_projections(), lambda failed: None)
+    observer.use_config(sqlite_table, _unreadable)
+
+    with pytest.raises(TableUnavailable):
+        observer(sqlite_table, [changed("CONFIG", "BUILT")])
+
+
+def _unreadable() -> Config:
+    raise TableUnavailable("no network")
 
 
 def test_on_a_file_a_failure_undoes_the_write(sqlite_table: SqliteTable) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import botocore.exceptions
+from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 
 ALWAYS = 10**9
+_WRITES = frozenset({"BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem"})
 
 
 @dataclass
@@ -63,13 +67,39 @@ class Faults:
     def lose_answers(self, operation: str, times: int = 1) -> None:
         """Make the next HTTP requests of an operation, but let the connection break before the
         answer arrives."""
+        self._answer(operation, repeat(None, times))
+
+    def lose_next_answers(self, times: int = 1) -> None:
+        """``lose_answers`` of the next writes, of whichever operations."""
         remaining = iter(range(times))
 
         def send(request: Any, **_: Any) -> None:
-            if next(remaining, None) is not None:
-                with _session() as session:
-                    session.send(request)
-                raise botocore.exceptions.ConnectionClosedError(endpoint_url=request.url)
+            target = str(request.headers["X-Amz-Target"].decode()).rpartition(".")[2]
+            if target in _WRITES and next(remaining, None) is not None:
+                _lose(request)
+
+        self.on("before-send.dynamodb", send)
+
+    def answer(self, operation: str, *codes: str | None) -> None:
+        """Answer the next HTTP requests of an operation with these errors; None loses an answer."""
+        self._answer(operation, iter(codes))
+
+    def refuse_connections(self) -> None:
+        """Let no further request find a server."""
+
+        def send(request: Any, **_: Any) -> None:
+            raise botocore.exceptions.EndpointConnectionError(endpoint_url=request.url)
+
+        self.on("before-send.dynamodb", send)
+
+    def _answer(self, operation: str, codes: Iterator[str | None]) -> None:
+        def send(request: Any, **_: Any) -> AWSResponse | None:
+            code = next(codes, "")
+            if code == "":
+                return None
+            if code is not None:
+                return _refusal(request.url, code)
+            return _lose(request)
 
         self.on(f"before-send.dynamodb.{operation}", send)
 
@@ -101,12 +131,14 @@ class Faults:
             self.on(f"provide-client-params.dynamodb.{operation}", cut)
             self.on(f"after-call.dynamodb.{operation}", give_back)
 
-    def process_nothing(self, operation: str, times: int = ALWAYS) -> None:
-        """Let the next batches come back whole, as unprocessed, without a request."""
-        remaining = iter(range(times))
+    def process_nothing(self, operation: str, times: int = ALWAYS, after: int = 0) -> None:
+        """Let the next batches, behind the first ``after``, come back whole, as unprocessed,
+        without a request."""
+        remaining = iter(range(after + times))
 
         def answer(context: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]] | None:
-            if next(remaining, None) is None:
+            number = next(remaining, None)
+            if number is None or number < after:
                 return None
             name = "UnprocessedItems" if operation == "BatchWriteItem" else "UnprocessedKeys"
             return SimpleNamespace(status_code=200), {name: context["requested"]}
@@ -116,6 +148,28 @@ class Faults:
 
         self.on(f"provide-client-params.dynamodb.{operation}", remember)
         self.on(f"before-call.dynamodb.{operation}", answer)
+
+
+def _lose(request: Any) -> NoReturn:
+    with _session() as session:
+        session.send(request)
+    raise botocore.exceptions.ConnectionClosedError(endpoint_url=request.url)
+
+
+def _refusal(url: str, code: str) -> AWSResponse:
+    status = 500 if code == "InternalServerError" else 400
+    body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"}).encode()
+    return AWSResponse(url, status, {}, _Body(body))
+
+
+class _Body:
+    """A response's body, as the SDK reads it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> Iterator[bytes]:
+        yield self._content
 
 
 @contextmanager

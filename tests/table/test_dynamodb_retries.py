@@ -1,4 +1,4 @@
-"""A busy DynamoDB: unprocessed items, throttling, conflicts and lost answers, put in between."""
+"""A busy DynamoDB: unprocessed items, throttling and conflicts, put in between."""
 
 from __future__ import annotations
 
@@ -115,6 +115,20 @@ class TestUnprocessedItems:
             table.bulk([Put(ITEM), Update(("b", "1"), set={"x": 1})])
 
         assert [(event.pk, event.sk) for event in observed] == [("b", "1")]
+
+    def test_bulk_hands_over_what_was_processed_of_a_batch_that_fails(
+        self, table: DynamoDBTable, faults: Faults, observed: list[ChangeEvent]
+    ) -> None:
+        faults.process_only(7, times=1)
+        faults.process_nothing("BatchWriteItem", after=1)
+
+        with pytest.raises(Throttled):
+            table.bulk(map(Put, numbered("a", 20)))
+
+        assert {(event.pk, event.sk) for event in observed} >= {
+            (item["PK"], item["SK"]) for item in table.query("a").items
+        }
+        assert len(table.query("a").items) == 7
 
     def test_keys_that_were_not_read_are_read_again(
         self, table: DynamoDBTable, faults: Faults
@@ -259,40 +273,6 @@ class TestConflicts:
         table.write(Update(KEY, add={"n": 1}))
 
         assert table.get(KEY) == {**ITEM, "n": 1}
-
-
-class TestLostAnswers:
-    def test_a_transaction_whose_answer_is_lost_is_done_once(
-        self, table: DynamoDBTable, faults: Faults
-    ) -> None:
-        faults.lose_answers("TransactWriteItems", times=2)
-
-        table.write(
-            Update(KEY, add={"n": 1}, append={"l": [1]}), Put({"PK": "b", "SK": "1"}, ITEM_MISSING)
-        )
-
-        assert table.get(KEY) == {**ITEM, "n": 1, "l": [1]}
-
-    def test_a_claim_whose_answer_is_lost_is_won(
-        self, table: DynamoDBTable, faults: Faults, observed: list[ChangeEvent]
-    ) -> None:
-        faults.lose_answers("PutItem")
-
-        table.write(Put({**ITEM, "owner": "me"}, ITEM_MISSING))
-
-        assert table.get(KEY) == {**ITEM, "owner": "me"}
-        assert observed == [ChangeEvent("a", "1")]
-
-    def test_a_claim_of_someone_else_is_not_won_by_a_lost_answer(
-        self, table: DynamoDBTable, faults: Faults
-    ) -> None:
-        table.write(Put({**ITEM, "owner": "you"}))
-        faults.lose_answers("PutItem")
-
-        with pytest.raises(ConditionFailed) as failed:
-            table.write(Put({**ITEM, "owner": "me"}, ITEM_MISSING))
-
-        assert failed.value.item == {**ITEM, "owner": "you"}
 
 
 class TestExpiredItems:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dynamodbstore_events.change import ChangeEvent
-from dynamodbstore_events.entities import Entity
+from dynamodbstore_events.entities import Entity, entity_of
+from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.port import Table
 
 from dynamodbstore_projections.config import Config, ConfigSource
@@ -37,11 +38,22 @@ class InlineObserver:
     def __call__(self, table: Table, events: Sequence[ChangeEvent]) -> None:
         if self._projector is None:
             self._projector = self._projector_by(table, ConfigSource(table).current)
-        report = self._projector.project(events)
-        if report.failed:
+        try:
+            failed: Mapping[Entity, Exception] = self._projector.project(events).failed
+        except TableError as error:
             if not table.remote:
-                raise next(iter(report.failed.values()))
-            self._report(report.failed)
+                raise
+            # What every projection reads could not be read.
+            failed = dict.fromkeys(_entities(events), error)
+        if failed:
+            if not table.remote:
+                raise next(iter(failed.values()))
+            self._report(failed)
 
     def _projector_by(self, table: Table, config: Callable[[], Config]) -> Projector:
         return Projector(table, self._projections, config, exclusive=not table.remote)
+
+
+def _entities(events: Iterable[ChangeEvent]) -> list[Entity]:
+    found = (entity_of(event.pk) for event in events)
+    return [entity for entity in dict.fromkeys(found) if entity is not None]

@@ -13,7 +13,7 @@ from dynamodbstore_events.keys import Key
 from dynamodbstore_table.dynamodb.client import Client
 from dynamodbstore_table.dynamodb.codec import encode_item, encode_key
 from dynamodbstore_table.dynamodb.workers import Workers
-from dynamodbstore_table.dynamodb.writes import write_one
+from dynamodbstore_table.dynamodb.writes import events_of, write_one
 from dynamodbstore_table.errors import ConditionFailed, TableError, Throttled
 from dynamodbstore_table.port import Delete, Put, Update
 from dynamodbstore_table.validation import check_bulk_op
@@ -27,7 +27,7 @@ Element = TypeVar("Element")
 
 
 class Bulk:
-    """One bulk call: what it has done, and what failed, so far."""
+    """One bulk call: what failed so far, and the events of what it has done or may have done."""
 
     def __init__(self, client: Client, workers: Workers) -> None:
         self.events: list[ChangeEvent] = []
@@ -64,11 +64,14 @@ class Bulk:
                 self.events += write_one(self._client, task[1])
             else:
                 self.events += _write_batch(self._client, task)
-        except ConditionFailed as failed:
-            assert isinstance(task, tuple)
-            self._failures[task[0]] = failed.item
         except TableError as error:
-            self._errors.append(error)
+            ops = [task[1]] if isinstance(task, tuple) else task
+            if error.in_doubt:
+                self.events += events_of(ops)
+            if isinstance(error, ConditionFailed) and isinstance(task, tuple):
+                self._failures[task[0]] = error.item
+            else:
+                self._errors.append(error)
 
 
 def waves(ops: Iterable[Numbered]) -> list[list[Numbered]]:
@@ -93,6 +96,7 @@ def waves(ops: Iterable[Numbered]) -> list[list[Numbered]]:
 
 
 def _write_batch(client: Client, ops: Sequence[Put | Delete]) -> list[ChangeEvent]:
+    """Do the ops of one batch; an error is in doubt too where some of them were processed."""
     pending: list[dict[str, Any]] = [
         {"PutRequest": {"Item": encode_item(op.item)}}
         if isinstance(op, Put)
@@ -101,21 +105,26 @@ def _write_batch(client: Client, ops: Sequence[Put | Delete]) -> list[ChangeEven
     ]
     delays = client.backoff.delays()
     on_pause = client.on_pause("batch_write_item")
+    lost = client.lost_answers
     attempt = 0
-    while True:
-        attempt += 1
-        answer = client.send("batch_write_item", RequestItems={client.table: pending})
-        unprocessed = answer.get("UnprocessedItems", {}).get(client.table) or []
-        if not unprocessed:
-            return [ChangeEvent(*op.key, removed=isinstance(op, Delete)) for op in ops]
-        if len(unprocessed) < len(pending):
-            delays = client.backoff.delays()
-        pending = unprocessed
-        pause = next(delays, None)
-        if pause is None:
-            raise Throttled(f"{len(pending)} ops of a batch were left unprocessed")
-        on_pause("Unprocessed", attempt, pause)
-        time.sleep(pause)
+    try:
+        while True:
+            attempt += 1
+            answer = client.send("batch_write_item", RequestItems={client.table: pending})
+            unprocessed = answer.get("UnprocessedItems", {}).get(client.table) or []
+            if not unprocessed:
+                return events_of(ops)
+            if len(unprocessed) < len(pending):
+                delays = client.backoff.delays()
+            pending = unprocessed
+            pause = next(delays, None)
+            if pause is None:
+                raise Throttled(f"{len(pending)} ops of a batch were left unprocessed")
+            on_pause("Unprocessed", attempt, pause)
+            time.sleep(pause)
+    except TableError as error:
+        error.in_doubt = len(pending) < len(ops) or client.lost_answers > lost
+        raise
 
 
 def _chunks(elements: Iterable[Element], size: int) -> Iterator[list[Element]]:

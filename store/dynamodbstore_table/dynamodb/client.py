@@ -7,12 +7,17 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from dynamodbstore_table.dynamodb.errors import Place, is_transient, translate
+from dynamodbstore_table.dynamodb.errors import Place, is_lost, is_transient, translate
 from dynamodbstore_table.dynamodb.retry import Backoff, OnPause, OnRetry, Retry
 from dynamodbstore_table.dynamodb.sdk import Connection, SdkFailed, Stage, connect, failure
-from dynamodbstore_table.errors import TableUnavailable, Throttled, TransactionConflict
+from dynamodbstore_table.errors import (
+    TableError,
+    TableUnavailable,
+    Throttled,
+    TransactionConflict,
+)
 from dynamodbstore_table.request_count import REQUESTS
 
 _CONNECT_TIMEOUT_S = 5
@@ -48,6 +53,13 @@ class Request:
 
 
 OnRequest: TypeAlias = Callable[[Request], None]
+Answer = TypeVar("Answer")
+
+
+class _Lost(threading.local):
+    """``answers`` counts the requests of this thread whose answer was lost, since it began."""
+
+    answers = 0
 
 
 class Client:
@@ -74,6 +86,7 @@ class Client:
         self._on_retry = on_retry
         self._lock = threading.Lock()
         self._made: tuple[int, Connection] | None = None
+        self._lost = _Lost()
         self._closed = False
 
     def call(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
@@ -86,15 +99,35 @@ class Client:
 
     def send(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
         """``call`` for an operation that names the table elsewhere."""
-        return self.backoff.retry(
-            lambda: self.attempt(operation, **parameters),
-            (Throttled, TransactionConflict),
-            self.on_pause(operation),
-        )
+        return self.repeat(operation, lambda: self.attempt(operation, **parameters))
+
+    def repeat(self, operation: str, attempt: Callable[[], Answer]) -> Answer:
+        """Call ``attempt``, which makes one request, until it is not throttled or in conflict.
+
+        An error that it raises at last is ``in_doubt`` where an answer to one of the requests, the
+        SDK's own retries included, was lost.
+        """
+        lost = self.lost_answers
+        try:
+            return self.backoff.retry(
+                attempt, (Throttled, TransactionConflict), self.on_pause(operation)
+            )
+        except TableError as error:
+            error.in_doubt = self.lost_answers > lost
+            raise
+
+    @property
+    def lost_answers(self) -> int:
+        """How many answers to requests of this thread have been lost since it began.
+
+        Such a request may have been done: the connection broke after it was sent, or the engine
+        reported an error of its own (HTTP 5xx).
+        """
+        return self._lost.answers
 
     def attempt(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
         """``send`` with the SDK's retries only."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         if self._on_request is not None and operation in _WITH_CAPACITY:
             parameters["ReturnConsumedCapacity"] = "TOTAL"
@@ -111,6 +144,9 @@ class Client:
             # The message has the SDK's own; whoever reads a log is spared the SDK's frames.
             if stage == "request" and isinstance(error, ClientError):
                 raise translate(error, self.place) from None
+            if stage == "request" and not isinstance(error, BotoCoreError):
+                # Raised while an answer was read, for all that is known.
+                self._lost.answers += 1
             raise TableUnavailable(failure(error, self.place.where, stage)) from None
         return answer
 
@@ -166,6 +202,7 @@ class Client:
         )
         client = connection.client
         client.meta.events.register("before-parse.dynamodb", self._check_answer)
+        client.meta.events.register("response-received.dynamodb", self._count_lost)
         if self._on_request is not None:
             client.meta.events.register("response-received.dynamodb", self._metered)
         if self._on_retry is not None:
@@ -178,6 +215,15 @@ class Client:
         if self._on_retry is not None:
             pause_ms = None if pause_s is None else pause_s * 1000
             self._on_retry(Retry(operation, reason, attempt, pause_ms))
+
+    def _count_lost(
+        self,
+        parsed_response: Mapping[str, Any] | None = None,
+        exception: Exception | None = None,
+        **_: Any,
+    ) -> None:
+        if is_lost(parsed_response, exception):
+            self._lost.answers += 1
 
     def _attempted(
         self,

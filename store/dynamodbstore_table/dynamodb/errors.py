@@ -93,8 +93,7 @@ def translate(error: Exception, at: Place) -> TableError:
     code = str(response.get("Error", {}).get("Code", ""))
     message = str(response.get("Error", {}).get("Message", ""))
     if code == "ConditionalCheckFailedException":
-        attempts = response.get("ResponseMetadata", {}).get("RetryAttempts")
-        return ConditionFailed({0: _item(response)}, repeated=bool(attempts))
+        return ConditionFailed({0: _item(response)})
     if code == "TransactionCanceledException":
         return _cancelled(response.get("CancellationReasons") or [], message, at)
     if code in ("ResourceNotFoundException", "TableNotFoundException"):
@@ -109,8 +108,22 @@ def is_transient(answer: Mapping[str, Any] | None, exception: Exception | None) 
     code = str((answer or {}).get("Error", {}).get("Code", ""))
     if code in _THROTTLES:
         return "Throttled"
-    status = (answer or {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 200)
+    status = _status(answer)
     return code or str(status) if status >= 500 else ""
+
+
+def is_lost(answer: Mapping[str, Any] | None, exception: Exception | None) -> bool:
+    """Whether one HTTP request may have been done although no answer confirms it."""
+    from botocore.exceptions import ConnectionError
+
+    if exception is not None:
+        # The SDK raises a ConnectionError where there was no connection to send anything over.
+        return not isinstance(exception, ConnectionError)
+    return _status(answer) >= 500
+
+
+def _status(answer: Mapping[str, Any] | None) -> int:
+    return int((answer or {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 200))
 
 
 def _of_code(code: str, message: str, at: Place) -> TableError:

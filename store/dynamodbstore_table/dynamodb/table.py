@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from dynamodbstore_events.change import ChangeEvent
@@ -25,7 +26,8 @@ from dynamodbstore_table.dynamodb.reads import (
 )
 from dynamodbstore_table.dynamodb.retry import Backoff, OnRetry
 from dynamodbstore_table.dynamodb.workers import Workers
-from dynamodbstore_table.dynamodb.writes import write_all, write_one
+from dynamodbstore_table.dynamodb.writes import events_of, write_all, write_one
+from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.port import (
     EVERY,
     Delete,
@@ -136,7 +138,14 @@ class DynamoDBTable(Table):
 
     def write(self, *ops: Op) -> list[ChangeEvent]:
         check_write(ops)
-        events = write_one(self.client, ops[0]) if len(ops) == 1 else write_all(self.client, ops)
+        try:
+            events = (
+                write_one(self.client, ops[0]) if len(ops) == 1 else write_all(self.client, ops)
+            )
+        except TableError as error:
+            if error.in_doubt:
+                self._observe_doubtful(events_of(ops))
+            raise
         self._observe(events)
         return events
 
@@ -167,6 +176,11 @@ class DynamoDBTable(Table):
     def close(self) -> None:
         self._workers.close()
         self.client.close()
+
+    def _observe_doubtful(self, events: Sequence[ChangeEvent]) -> None:
+        """Hand over what may have been done; the write's own error is the one to be raised."""
+        with suppress(TableError):
+            self._observe(events)
 
     def _observe(self, events: Sequence[ChangeEvent]) -> None:
         if self.observer is None or not events or getattr(self._observing, "now", False):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dynamodbstore_events.change import ChangeEvent
 
 from dynamodbstore_table.apply import allowed, expired, updated
-from dynamodbstore_table.conditions import Condition
+from dynamodbstore_table.conditions import ITEM_MISSING, Condition
 from dynamodbstore_table.dynamodb.client import Client
 from dynamodbstore_table.dynamodb.codec import decode_item, encode_item, encode_key
 from dynamodbstore_table.dynamodb.expressions import (
@@ -20,8 +20,9 @@ from dynamodbstore_table.dynamodb.expressions import (
     compile_guard,
     compile_update,
 )
+from dynamodbstore_table.dynamodb.lost_answers import already_done
 from dynamodbstore_table.dynamodb.reads import get_item
-from dynamodbstore_table.errors import ConditionFailed, Throttled, TransactionConflict
+from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Check, Delete, Op, Put, Update
 
 _KINDS: Mapping[type, str] = {
@@ -44,14 +45,16 @@ def write_one(client: Client, op: Op) -> list[ChangeEvent]:
     for _ in range(client.backoff.attempts):
         now = int(time.time())
         kind, parameters = _request(op, now, 0 in afresh)
+        lost = client.lost_answers
         try:
             answer = client.call(_METHODS[kind], ReturnValues="ALL_OLD", **parameters)
         except ConditionFailed as failed:
-            if _already_done(op, failed):
+            if failed.in_doubt and already_done(_as_sent(op, 0 in afresh), failed.item):
                 return [_event(op, None)]
-            afresh = _to_do_afresh([op], failed.failures, afresh, now)
+            afresh = _to_do_afresh([op], failed, afresh, now)
         else:
-            old = answer.get("Attributes")
+            # After a lost answer the old item may be the one that the op itself has made.
+            old = answer.get("Attributes") if client.lost_answers == lost else None
             return [_event(op, decode_item(old) if old else None)]
     raise _moving(op)
 
@@ -66,26 +69,35 @@ def write_all(client: Client, ops: Sequence[Op]) -> list[ChangeEvent]:
         try:
             transact(client, entries)
         except ConditionFailed as failed:
-            afresh = _to_do_afresh(ops, failed.failures, afresh, now)
+            afresh = _to_do_afresh(ops, failed, afresh, now)
         else:
-            return [_event(op, None) for op in ops if not isinstance(op, Check)]
+            return events_of(ops)
     raise _moving(ops[min(afresh)])
+
+
+def events_of(ops: Iterable[Op]) -> list[ChangeEvent]:
+    """The events of ops that were done, or may have been: without the items that were there."""
+    return [_event(op, None) for op in ops if not isinstance(op, Check)]
 
 
 def transact(client: Client, entries: Sequence[Mapping[str, Any]]) -> None:
     """Send one transaction, as a new one each time that it was cancelled for load or conflict.
 
-    The token lets the SDK repeat a request whose answer was lost without doing it twice.
+    One whose answer was lost is sent again with its token, by which the engine knows it: it is
+    done once, and what the engine answers at last is the truth about it.
     """
-    client.backoff.retry(
-        lambda: client.attempt(
-            "transact_write_items",
-            TransactItems=entries,
-            ClientRequestToken=uuid.uuid4().hex,
-        ),
-        (Throttled, TransactionConflict),
-        client.on_pause("transact_write_items"),
-    )
+    lost = client.lost_answers
+    token = ""
+
+    def attempt() -> dict[str, Any]:
+        nonlocal token
+        if client.lost_answers == lost:
+            token = uuid.uuid4().hex
+        return client.attempt(
+            "transact_write_items", TransactItems=entries, ClientRequestToken=token
+        )
+
+    client.repeat("transact_write_items", attempt)
 
 
 def _request(op: Op, now: int, afresh: bool) -> tuple[str, dict[str, Any]]:
@@ -117,22 +129,29 @@ def _request(op: Op, now: int, afresh: bool) -> tuple[str, dict[str, Any]]:
     return "Put" if afresh else _KINDS[type(op)], parameters | to.parameters()
 
 
+def _as_sent(op: Put | Update | Delete, afresh: bool) -> Put | Update | Delete:
+    """The op, or the put in an expired item's place that it was sent as."""
+    if afresh and isinstance(op, Update):
+        return Put(updated(op, None), condition=ITEM_MISSING)
+    return op
+
+
 def _guard(condition: Condition | None, now: int, to: Expressions) -> str | None:
     return None if condition is None else compile_guard(condition, now, to)
 
 
 def _to_do_afresh(
     ops: Sequence[Op],
-    failures: Mapping[int, Mapping[str, Any] | None],
+    failed: ConditionFailed,
     afresh: frozenset[int],
     now: int,
 ) -> frozenset[int]:
     """The updates to do in place of expired items, after a write failed on these conditions.
 
-    Raises ``ConditionFailed`` if one of them failed on more than that.
+    Raises ``ConditionFailed``, as much in doubt, if one of them failed on more than that.
     """
     real: dict[int, Mapping[str, Any] | None] = {}
-    for position, found in failures.items():
+    for position, found in failed.failures.items():
         op = ops[position]
         there = None if found is None or expired(found, now) else found
         if position in afresh:
@@ -143,13 +162,10 @@ def _to_do_afresh(
         else:
             real[position] = there
     if real:
-        raise ConditionFailed(real)
+        refused = ConditionFailed(real)
+        refused.in_doubt = failed.in_doubt
+        raise refused
     return afresh
-
-
-def _already_done(op: Op, failed: ConditionFailed) -> bool:
-    """Whether a put met itself: its first answer was lost, and the SDK repeated it."""
-    return isinstance(op, Put) and failed.repeated and failed.item == op.item
 
 
 def _event(op: Op, old: Mapping[str, Any] | None) -> ChangeEvent:

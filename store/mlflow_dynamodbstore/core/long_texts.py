@@ -51,13 +51,13 @@ class StoredTexts:
     @contextmanager
     def written(self, table: Table) -> Iterator[None]:
         """Write the long texts, if there are any; take them back if what refers to them, which is
-        written in the context, is refused."""
+        written in the context, is refused and not in doubt."""
         if self.puts:
             table.bulk(self.puts)
         try:
             yield
-        except _REFUSALS:
-            if self.puts:
+        except _REFUSALS as error:
+            if self.puts and not error.in_doubt:
                 table.bulk([Delete(put.key) for put in self.puts])
             raise
 

@@ -41,10 +41,7 @@ def change_tag(
             table.bulk(text.parts)
         try:
             table.write(Put(text.item, condition=_unchanged(found)))
-        except ConditionFailed as failed:
-            # The SDK repeats a request whose answer was lost: then it is our own write we meet.
-            if failed.item == text.item:
-                return
+        except ConditionFailed:
             table.bulk([Delete(part.key) for part in text.parts])
         else:
             return

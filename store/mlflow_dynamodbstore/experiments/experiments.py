@@ -220,8 +220,8 @@ class ExperimentsMixin(TrackingBase):
 
     def _change_stage(self, experiment_id: str, old: str, new: str) -> None:
         canonical, now = given_id(experiment_id), now_ms(self._table)
-        change = secrets.token_hex(8)
-        changed: dict[str, Any] = {"stage": new, "updated": now, "change": change}
+        # By its own token the change is known as done where its answer is lost.
+        changed = {"stage": new, "updated": now, "change": secrets.token_hex(8)}
         try:
             self._table.write(
                 Update(
@@ -233,10 +233,8 @@ class ExperimentsMixin(TrackingBase):
                     condition=both(ITEM_EXISTS, equals("stage", old)),
                 )
             )
-        except ConditionFailed as failed:
-            # The SDK repeats a request whose answer was lost: then it is our own write we meet.
-            if failed.item is None or failed.item.get("change") != change:
-                raise_experiment_missing(canonical)
+        except ConditionFailed:
+            raise_experiment_missing(canonical)
         finally:
             self._experiments.forget(canonical)
             self._runs.forget_all()

@@ -72,12 +72,7 @@ class WebhooksMixin(RegistryBase):
             secret=secret,
             status=_status(status or WebhookStatus.ACTIVE),
         )
-        try:
-            self._table.write(Put(item, condition=ITEM_MISSING))
-        except ConditionFailed as failed:
-            # The SDK repeats a request whose answer was lost: then it is our own write we meet.
-            if failed.item != item:
-                raise
+        self._table.write(Put(item, condition=ITEM_MISSING))
         return webhook_of(item)
 
     def get_webhook(self, webhook_id: str) -> Webhook:
