@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cost_model import Measured, Taken
 from dynamodbstore_events.keys import META
-from dynamodbstore_projections.all import search_projections
-from dynamodbstore_projections.built import KEPT_BY_ALL, mark_built
+from dynamodbstore_projections.all import kept_by_all, search_projections
+from dynamodbstore_projections.built import mark_built
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import Item, Table
 from dynamodbstore_table.schema import INDEX_KEYS, LOOKUP_ATTRIBUTES
@@ -37,7 +37,7 @@ def measure() -> Measured:
 
 
 def _measured(deployment: Deployment) -> Measured:
-    mark_built(deployment.table, [p.name for p in search_projections()], KEPT_BY_ALL)
+    mark_built(deployment.table, [p.name for p in search_projections()], kept_by_all())
     store = deployment.restarted()
     store.ensure_default_experiment()
     for number in range(RUNS_LISTED - 1):

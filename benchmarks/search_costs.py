@@ -7,8 +7,8 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from dynamodbstore_projections.all import search_projections
-from dynamodbstore_projections.built import marks_of, withdraw
+from dynamodbstore_projections.all import marks_of, search_projections
+from dynamodbstore_projections.built import withdraw
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.drivers.replay import Scope, rebuild
 from dynamodbstore_projections.drivers.sources import TableScan

@@ -19,50 +19,34 @@ from dynamodbstore_table.conditions import ITEM_MISSING, Condition, Missing, equ
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Item, Table, Update
 
-from dynamodbstore_projections.config import BUILT, Config, config_from_items
-from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED
-from dynamodbstore_projections.fts import projection as fts
-from dynamodbstore_projections.tags import projection as tags
+from dynamodbstore_projections.all import marks_of
+from dynamodbstore_projections.config import BUILT, config_from_items, projection_of
 
 BUILT_KEY: Final[Key] = (CONFIG, BUILT)
-SUMMARY: Final = "summary"
-
-KEPT_BY_ALL: Final = frozenset(
-    {SUMMARY, fts.built_mark(fts.NAME_FIELD), tags.built_mark(ALWAYS_DENORMALIZED)}
-)
-"""What every writer keeps, whatever its configuration says."""
 
 _MOST_TRIES: Final = 20
 
 
-def marks_of(projections: Iterable[str], config: Config) -> frozenset[str]:
-    """The marks that these projections (by name) earn by a complete rebuild."""
-    marks: set[str] = set()
-    for name in projections:
-        if name == SUMMARY:
-            marks.add(SUMMARY)
-        elif name == fts.FtsProjection.name:
-            marks.update(fts.built_mark(field) for field in fts.kept_fields(config))
-        elif name == tags.TagsProjection.name:
-            marks.update(tags.built_mark(pattern) for pattern in config.patterns)
-            marks.update(
-                tags.built_mark(pattern, experiment_id)
-                for experiment_id, patterns in config.experiment_patterns.items()
-                for pattern in patterns
-            )
-    return frozenset(marks)
-
-
 def announce(table: Table, marks: Iterable[str], now_ms: int) -> Mapping[str, int]:
-    """Say that these are being built, so that every process keeps them from now on.
+    """Announce that these are being built, so that every process keeps them from now on.
 
-    Returns since when (ms) that has been said of each of those that are not built yet.
+    The marks of the projections' other versions go: processes of an older version leave the
+    projection alone as soon as they read that there is a newer one. Returns since when (ms) each of
+    those that are not built yet has been announced.
     """
     announced = tuple(marks)
+    versions = dict(map(projection_of, announced))
+
+    def is_other(mark: str) -> bool:
+        name, version = projection_of(mark)
+        return versions.get(name, version) != version
 
     def change(said: _Said) -> _Said:
+        gone = frozenset(mark for mark in (*said.marks, *said.building) if is_other(mark))
         new = {mark: now_ms for mark in announced if mark not in said.marks}
-        return said._replace(building={**new, **said.building})
+        building = {**new, **_without(said.building, gone)}
+        withdrawn = now_ms if said.marks & gone else said.withdrawn
+        return said._replace(marks=said.marks - gone, building=building, withdrawn=withdrawn)
 
     said = _change(table, change)
     return {mark: said.building[mark] for mark in announced if mark in said.building}
@@ -78,7 +62,7 @@ def mark_built(table: Table, projections: Iterable[str], marks: Iterable[str]) -
 
     def change(said: _Said) -> _Said:
         kept = marks_of(names, config_from_items(said.items))
-        others = frozenset(mark for mark in said.marks if _projection_of(mark) not in names)
+        others = frozenset(mark for mark in said.marks if projection_of(mark)[0] not in names)
         mine = (said.marks | earned) & kept
         return said._replace(marks=others | mine, building=_without(said.building, mine))
 
@@ -106,10 +90,6 @@ def unchanged_marks(item: Item | None) -> Update:
 
 def _without(building: Mapping[str, int], marks: frozenset[str]) -> dict[str, int]:
     return {mark: since for mark, since in building.items() if mark not in marks}
-
-
-def _projection_of(mark: str) -> str:
-    return mark.partition(":")[0].partition("#")[0]
 
 
 class _Said(NamedTuple):

@@ -62,14 +62,18 @@ TTL_FIELDS: Final = tuple(TtlPolicy.__dataclass_fields__)
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The effective configuration. ``patterns`` are the global tag patterns; ``built`` names what
-    searches may rely on: ``summary``, ``fts:<field>``, ``tags:<pattern>``."""
+    """The effective configuration. ``patterns`` are the global tag patterns; ``built`` are the
+    marks of what searches may rely on, such as ``summary``, ``fts:<field>``, ``tags:<pattern>``;
+    ``building`` those of what is being built, which every process keeps from now on."""
 
     patterns: tuple[str, ...] = (ALWAYS_DENORMALIZED,)
     experiment_patterns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ttl: TtlPolicy = TtlPolicy()
     fts_fields: tuple[str, ...] = ()
     built: frozenset[str] = frozenset()
+    building: frozenset[str] = frozenset()
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """By projection, the newest version that the marks name, where that is not the first."""
 
     def patterns_of(self, experiment_id: str) -> tuple[str, ...]:
         """The patterns for an experiment and its runs: the global ones and its own."""
@@ -104,6 +108,7 @@ def config_from_items(
     ttl = TtlPolicy()
     fields = list(extra_fields)
     built: frozenset[str] = frozenset()
+    building: frozenset[str] = frozenset()
     for item in items:
         sk = item["SK"]
         if sk == DENORMALIZE_TAGS:
@@ -116,9 +121,11 @@ def config_from_items(
         elif sk == FTS_TRIGRAM_FIELDS:
             fields += _listed(item, "fields", field_fault)
         elif sk == BUILT:
-            built, announced = _built(item)
-            fields += announced
-    return Config(patterns, experiments, ttl, tuple(dict.fromkeys(fields)), built)
+            built, building = _built(item)
+    versions = _versions(built | building)
+    return Config(
+        patterns, experiments, ttl, tuple(dict.fromkeys(fields)), built, building, versions
+    )
 
 
 def _listed(
@@ -145,15 +152,29 @@ def _ttl_policy(item: Mapping[str, Any]) -> TtlPolicy:
     return TtlPolicy(**days)
 
 
-def _built(item: Mapping[str, Any]) -> tuple[frozenset[str], list[str]]:
-    """The marks, and the fields that a replay is building: every process keeps the postings of
-    these from now on."""
+def _built(item: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
+    """The marks of what is built, and of what a replay is building."""
     marks, building = item.get("marks", []), item.get("building", {})
     if not isinstance(marks, list) or not all(isinstance(mark, str) for mark in marks):
         raise _wrong(item, "marks", marks, "not a list of text")
     if not isinstance(building, dict):
         raise _wrong(item, "building", building, "not a map")
-    return frozenset(marks), [m[len("fts:") :] for m in building if m.startswith("fts:")]
+    return frozenset(marks), frozenset(building)
+
+
+def projection_of(mark: str) -> tuple[str, int]:
+    """The projection that a mark is of, and its version: ``fts:name`` is of (``fts``, 1),
+    ``fts@2:name`` of (``fts``, 2)."""
+    name, _, version = mark.partition(":")[0].partition("#")[0].partition("@")
+    return name, int(version) if version.isdecimal() else 1
+
+
+def _versions(marks: Iterable[str]) -> dict[str, int]:
+    versions: dict[str, int] = {}
+    for name, version in map(projection_of, marks):
+        if version > versions.get(name, 1):
+            versions[name] = version
+    return versions
 
 
 def _refuse_other_fields(item: Mapping[str, Any], names: Iterable[str]) -> None:

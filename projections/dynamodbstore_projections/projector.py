@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
+from typing import TypeAlias
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity, entity_of
@@ -50,7 +51,7 @@ class Projector:
     ) -> None:
         self._table = table
         self._projections = tuple(projections)
-        self._sort_keys = _sort_keys(projections)
+        self._watching = _watching(self._projections)
         self._config = config
         self._exclusive = exclusive
 
@@ -67,30 +68,34 @@ class Projector:
             for event in listed:
                 if event.expired and event.sk == META:
                     removed[entity] = dict(event.old or {})
-            found = self._concerned(listed, config)
+            found = self._concerned(entity.kind, listed, config)
             if found:
                 concerned.setdefault(entity, {}).update(found)
         return self._bring_up_to_date(concerned, config, removed)
 
     def project_entities(self, entities: Iterable[Entity]) -> Report:
         """Project these entities wholly, as if everything about them had changed."""
-        every = {projection.name: projection for projection in self._projections}
-        return self._bring_up_to_date(dict.fromkeys(entities, every), self._config(), {})
+        config = self._config()
+        every = {p.name: p for p in self._projections if not is_outdated(p, config)}
+        return self._bring_up_to_date(dict.fromkeys(entities, every), config, {})
 
-    def _concerned(self, changes: Iterable[ChangeEvent], config: Config) -> dict[str, Projection]:
-        """The projections that changes of one entity concern: none is asked again after a yes, so
+    def _concerned(
+        self, kind: str, changes: Iterable[ChangeEvent], config: Config
+    ) -> dict[str, Projection]:
+        """The projections that changes of one entity concern: none is tried again after a yes, so
         that a thousand metrics of a run take hardly longer than one."""
         found: dict[str, Projection] = {}
-        asked, sort_keys = self._projections, self._sort_keys
+        tried = self._watching.get(kind, ())
+        if config.versions:
+            tried = tuple((p, starts) for p, starts in tried if not is_outdated(p, config))
+        every, sort_keys = len(tried), _sort_keys(tried)
         for event in changes:
-            if len(asked) + len(found) > len(self._projections):
-                asked = tuple(p for p in asked if p.name not in found)
-                sort_keys = _sort_keys(asked)
+            if len(tried) + len(found) > every:
+                tried = tuple((p, starts) for p, starts in tried if p.name not in found)
+                sort_keys = _sort_keys(tried)
             if event.sk.startswith(sort_keys):
-                for projection in asked:
-                    if event.sk.startswith(projection.sort_keys) and projection.concerns(
-                        event, config
-                    ):
+                for projection, starts in tried:
+                    if event.sk.startswith(starts) and projection.concerns(event, config):
                         found[projection.name] = projection
         return found
 
@@ -150,5 +155,23 @@ class Projector:
         return bool(writes) and not isinstance(writes[-1], PassOn)
 
 
-def _sort_keys(projections: Iterable[Projection]) -> tuple[str, ...]:
-    return tuple(start for projection in projections for start in projection.sort_keys)
+_Watching: TypeAlias = tuple[tuple[Projection, tuple[str, ...]], ...]
+
+
+def is_outdated(projection: Projection, config: Config) -> bool:
+    """Whether the table's projection is of a newer version than this code, which must then leave
+    its items alone."""
+    return config.versions.get(projection.name, 1) > projection.version
+
+
+def _watching(projections: Iterable[Projection]) -> dict[str, _Watching]:
+    """By kind of entity, the projections that watch it, each with the sort keys."""
+    found: dict[str, _Watching] = {}
+    for projection in projections:
+        for kind, starts in projection.watches.items():
+            found[kind] = (*found.get(kind, ()), (projection, starts))
+    return found
+
+
+def _sort_keys(watching: _Watching) -> tuple[str, ...]:
+    return tuple(start for _, starts in watching for start in starts)

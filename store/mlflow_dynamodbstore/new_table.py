@@ -10,8 +10,8 @@ from dynamodbstore_events.keys import (
     prompts_listing,
     registered_models_listing,
 )
-from dynamodbstore_projections.all import search_projections
-from dynamodbstore_projections.built import KEPT_BY_ALL, mark_built
+from dynamodbstore_projections.all import kept_by_all, search_projections
+from dynamodbstore_projections.built import mark_built
 from dynamodbstore_table.port import Table
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
@@ -24,4 +24,4 @@ def mark_if_new(table: Table) -> None:
     for listing in _LISTINGS:
         if table.query(listing(DEFAULT_WORKSPACE_NAME), index=GSI1, limit=1).items:
             return
-    mark_built(table, [p.name for p in search_projections()], KEPT_BY_ALL)
+    mark_built(table, [p.name for p in search_projections()], kept_by_all())

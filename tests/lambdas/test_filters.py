@@ -65,7 +65,7 @@ def records(pk: str, sk: str) -> list[dict[str, Any]]:
 
 def concerned(projections: tuple[Projection, ...], record: dict[str, Any]) -> bool:
     event = change_event(record)
-    return any(projection.concerns(event, CONFIG) for projection in projections)
+    return any(projection.looks_at(event, CONFIG) for projection in projections)
 
 
 @pytest.mark.parametrize("function", STREAM_FUNCTIONS)

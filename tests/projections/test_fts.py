@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from dynamodbstore_events.keys import META, posting_pk, run_pk, tag_sk
 from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.fts.projection import FtsProjection, built_mark, lookup
+from dynamodbstore_projections.fts.projection import FtsProjection, built_mark
+from dynamodbstore_projections.fts.reader import lookup
 from dynamodbstore_projections.fts.trigrams import required_trigrams, trigrams
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Table, Update
@@ -239,12 +240,12 @@ def test_a_change_of_case_writes_nothing(sqlite_table: SqliteTable) -> None:
     ],
 )
 def test_which_changes_concern_it(sk: str, concerned: bool) -> None:
-    assert FtsProjection().concerns(changed(RUN.pk, sk), Config()) is concerned
+    assert FtsProjection().looks_at(changed(RUN.pk, sk), Config()) is concerned
 
 
 def test_a_description_concerns_it_where_it_is_kept() -> None:
     event = changed(RUN.pk, tag_sk(NOTE))
-    assert FtsProjection().concerns(event, Config(fts_fields=("description",)))
+    assert FtsProjection().looks_at(event, Config(fts_fields=("description",)))
 
 
 def test_its_own_writes_concern_nobody(sqlite_table: SqliteTable) -> None:

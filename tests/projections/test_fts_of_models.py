@@ -91,4 +91,4 @@ def test_postings_of_a_model_that_is_marked_meanwhile_are_refused(
 
 @pytest.mark.parametrize("sk", [version_sk(1), tag_sk("team"), "TEXT#0a#0000"])
 def test_versions_and_tags_concern_no_postings(sk: str) -> None:
-    assert not FtsProjection().concerns(changed(PK, sk), Config(fts_fields=("description",)))
+    assert not FtsProjection().looks_at(changed(PK, sk), Config(fts_fields=("description",)))

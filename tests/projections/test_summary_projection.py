@@ -13,12 +13,8 @@ from dynamodbstore_events.keys import META, metric_sk, param_sk, tag_sk
 from dynamodbstore_events.metric_values import encode_point
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.projector import Projector
-from dynamodbstore_projections.summary.projection import (
-    SummaryProjection,
-    speaks_of,
-    summary_key,
-    unpacked,
-)
+from dynamodbstore_projections.summary.projection import SummaryProjection, summary_key
+from dynamodbstore_projections.summary.reader import speaks_of, unpacked
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Table, Update
 
@@ -108,12 +104,12 @@ def test_a_hundred_changes_after_the_end_are_one_write(sqlite_table: SqliteTable
 
 @pytest.mark.parametrize("sk", [META, tag_sk("t"), param_sk("p"), metric_sk("m"), "INPUT#d"])
 def test_every_change_of_a_run_concerns_it(sk: str) -> None:
-    assert SummaryProjection().concerns(changed(RUN.pk, sk), Config())
-    assert not SummaryProjection().concerns(changed("EXP#7", sk), Config())
+    assert SummaryProjection().looks_at(changed(RUN.pk, sk), Config())
+    assert not SummaryProjection().looks_at(changed("EXP#7", sk), Config())
 
 
 def test_its_own_writes_concern_nobody() -> None:
-    assert not SummaryProjection().concerns(changed(*KEY), Config())
+    assert not SummaryProjection().looks_at(changed(*KEY), Config())
 
 
 def test_what_is_changed_after_the_end_is_told(

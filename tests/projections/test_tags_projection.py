@@ -14,13 +14,10 @@ from dynamodbstore_projections.projector import Projector
 from dynamodbstore_projections.tags.projection import (
     MOST_BYTES,
     MOST_TAGS,
-    Known,
     TagsProjection,
     built_mark,
-    denormalized_tag,
-    known_tag,
-    may_hold,
 )
+from dynamodbstore_projections.tags.reader import Known, denormalized_tag, known_tag, may_hold
 from dynamodbstore_table.conditions import Compare, holds
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.item_size import item_size
@@ -161,7 +158,7 @@ def test_a_key_that_is_hashed_is_told_by_its_item(
 
     # Then: META does not say that it tells every tag.
     assert on_meta(sqlite_table) == {}
-    assert TagsProjection().concerns(changed(RUN.pk, tag_sk(key)), TEAM)
+    assert TagsProjection().looks_at(changed(RUN.pk, tag_sk(key)), TEAM)
 
 
 def test_meta_stays_small_however_many_tags_match(
@@ -295,11 +292,11 @@ def test_a_tag_that_changes_to_and_fro_ends_as_it_is(sqlite_table: SqliteTable) 
     ],
 )
 def test_which_changes_concern_it(sk: str, concerned: bool) -> None:
-    assert TagsProjection().concerns(changed(RUN.pk, sk), TEAM) is concerned
+    assert TagsProjection().looks_at(changed(RUN.pk, sk), TEAM) is concerned
 
 
 def test_other_entities_do_not_concern_it() -> None:
-    assert not TagsProjection().concerns(changed("LM#m1", tag_sk("team")), TEAM)
+    assert not TagsProjection().looks_at(changed("LM#m1", tag_sk("team")), TEAM)
 
 
 def test_searches_rely_on_a_tag_where_a_pattern_of_it_is_built() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from dynamodbstore_events.keys import META, posting_pk, run_pk, tag_sk
 from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.fts import reader as postings
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Update
 from dynamodbstore_table.text_items import text_items
@@ -27,7 +28,6 @@ from mlflow_dynamodbstore.runs.search.plan import (
 from mlflow_dynamodbstore.runs.search.run_filter import ItemClause
 from mlflow_dynamodbstore.runs.search.run_order import run_orders
 from mlflow_dynamodbstore.runs.search.run_search import search_runs
-from mlflow_dynamodbstore.search import postings
 from mlflow_dynamodbstore.search.comparisons import predicate
 from mlflow_dynamodbstore.search.tokens import FIRST_PAGE, PageStart
 

@@ -6,25 +6,15 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 from dynamodbstore_events.keys import Key
 from dynamodbstore_table.port import Check, Delete, Op, Put, Update
 
-from dynamodbstore_projections.projection import Writes
+from dynamodbstore_projections.finding import KINDS, Finding, Kind
+from dynamodbstore_projections.projection import Writes, ops_of
 from dynamodbstore_projections.view import View
 
-Kind: TypeAlias = Literal["missing", "stale", "wrong"]
-KINDS: tuple[Kind, ...] = ("missing", "stale", "wrong")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """An item, or an attribute of one (after its key), that is missing, stale or wrong."""
-
-    projection: str
-    kind: Kind
-    where: str
+__all__ = ["KINDS", "Drift", "Finding", "Kind", "findings"]
 
 
 @dataclass(slots=True)
@@ -71,12 +61,6 @@ def findings(projection: str, writes: Writes, view: View) -> Iterator[Finding]:
                 yield Finding(projection, "stale", where)
         elif isinstance(op, Update):
             yield from _attributes(projection, where, op, item or {})
-
-
-def ops_of(writes: Writes) -> Iterator[Op]:
-    """Every op of the writes, in order."""
-    for write in writes:
-        yield from write if isinstance(write, tuple) else write.ops
 
 
 def _attributes(

@@ -1,77 +1,75 @@
-"""What a replay does with the keys that it comes by: brings right what they lead to, or only says
+"""What a replay does with the keys that it reads: brings right what they lead to, or only reports
 what is not right.
 
-A key of a canonical item leads to its entity, one of a summary or of a mark to the entity that it
-is about (which may have gone), one of a posting to the mark that should name it. The projections
-decide; what no projection would look for again is found in ``posting_sweep``.
+A key of a canonical item leads to its entity, one of a projection's own items to the entity that it
+is about (which may have gone), or to what only that projection can look at. The projections decide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, TypeAlias, TypeVar
 
-from dynamodbstore_events.entities import RUN, Entity, entity_of
-from dynamodbstore_events.keys import META, SUMMARY, Key
+from dynamodbstore_events.entities import Entity, entity_of
+from dynamodbstore_events.keys import META, Key
 from dynamodbstore_table.errors import TableError, TableMissing, TableUnavailable
-from dynamodbstore_table.port import Put, Table
+from dynamodbstore_table.port import Table
 
 from dynamodbstore_projections.config import Config, InvalidConfig
-from dynamodbstore_projections.drivers.drift import Finding, findings, ops_of
-from dynamodbstore_projections.fts import posting_sweep
-from dynamodbstore_projections.fts.posting_marks import PostingField
-from dynamodbstore_projections.fts.posting_sweep import Posting
-from dynamodbstore_projections.fts.projection import FtsProjection
+from dynamodbstore_projections.drivers.drift import Finding, findings
 from dynamodbstore_projections.projection import Projection, read_together
-from dynamodbstore_projections.projector import Projector
-from dynamodbstore_projections.summary.projection import SummaryProjection
+from dynamodbstore_projections.projector import Projector, is_outdated
 from dynamodbstore_projections.view import View
 
 _HOPELESS: Final = (TableMissing, TableUnavailable, InvalidConfig)
 _ENTITIES_AT_ONCE: Final = 100
-_POSTINGS_AT_ONCE: Final = 1000
 
-Subject: TypeAlias = Entity | PostingField | Posting
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnItem:
+    """An item of a projection's own, which the projection itself looks at."""
+
+    projection: str
+    key: Key
+
+
+Subject: TypeAlias = Entity | OwnItem
 
 
 @dataclass(frozen=True, slots=True)
 class Leads:
     """What some keys lead to. ``owners`` are the entities that projections' own items are about:
-    they matter where the entity has gone."""
+    they matter where the entity has gone. ``own`` are those items, by projection."""
 
     entities: frozenset[Entity] = frozenset()
     owners: frozenset[Entity] = frozenset()
-    marks: frozenset[PostingField] = frozenset()
-    postings: frozenset[Posting] = frozenset()
+    own: Mapping[str, frozenset[Key]] = field(default_factory=dict)
 
 
-def leads_of(keys: Iterable[Key], projections: Iterable[str]) -> Leads:
-    """What the keys lead to, as far as it concerns these projections (by name)."""
-    names = frozenset(projections)
-    with_postings, with_summaries = FtsProjection.name in names, SummaryProjection.name in names
+def leads_of(keys: Iterable[Key], projections: Sequence[Projection]) -> Leads:
+    """What the keys lead to, as far as it concerns these projections."""
     entities: set[Entity] = set()
     owners: set[Entity] = set()
-    marks: set[PostingField] = set()
-    postings: set[Posting] = set()
+    own: dict[str, set[Key]] = {}
     for key in keys:
         entity = entity_of(key[0])
         if entity is not None:
             entities.add(entity)
-        elif key[1] == SUMMARY:
-            if with_summaries:
-                owners.add(Entity(RUN, key[0].partition("#")[2]))
-        elif with_postings:
-            posting, mark = posting_sweep.posting_of(key), posting_sweep.field_of(key)
-            if posting is not None:
-                postings.add(posting)
-            elif mark is not None:
-                marks.add(mark)
-                owners.add(Entity(mark.kind, mark.entity_id))
+            continue
+        for projection in projections:
+            owner = projection.owner(key)
+            if owner is not None:
+                owners.add(owner)
+            if projection.owns(key):
+                own.setdefault(projection.name, set()).add(key)
     return Leads(
-        frozenset(entities), frozenset(owners - entities), frozenset(marks), frozenset(postings)
+        frozenset(entities),
+        frozenset(owners - entities),
+        {name: frozenset(found) for name, found in own.items()},
     )
 
 
@@ -109,19 +107,23 @@ class Healer:
         self, table: Table, projections: Sequence[Projection], config: Callable[[], Config]
     ) -> None:
         self._table = table
+        self._projections = {projection.name: projection for projection in projections}
         self._projector = Projector(table, projections, config)
-        self._fts = any(projection.name == FtsProjection.name for projection in projections)
 
     def heal(self, leads: Leads) -> Done:
         """Add first, remove after; raises a ``TableError`` where that can't go on at all."""
         done = self.project(leads.entities | gone(self._table, leads.owners))
-        if self._fts:
-            for fields in _batches(leads.marks, _ENTITIES_AT_ONCE):
-                marks = posting_sweep.read_marks(self._table, fields)
-                missing = posting_sweep.missing_postings(self._table, marks)
-                done.restored += posting_sweep.restore(self._table, missing, marks)
-            for postings in _batches(leads.postings, _POSTINGS_AT_ONCE):
-                self._remove_strays(postings, done)
+
+        def project(entities: Iterable[Entity]) -> frozenset[Entity]:
+            named = frozenset(entities)
+            projected = self.project(named)
+            done.add(projected)
+            return frozenset(entity for entity in named if entity.pk in projected.failed)
+
+        for name, keys in leads.own.items():
+            healed = self._projections[name].heal(self._table, keys, project)
+            done.restored += healed.restored
+            done.removed += healed.removed
         return done
 
     def project(self, entities: Iterable[Entity]) -> Done:
@@ -140,27 +142,9 @@ class Healer:
                 done.failed[entity.pk] = f"{type(error).__name__}: {error}"
         return done
 
-    def _remove_strays(self, postings: Sequence[Posting], done: Done) -> None:
-        marks = posting_sweep.read_marks(self._table, (posting.field for posting in postings))
-        suspected = posting_sweep.strays(postings, marks)
-        if not suspected:
-            return
-        # Their entities may not have been looked at yet: what they need is added first.
-        owners = {Entity(posting.field.kind, posting.field.entity_id) for posting in suspected}
-        projected = self.project(owners)
-        done.add(projected)
-        settled = [
-            posting
-            for posting in suspected
-            if f"{posting.field.kind}#{posting.field.entity_id}" not in projected.failed
-        ]
-        marks = posting_sweep.read_marks(self._table, (posting.field for posting in settled))
-        found = posting_sweep.strays(settled, marks)
-        done.removed += posting_sweep.remove(self._table, found, marks)
-
 
 class Inspector:
-    """Says what is not right, and writes nothing. Safe for many threads."""
+    """Reports what is not right, and writes nothing. Safe for many threads."""
 
     def __init__(
         self, table: Table, projections: Sequence[Projection], config: Callable[[], Config]
@@ -168,59 +152,36 @@ class Inspector:
         self._table = table
         self._projections = tuple(projections)
         self._config = config
-        self._fts = next((p for p in projections if p.name == FtsProjection.name), None)
 
     def inspect(self, leads: Leads) -> Iterator[tuple[Subject, Finding]]:
         """What is missing, stale or wrong, each with what it was found at; raises a
         ``TableError``."""
         config = self._config()
+        projections = tuple(p for p in self._projections if not is_outdated(p, config))
         entities = leads.entities | gone(self._table, leads.owners)
         for batch in _batches(entities, _ENTITIES_AT_ONCE):
             view = View(self._table)
-            read_together(dict.fromkeys(batch, self._projections), view, config)
+            read_together(dict.fromkeys(batch, projections), view, config)
             for entity in batch:
-                for projection in self._projections:
+                for projection in projections:
                     for finding in _lacking(projection, entity, view, config):
                         yield entity, finding
-        if self._fts is not None:
-            for fields in _batches(leads.marks, _ENTITIES_AT_ONCE):
-                yield from self._missing(self._fts, fields, config)
-            for postings in _batches(leads.postings, _POSTINGS_AT_ONCE):
-                yield from self._strays(self._fts, postings, config)
-
-    def _missing(
-        self, fts: Projection, fields: Sequence[PostingField], config: Config
-    ) -> Iterator[tuple[Subject, Finding]]:
-        marks = posting_sweep.read_marks(self._table, fields)
-        missing = posting_sweep.missing_postings(self._table, marks)
-        view = View(self._table)
-        for posting_field, keys in missing.items():
-            entity = Entity(posting_field.kind, posting_field.entity_id)
-            # Where the mark itself is to change, its postings are not what is missing.
-            if not fts.writes(entity, view, config):
-                for pk, sk in keys:
-                    yield posting_field, Finding(fts.name, "missing", f"{pk} {sk}")
-
-    def _strays(
-        self, fts: Projection, postings: Sequence[Posting], config: Config
-    ) -> Iterator[tuple[Subject, Finding]]:
-        marks = posting_sweep.read_marks(self._table, (posting.field for posting in postings))
-        view = View(self._table)
-        for posting in posting_sweep.strays(postings, marks):
-            entity = Entity(posting.field.kind, posting.field.entity_id)
-            writes = fts.writes(entity, view, config)
-            if not any(isinstance(op, Put) and op.key == posting.key for op in ops_of(writes)):
-                yield posting, Finding(fts.name, "stale", f"{posting.key[0]} {posting.key[1]}")
+        for projection in projections:
+            keys = leads.own.get(projection.name, frozenset())
+            for key, finding in projection.inspect(self._table, keys, config):
+                yield OwnItem(projection.name, key), finding
 
 
 def leads_to(subjects: Iterable[Subject]) -> Leads:
     """What leads to these again."""
-    found = tuple(subjects)
-    return Leads(
-        entities=frozenset(s for s in found if isinstance(s, Entity)),
-        marks=frozenset(s for s in found if isinstance(s, PostingField)),
-        postings=frozenset(s for s in found if isinstance(s, Posting)),
-    )
+    entities: set[Entity] = set()
+    own: dict[str, set[Key]] = {}
+    for subject in subjects:
+        if isinstance(subject, Entity):
+            entities.add(subject)
+        else:
+            own.setdefault(subject.projection, set()).add(subject.key)
+    return Leads(frozenset(entities), own={name: frozenset(keys) for name, keys in own.items()})
 
 
 def _lacking(

@@ -17,7 +17,8 @@ from typing import Final
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_table.port import Table
 
-from dynamodbstore_projections.built import KEPT_BY_ALL, announce, mark_built, marks_of
+from dynamodbstore_projections.all import kept_by_all, marks_of
+from dynamodbstore_projections.built import announce, mark_built
 from dynamodbstore_projections.config import REMEMBERED_SECONDS, ConfigSource
 from dynamodbstore_projections.drivers.checkpoint import Checkpoint
 from dynamodbstore_projections.drivers.drift import Drift
@@ -140,7 +141,8 @@ def _wait_for_others(
     since: Mapping[str, int], say: Callable[[str], None], wait: Callable[[float], None]
 ) -> None:
     """Let every process read what was announced, before the live table is read."""
-    announced = {mark: said_ms for mark, said_ms in since.items() if mark not in KEPT_BY_ALL}
+    kept = kept_by_all()
+    announced = {mark: said_ms for mark, said_ms in since.items() if mark not in kept}
     if announced:
         seconds = SETTLE_SECONDS - (_now_ms() - max(announced.values())) / 1000
         if seconds > 0:
@@ -151,11 +153,11 @@ def _wait_for_others(
 def _late(as_of_ms: int, since: Mapping[str, int]) -> frozenset[str]:
     """The marks that a source of that time does not earn: what was written between that time and
     the reading of the announcement may be kept by nobody."""
-    settle_ms = int(SETTLE_SECONDS * 1000)
+    settle_ms, kept = int(SETTLE_SECONDS * 1000), kept_by_all()
     return frozenset(
         mark
         for mark, said_ms in since.items()
-        if as_of_ms < said_ms + (0 if mark in KEPT_BY_ALL else settle_ms)
+        if as_of_ms < said_ms + (0 if mark in kept else settle_ms)
     )
 
 
@@ -210,7 +212,7 @@ def _walk(
     def read(part: str) -> None:
         recent = _Recent()
         for page in scope.source.pages(part, checkpoint.position(part)):
-            failed = work(recent.unseen(leads_of(page.keys, scope.names)), len(page.keys))
+            failed = work(recent.unseen(leads_of(page.keys, scope.projections)), len(page.keys))
             checkpoint.advance(part, page.next, failed)
             scope.on_page(len(page.keys))
             if stop.is_set():
@@ -242,7 +244,7 @@ class _Recent:
         self._seen.update(dict.fromkeys(new))
         for entity in list(self._seen)[: max(0, len(self._seen) - _MOST_RECENT)]:
             del self._seen[entity]
-        return Leads(new, leads.owners, leads.marks, leads.postings)
+        return Leads(new, leads.owners, leads.own)
 
 
 def _now_ms() -> int:

@@ -12,12 +12,12 @@ own writes: the other projections would miss what goes here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import EXPERIMENT, EXPIRED, RUN, Entity, entity_of
-from dynamodbstore_events.keys import META, NAME, Key, experiment_pk, name_pk
+from dynamodbstore_events.keys import META, NAME, experiment_pk, name_pk
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, Missing, both, equals
 from dynamodbstore_table.port import Delete, Item, Op, Put, Update, now_ms
 
@@ -38,7 +38,7 @@ from dynamodbstore_projections.expiry.records import (
     record_key,
     tombstone,
 )
-from dynamodbstore_projections.projection import Bulk, PassOn, Writes
+from dynamodbstore_projections.projection import LIFECYCLE, Bulk, PassOn, Projection, Writes
 from dynamodbstore_projections.view import View
 
 MOST_ITEMS: Final = 2000
@@ -50,25 +50,23 @@ EVENT_DAYS: Final = 3
 _NOT_BEGUN: Final = Missing("gone")
 
 
-class ExpiryProjection:
+class ExpiryProjection(Projection):
     """Removes what hangs below expired runs and experiments, ``most_items`` items a call."""
 
     name = "expiry"
-    sort_keys: tuple[str, ...] = (META,)
+    function = LIFECYCLE
+    inline = False
+    watches: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(
+        (EXPERIMENT, RUN, EXPIRED), (META,)
+    )
 
     def __init__(self, most_items: int = MOST_ITEMS) -> None:
         self._most_items = most_items
 
     def concerns(self, event: ChangeEvent, config: Config) -> bool:
-        entity = entity_of(event.pk)
-        if entity is None or event.sk != META:
-            return False
-        if entity.kind == EXPIRED:
+        if event.pk.partition("#")[0] == EXPIRED:
             return not event.removed
-        return entity.kind in (EXPERIMENT, RUN) and event.removed and event.expired
-
-    def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
-        return ()
+        return event.removed and event.expired
 
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:
         gone = entity_of(entity.id) if entity.kind == EXPIRED else entity

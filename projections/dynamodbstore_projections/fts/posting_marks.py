@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dynamodbstore_events.entities import Entity
 from dynamodbstore_events.keys import Key, posting_mark_pk, posting_pk
 from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
 from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Op, Put
@@ -113,6 +114,11 @@ class PostingField:
     kind: str
     entity_id: str
     field: str
+
+    @property
+    def entity(self) -> Entity:
+        """The entity that has the field."""
+        return Entity(self.kind, self.entity_id)
 
     @property
     def mark_key(self) -> Key:

@@ -7,20 +7,28 @@ change here requires the mark to be as it was read: what is written by others me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
+from dynamodbstore_events.entities import Entity
 from dynamodbstore_events.keys import POSTING_MARK, Key, part, unpart
 from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import MAX_OPS, Check, Delete, Put, Table
 
+from dynamodbstore_projections.finding import Finding
 from dynamodbstore_projections.fts.posting_marks import ANY_PATTERN, Mark, PostingField
+from dynamodbstore_projections.projection import Healed, Project, Writes, ops_of
+from dynamodbstore_projections.view import View
 
 POSTING: Final = "FTS"
 _PARTS: Final = 5
 _KEYS_AT_ONCE: Final = 2000
+_FIELDS_AT_ONCE: Final = 100
+_POSTINGS_AT_ONCE: Final = 1000
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,11 @@ class Posting:
     field: PostingField
     scope: str
     trigram: str
+
+    @property
+    def entity(self) -> Entity:
+        """The entity that may have the trigram."""
+        return self.field.entity
 
     def named_by(self, mark: Mark | None) -> bool:
         """Whether the mark says that there may be this posting."""
@@ -134,3 +147,62 @@ def _fenced(
                 break
             done += len(some)
     return done
+
+
+def heal(table: Table, keys: Iterable[Key], project: Project) -> Healed:
+    """Put back the postings that marks name, and remove those that no mark names: the entities of
+    these are brought up to date first, so that what they need is there before anything goes."""
+    fields, postings = _sorted(keys)
+    restored = removed = 0
+    for some in _batched(fields, _FIELDS_AT_ONCE):
+        marks = read_marks(table, some)
+        restored += restore(table, missing_postings(table, marks), marks)
+    for batch in _batched(postings, _POSTINGS_AT_ONCE):
+        suspected = strays(batch, read_marks(table, (posting.field for posting in batch)))
+        if not suspected:
+            continue
+        failed = project({posting.entity for posting in suspected})
+        settled = [posting for posting in suspected if posting.entity not in failed]
+        marks = read_marks(table, (posting.field for posting in settled))
+        removed += remove(table, strays(settled, marks), marks)
+    return Healed(restored, removed)
+
+
+def inspect(
+    projection: str,
+    table: Table,
+    keys: Iterable[Key],
+    writes_of: Callable[[Entity, View], Writes],
+) -> Iterator[tuple[Key, Finding]]:
+    """What ``heal`` would put right, but for what the entity's own ``writes`` would."""
+    fields, postings = _sorted(keys)
+    for some in _batched(fields, _FIELDS_AT_ONCE):
+        marks, view = read_marks(table, some), View(table)
+        for field, lost in missing_postings(table, marks).items():
+            # Where the mark itself is to change, its postings are not what is missing.
+            if not writes_of(field.entity, view):
+                for pk, sk in lost:
+                    yield field.mark_key, Finding(projection, "missing", f"{pk} {sk}")
+    for batch in _batched(postings, _POSTINGS_AT_ONCE):
+        marks, view = read_marks(table, (posting.field for posting in batch)), View(table)
+        for posting in strays(batch, marks):
+            writes = writes_of(posting.entity, view)
+            if not any(isinstance(op, Put) and op.key == posting.key for op in ops_of(writes)):
+                where = f"{posting.key[0]} {posting.key[1]}"
+                yield posting.key, Finding(projection, "stale", where)
+
+
+def _sorted(keys: Iterable[Key]) -> tuple[list[PostingField], list[Posting]]:
+    fields: dict[PostingField, None] = {}
+    postings: list[Posting] = []
+    for key in keys:
+        posting = posting_of(key)
+        if posting is not None:
+            postings.append(posting)
+        elif (field := field_of(key)) is not None:
+            fields[field] = None
+    return list(fields), postings
+
+
+def _batched(values: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    return (values[first : first + size] for first in range(0, len(values), size))

@@ -6,10 +6,10 @@ text that a filter compares: of a run's name that is the tag ``mlflow.runName``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import (
@@ -18,9 +18,8 @@ from dynamodbstore_events.entities import (
     REGISTERED_MODEL,
     RUN,
     Entity,
-    entity_of,
 )
-from dynamodbstore_events.keys import META, Key, posting_pk, tag_sk
+from dynamodbstore_events.keys import META, Key, tag_sk
 from dynamodbstore_table.conditions import (
     ITEM_MISSING,
     Condition,
@@ -30,17 +29,24 @@ from dynamodbstore_table.conditions import (
     either,
     equals,
 )
-from dynamodbstore_table.port import Check
+from dynamodbstore_table.port import Check, Table
 
 from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.finding import Finding
+from dynamodbstore_projections.fts import posting_sweep
 from dynamodbstore_projections.fts.posting_marks import (
-    ANY_PATTERN,
     Indexed,
     Mark,
     PostingField,
     indexed,
 )
-from dynamodbstore_projections.projection import Writes
+from dynamodbstore_projections.projection import (
+    Healed,
+    Project,
+    Projection,
+    Writes,
+    versioned_mark,
+)
 from dynamodbstore_projections.view import View
 
 NAME_FIELD: Final = "name"
@@ -48,7 +54,9 @@ DESCRIPTION_FIELD: Final = "description"
 RUN_NAME_TAG: Final = "mlflow.runName"
 DESCRIPTION_TAG: Final = "mlflow.note.content"
 
-_BUILT = "fts:"
+FTS: Final = "fts"
+VERSION: Final = 1
+_BUILT: Final = f"{versioned_mark(FTS, VERSION)}:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,56 +91,65 @@ def built_mark(text_field: str) -> str:
 
 def kept_fields(config: Config) -> frozenset[str]:
     """The fields that have postings: names, the configured ones, and every one that searches rely
-    on, even where this process was not told of it."""
-    built = {mark[len(_BUILT) :] for mark in config.built if mark.startswith(_BUILT)}
-    return frozenset((NAME_FIELD, *config.fts_fields, *built))
+    on or that a replay is building, even where this process has no other sign of it."""
+    return _kept_fields(config.fts_fields, config.built | config.building)
+
+
+def marked_fields(marks: Iterable[str]) -> frozenset[str]:
+    """The fields that marks are of."""
+    return frozenset(mark[len(_BUILT) :] for mark in marks if mark.startswith(_BUILT))
+
+
+def _kept_fields(configured: tuple[str, ...], marks: frozenset[str]) -> frozenset[str]:
+    return frozenset((NAME_FIELD, *configured, *marked_fields(marks)))
 
 
 @lru_cache(maxsize=64)
-def _indexed_tags(kind: str, fields: tuple[str, ...], built: frozenset[str]) -> frozenset[str]:
+def _indexed_tags(kind: str, fields: tuple[str, ...], marks: frozenset[str]) -> frozenset[str]:
     """The sort keys of the tags that are indexed of a kind, by the configuration's parts."""
-    kept = kept_fields(Config(fts_fields=fields, built=built))
+    kept = _kept_fields(fields, marks)
     return frozenset(tag_sk(key) for name, key in SOURCES[kind].tags.items() if name in kept)
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """Which partitions of postings tell the candidates: the sort keys that all of ``every`` have
-    in common, and all those of ``always``. A sort key is the id in an entity's partition key."""
+class FtsProjection(Projection):
+    """Keeps the postings of experiments, runs and registered models, each with the marks that name
+    them."""
 
-    every: tuple[str, ...]
-    always: str
+    name = FTS
+    version = VERSION
+    watches: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        kind: (META, tag_sk("")) if source.tags else (META,) for kind, source in SOURCES.items()
+    }
 
-
-def lookup(
-    config: Config, kind: str, scope: str, text_field: str, wanted: Iterable[str]
-) -> Lookup | None:
-    """Where to look for the entities whose text has the ``wanted`` trigrams.
-
-    None where postings can't narrow: nothing is wanted, or the field's are not all built.
-    ``wanted`` is ``required_trigrams`` of a pattern, or ``trigrams`` of a text to be equal to.
-    """
-    wanted = sorted(wanted)
-    if not wanted or built_mark(text_field) not in config.built:
-        return None
-    every = tuple(posting_pk(scope, kind, text_field, trigram) for trigram in wanted)
-    return Lookup(every, posting_pk(scope, kind, text_field, ANY_PATTERN))
-
-
-class FtsProjection:
-    """Keeps the postings of experiments, runs and registered models, each with the marks that tell
-    which there are."""
-
-    name = "fts"
-    sort_keys: tuple[str, ...] = (META, "TAG#")
+    def marks(self, config: Config) -> frozenset[str]:
+        """A mark for each field that has postings."""
+        return frozenset(map(built_mark, kept_fields(config)))
 
     def concerns(self, event: ChangeEvent, config: Config) -> bool:
         """META (which may have gone), and the tags that are indexed."""
-        entity = entity_of(event.pk)
-        if entity is None or entity.kind not in SOURCES:
-            return False
         return event.sk == META or event.sk in _indexed_tags(
-            entity.kind, config.fts_fields, config.built
+            event.pk.partition("#")[0], config.fts_fields, config.built | config.building
+        )
+
+    def owner(self, key: Key) -> Entity | None:
+        """The entity that a posting mark is of. Of a posting the mark says whether it is right."""
+        field = posting_sweep.field_of(key)
+        return None if field is None else field.entity
+
+    def owns(self, key: Key) -> bool:
+        """Postings and their marks."""
+        return posting_sweep.posting_of(key) is not None or posting_sweep.field_of(key) is not None
+
+    def heal(self, table: Table, keys: Collection[Key], project: Project) -> Healed:
+        """Put back lost postings, and remove stray ones."""
+        return posting_sweep.heal(table, keys, project)
+
+    def inspect(
+        self, table: Table, keys: Collection[Key], config: Config
+    ) -> Iterator[tuple[Key, Finding]]:
+        """Postings that are lost, and stray ones."""
+        return posting_sweep.inspect(
+            self.name, table, keys, lambda entity, view: self.writes(entity, view, config)
         )
 
     def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:

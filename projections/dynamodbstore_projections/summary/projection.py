@@ -13,10 +13,9 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from dynamodbstore_events.change import ChangeEvent
-from dynamodbstore_events.entities import RUN, Entity, entity_of
+from dynamodbstore_events.entities import RUN, Entity
 from dynamodbstore_events.keys import META, SUMMARY, Key, summary_pk
 from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_table.conditions import ITEM_MISSING, equals
@@ -24,7 +23,7 @@ from dynamodbstore_table.port import Delete, Item, Put
 from dynamodbstore_table.text_items import is_part, text_name, text_of
 
 from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.projection import Writes
+from dynamodbstore_projections.projection import Projection, Writes
 from dynamodbstore_projections.view import View
 
 ENDED: Final = frozenset({"FINISHED", "FAILED", "KILLED"})
@@ -39,15 +38,19 @@ def summary_key(run_id: str) -> Key:
     return summary_pk(run_id), SUMMARY
 
 
-class SummaryProjection:
+class SummaryProjection(Projection):
     """Keeps the summaries of ended runs."""
 
     name = "summary"
-    sort_keys: tuple[str, ...] = ("",)
+    watches: ClassVar[Mapping[str, tuple[str, ...]]] = {RUN: ("",)}
 
-    def concerns(self, event: ChangeEvent, config: Config) -> bool:
-        entity = entity_of(event.pk)
-        return entity is not None and entity.kind == RUN
+    def marks(self, config: Config) -> frozenset[str]:
+        """One mark for all summaries."""
+        return frozenset((self.mark,))
+
+    def owner(self, key: Key) -> Entity | None:
+        """The run that a summary is of."""
+        return Entity(RUN, key[0].partition("#")[2]) if key[1] == SUMMARY else None
 
     def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
         """The summary of what has ended or gone: read before the run that it is held against."""
@@ -119,21 +122,3 @@ def _packed(key: Key, meta: Mapping[str, Any], model: Mapping[str, Any]) -> Item
         return None
     item["z"] = data
     return item
-
-
-def unpacked(item: Mapping[str, Any]) -> bytes | str:
-    """The JSON of a summary: ``params`` and ``tags`` by key, ``metrics`` as [key, value (null is
-    NaN), time in ms, step], ``edges`` the items of inputs and outputs."""
-    if "json" in item:
-        text: str = item["json"]
-        return text
-    return zlib.decompress(item["z"])
-
-
-def speaks_of(item: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
-    """Whether a summary was made when the run had ended as ``meta`` says that it has."""
-    return bool(
-        meta["status"] in ENDED
-        and item["status"] == meta["status"]
-        and item.get("end_time") == meta.get("end_time")
-    )

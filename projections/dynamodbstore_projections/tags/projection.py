@@ -10,17 +10,14 @@ missing; a META without it may lack some: it was not looked at yet, or has too m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from dynamodbstore_events.change import ChangeEvent
-from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity, entity_of
-from dynamodbstore_events.keys import META, Key, is_hashed
+from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity
+from dynamodbstore_events.keys import META, is_hashed
 from dynamodbstore_table.conditions import (
     ITEM_EXISTS,
     Both,
-    Condition,
-    Either,
     Missing,
     equals,
 )
@@ -29,9 +26,11 @@ from dynamodbstore_table.port import Update, begins_with
 from dynamodbstore_table.text_items import is_part, text_name
 
 from dynamodbstore_projections.config import Config, matches
-from dynamodbstore_projections.projection import Writes
+from dynamodbstore_projections.projection import Projection, Writes, versioned_mark
 from dynamodbstore_projections.view import View
 
+TAGS: Final = "tags"
+VERSION: Final = 1
 ON_META: Final = "tag."
 TAGGED: Final = "tagged"
 PRESENT: Final = True
@@ -43,7 +42,6 @@ MOST_BYTES: Final = 600
 MOST_TAGS: Final = 40
 
 _TAG = "TAG#"
-_KINDS = frozenset({EXPERIMENT, RUN})
 
 
 def built_mark(pattern: str, experiment_id: str | None = None) -> str:
@@ -52,44 +50,8 @@ def built_mark(pattern: str, experiment_id: str | None = None) -> str:
     A pattern of one experiment's has a mark of its own: it says nothing of another that comes to
     have the same pattern.
     """
-    return f"tags:{pattern}" if experiment_id is None else f"tags#{experiment_id}:{pattern}"
-
-
-def denormalized_tag(config: Config, experiment_id: str, key: str) -> str | None:
-    """The attribute of META that tells this tag of the experiment or of its runs.
-
-    None where searches can't rely on it: no pattern matches, or none that does is built.
-    """
-    own = config.experiment_patterns.get(experiment_id, ())
-    built = [p for p in config.patterns if built_mark(p) in config.built]
-    built += [p for p in own if built_mark(p, experiment_id) in config.built]
-    return f"{ON_META}{key}" if matches(key, built) else None
-
-
-def may_hold(attribute: str, condition: Condition) -> Condition:
-    """A condition on META that is true wherever ``condition``, on the tag's value, may hold.
-
-    ``condition`` looks at ``attribute`` and is one that is false where the tag is missing. (Where
-    a tag is missing its attribute is too: ``Missing`` is what "IS NULL" pushes down.)
-    """
-    return Either(
-        (condition, equals(attribute, PRESENT), Both((Missing(attribute), Missing(TAGGED))))
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A tag as META tells it: its text, or None for a tag that is missing."""
-
-    text: str | None
-
-
-def known_tag(meta: Mapping[str, Any], attribute: str) -> Known | None:
-    """What a META item tells of a tag; None where only the tag's item can tell."""
-    value = meta.get(attribute)
-    if isinstance(value, str):
-        return Known(value)
-    return Known(None) if value is None and TAGGED in meta else None
+    mark = versioned_mark(TAGS, VERSION)
+    return f"{mark}:{pattern}" if experiment_id is None else f"{mark}#{experiment_id}:{pattern}"
 
 
 Attributes: TypeAlias = dict[str, str | bool]
@@ -128,30 +90,40 @@ def _size(name: str, value: str | bool) -> int:
     return value_size(name) + value_size(value)
 
 
-class TagsProjection:
+class TagsProjection(Projection):
     """Keeps the tags on the META items of experiments and runs."""
 
-    name = "tags"
-    sort_keys: tuple[str, ...] = (META, _TAG)
+    name = TAGS
+    version = VERSION
+    watches: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(
+        (EXPERIMENT, RUN), (META, _TAG)
+    )
+
+    def marks(self, config: Config) -> frozenset[str]:
+        """A mark for each pattern, the global ones and those of experiments."""
+        return frozenset(
+            (
+                *(built_mark(pattern) for pattern in config.patterns),
+                *(
+                    built_mark(pattern, experiment_id)
+                    for experiment_id, patterns in config.experiment_patterns.items()
+                    for pattern in patterns
+                ),
+            )
+        )
 
     def concerns(self, event: ChangeEvent, config: Config) -> bool:
         """META, and the tags that may match a pattern."""
-        entity = entity_of(event.pk)
-        if entity is None or entity.kind not in _KINDS:
-            return False
         if event.sk == META:
             return not event.removed
-        if not event.sk.startswith(_TAG) or is_part(event.sk):
+        if is_part(event.sk):
             return False
-        # A hashed key may match whatever a pattern says; only its item tells.
+        # A hashed key may match whatever a pattern says; only its item has the whole key.
         return is_hashed(event.sk[len(_TAG) :]) or config.matches_any(text_name({"SK": event.sk}))
-
-    def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
-        return ()
 
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:
         """One update of META, or nothing if it says everything already."""
-        meta = view.meta(entity.pk) if entity.kind in _KINDS else None
+        meta = view.meta(entity.pk) if entity.kind in self.watches else None
         if meta is None:
             return []
         experiment_id = entity.id if entity.kind == EXPERIMENT else meta["experiment_id"]

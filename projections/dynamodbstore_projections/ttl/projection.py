@@ -7,18 +7,18 @@ below goes after it. A run that is deleted with its experiment has no time to li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final
 
 from dynamodbstore_events.change import ChangeEvent
-from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity, entity_of
-from dynamodbstore_events.keys import GSI1, META, Key, experiment_pk, expiring_listing
+from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity
+from dynamodbstore_events.keys import GSI1, META, experiment_pk, expiring_listing
 from dynamodbstore_table.conditions import ITEM_EXISTS, Condition, Missing, both, equals
 from dynamodbstore_table.port import MAX_OPS, Delete, Item, Op, Put, Update
 
 from dynamodbstore_projections.config import DAY_SECONDS, Config
 from dynamodbstore_projections.expiry.records import due_experiment, due_run, record_key
-from dynamodbstore_projections.projection import Writes
+from dynamodbstore_projections.projection import LIFECYCLE, Projection, Writes
 from dynamodbstore_projections.view import View
 
 DELETED: Final = "deleted"
@@ -26,23 +26,18 @@ _LATEST: Final = 10**12
 _STAMPS: Final = ("ttl", "expires")
 
 
-class TtlProjection:
+class TtlProjection(Projection):
     """Stamps what is soft-deleted, and takes the stamp off what is not."""
 
     name = "ttl"
-    sort_keys: tuple[str, ...] = (META,)
+    function = LIFECYCLE
+    watches: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys((EXPERIMENT, RUN), (META,))
 
     def concerns(self, event: ChangeEvent, config: Config) -> bool:
-        if event.sk != META or event.removed:
-            return False
-        entity = entity_of(event.pk)
-        return entity is not None and entity.kind in (EXPERIMENT, RUN)
-
-    def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
-        return ()
+        return not event.removed
 
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:
-        if entity.kind not in (EXPERIMENT, RUN):
+        if entity.kind not in self.watches:
             return []
         meta = view.meta(entity.pk)
         if meta is None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from dynamodbstore_projections.config import (
-    FTS_TRIGRAM_FIELDS,
     TTL_FIELDS,
     TTL_POLICY,
     Config,
     config_from_items,
 )
 from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED
+from dynamodbstore_projections.fts.projection import NAME_FIELD, marked_fields
 from dynamodbstore_table.port import Item
 
 from mlflow_dynamodbstore import settings as variables
@@ -78,7 +78,7 @@ def effective_config(
     config = config_from_items(items, settings.fts_fields)
     by_sk = {item["SK"]: item for item in items}
     policy = by_sk.get(TTL_POLICY, {}).keys() - set(written_days)
-    fields = by_sk.get(FTS_TRIGRAM_FIELDS, {}).get("fields", ())
+    fields = (*config.fts_fields, *sorted(marked_fields(config.building) - {NAME_FIELD}))
     return EffectiveConfig(
         settings,
         config,
@@ -87,10 +87,7 @@ def effective_config(
             pattern: _source(pattern in settings.patterns, pattern != ALWAYS_DENORMALIZED)
             for pattern in config.patterns
         },
-        {
-            name: _source(name in settings.fts_fields, name in fields or name in config.fts_fields)
-            for name in config.fts_fields
-        },
+        {name: _source(name in settings.fts_fields, True) for name in dict.fromkeys(fields)},
         changes,
     )
 

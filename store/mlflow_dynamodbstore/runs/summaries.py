@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
-from dynamodbstore_projections.summary.projection import speaks_of, summary_key, unpacked
+from dynamodbstore_projections.summary.reader import summaries, unpacked
 from dynamodbstore_table.port import Item, Table
 from mlflow.entities import Metric
 
@@ -21,19 +21,8 @@ INFO_ATTRIBUTES: Final = (
 
 
 def summarized_runs(table: Table, ended: Mapping[str, Mapping[str, Any]]) -> dict[str, RunItems]:
-    """The runs whose summaries speak of them, by partition key; ``ended`` has their META items.
-
-    Summaries are read eventually consistent, for half the price: they follow the run's writes
-    anyway. A run whose summary is missing, outdated or was too large is left out.
-    """
-    keys = {pk: summary_key(pk.partition("#")[2]) for pk in ended}
-    items = table.batch_get(keys.values(), consistent=False)
-    found: dict[str, RunItems] = {}
-    for pk, key in keys.items():
-        item = items.get(key)
-        if item is not None and speaks_of(item, ended[pk]):
-            found[pk] = summarized(item, ended[pk])
-    return found
+    """The runs whose summaries speak of them, by partition key; ``ended`` has their META items."""
+    return {pk: summarized(item, ended[pk]) for pk, item in summaries(table, ended).items()}
 
 
 def summarized(item: Item, meta: Mapping[str, Any]) -> RunItems:

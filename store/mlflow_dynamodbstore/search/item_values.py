@@ -12,7 +12,7 @@ from typing import Any
 
 from dynamodbstore_events.keys import Key
 from dynamodbstore_events.metric_values import decode_point
-from dynamodbstore_projections.tags.projection import known_tag
+from dynamodbstore_projections.tags.reader import known_tag
 from dynamodbstore_table.port import Item, Table
 from dynamodbstore_table.text_items import text_of
 

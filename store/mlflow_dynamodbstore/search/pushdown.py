@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from dynamodbstore_projections.tags.projection import may_hold
+from dynamodbstore_projections.tags.reader import may_hold
 from dynamodbstore_table.conditions import (
     BeginsWith,
     Compare,

@@ -9,7 +9,13 @@ from dynamodbstore_events.entities import EXPERIMENT
 from dynamodbstore_events.keys import experiments_listing
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.fts.projection import DESCRIPTION_FIELD, DESCRIPTION_TAG, NAME_FIELD
-from dynamodbstore_projections.tags.projection import denormalized_tag
+from dynamodbstore_projections.fts.reader import (
+    MOST_CANDIDATES,
+    NARROWING,
+    Posted,
+    posted,
+)
+from dynamodbstore_projections.tags.reader import denormalized_tag
 from dynamodbstore_table.conditions import Condition, both, equals
 from mlflow.entities import LifecycleStage
 
@@ -25,12 +31,6 @@ from mlflow_dynamodbstore.experiments.search.experiment_filter import (
 from mlflow_dynamodbstore.search import tokens
 from mlflow_dynamodbstore.search.limits import check_max_results
 from mlflow_dynamodbstore.search.listings import Listing
-from mlflow_dynamodbstore.search.postings import (
-    MOST_CANDIDATES,
-    NARROWING,
-    Posted,
-    posted,
-)
 from mlflow_dynamodbstore.search.pushdown import tag_condition
 from mlflow_dynamodbstore.search.tokens import PageStart
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from dynamodbstore_events.keys import META, experiment_pk, padded_id
+from dynamodbstore_projections.fts.reader import posted_keys
 from dynamodbstore_projections.tags.projection import TAGGED
 from dynamodbstore_table.port import Item, SortRange, Table
 from dynamodbstore_table.text_items import texts
@@ -32,7 +33,6 @@ from mlflow_dynamodbstore.search.listings import (
     entries,
     in_order,
 )
-from mlflow_dynamodbstore.search.postings import posted_keys
 from mlflow_dynamodbstore.search.tokens import PageStart
 from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 

@@ -14,6 +14,7 @@ from dynamodbstore_events.keys import (
     versions_listing,
 )
 from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.fts.reader import Posted
 from dynamodbstore_table.conditions import Compare, Condition, Not, both, equals
 from dynamodbstore_table.port import SortRange
 from mlflow.exceptions import MlflowException
@@ -37,7 +38,6 @@ from mlflow_dynamodbstore.registered_models.search.registered_model_plan import 
 )
 from mlflow_dynamodbstore.search import tokens
 from mlflow_dynamodbstore.search.listings import Listing
-from mlflow_dynamodbstore.search.postings import Posted
 from mlflow_dynamodbstore.search.pushdown import text_condition
 from mlflow_dynamodbstore.search.tokens import PageStart
 

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Final
 
 from dynamodbstore_events.keys import GSI2, META, Key, run_versions_lookup
+from dynamodbstore_projections.fts.reader import MOST_CANDIDATES, posted_keys
 from dynamodbstore_table.op_rules import is_unicode
 from dynamodbstore_table.port import Item, SortRange, Table
 from mlflow.entities.model_registry import ModelVersion
@@ -41,7 +42,6 @@ from mlflow_dynamodbstore.registered_models.search.version_listing import (
 )
 from mlflow_dynamodbstore.registered_models.version_items import model_version
 from mlflow_dynamodbstore.search import tokens
-from mlflow_dynamodbstore.search.postings import MOST_CANDIDATES, posted_keys
 from mlflow_dynamodbstore.search.tokens import PageStart
 from mlflow_dynamodbstore.stores.registry_base import RegistryBase
 

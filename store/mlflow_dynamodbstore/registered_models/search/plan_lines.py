@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from dynamodbstore_projections.fts.reader import MOST_CANDIDATES
+
 from mlflow_dynamodbstore.registered_models.search.clauses import RegistryFilter
 from mlflow_dynamodbstore.registered_models.search.model_version_plan import (
     EVERY_NUMBER,
@@ -15,7 +17,6 @@ from mlflow_dynamodbstore.registered_models.search.name_listing import Names
 from mlflow_dynamodbstore.registered_models.search.orders import Order
 from mlflow_dynamodbstore.registered_models.search.registered_model_plan import ModelPlan
 from mlflow_dynamodbstore.search.listings import Listing
-from mlflow_dynamodbstore.search.postings import MOST_CANDIDATES
 from mlflow_dynamodbstore.search.tokens import PageStart
 
 _FIELDS: Final = {

@@ -10,6 +10,7 @@ from dynamodbstore_events.entities import REGISTERED_MODEL
 from dynamodbstore_events.keys import prompts_listing, registered_models_listing
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.fts.projection import NAME_FIELD
+from dynamodbstore_projections.fts.reader import NARROWING, Posted, posted
 from dynamodbstore_table.conditions import Condition, Either, IsMap, both
 from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
@@ -31,7 +32,6 @@ from mlflow_dynamodbstore.registered_models.search.registered_model_filter impor
 from mlflow_dynamodbstore.registered_models.search.tag_lookup import TagLookup, tag_lookups
 from mlflow_dynamodbstore.search import tokens
 from mlflow_dynamodbstore.search.listings import Listing
-from mlflow_dynamodbstore.search.postings import NARROWING, Posted, posted
 from mlflow_dynamodbstore.search.pushdown import text_condition
 from mlflow_dynamodbstore.search.tokens import PageStart
 

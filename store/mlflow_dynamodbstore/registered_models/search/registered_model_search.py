@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from dynamodbstore_events.entities import DELETING
+from dynamodbstore_projections.fts.reader import posted_keys
 from dynamodbstore_table.port import Item, Table
 from mlflow.entities.model_registry import RegisteredModel
 from mlflow.store.entities.paged_list import PagedList
@@ -26,7 +27,6 @@ from mlflow_dynamodbstore.registered_models.search.registered_model_plan import 
 )
 from mlflow_dynamodbstore.registered_models.search.tag_lookup import few_with_tags
 from mlflow_dynamodbstore.search import tokens
-from mlflow_dynamodbstore.search.postings import posted_keys
 from mlflow_dynamodbstore.search.tokens import PageStart
 from mlflow_dynamodbstore.stores.registry_base import RegistryBase
 

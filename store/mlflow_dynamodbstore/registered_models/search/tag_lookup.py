@@ -18,11 +18,11 @@ from dynamodbstore_events.keys import (
     registered_model_pk,
     tag_value_start,
 )
+from dynamodbstore_projections.fts.reader import MOST_CANDIDATES
 from dynamodbstore_table.port import EVERY, SortRange, Table, begins_with
 
 from mlflow_dynamodbstore.registered_models.search.clauses import TagClause
 from mlflow_dynamodbstore.registered_models.search.name_listing import like_prefix
-from mlflow_dynamodbstore.search.postings import MOST_CANDIDATES
 
 _MOST_LOOKUPS = 6
 _PAGE = 1000

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from dynamodbstore_events.keys import META, parse_newest_first, run_pk
+from dynamodbstore_projections.fts.reader import posted_keys
 from dynamodbstore_table.conditions import holds
 from dynamodbstore_table.port import Item, Table, begins_with
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
@@ -20,7 +21,6 @@ from mlflow_dynamodbstore.runs.search.run_filter import (
 )
 from mlflow_dynamodbstore.search.item_values import values_of
 from mlflow_dynamodbstore.search.listings import entries, in_order
-from mlflow_dynamodbstore.search.postings import posted_keys
 
 _SMALLEST_CHUNK = 50
 _SMALLEST_PAGE = 10

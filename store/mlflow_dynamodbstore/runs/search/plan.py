@@ -15,7 +15,14 @@ from dynamodbstore_events.entities import RUN
 from dynamodbstore_events.keys import runs_listing
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.fts.projection import SOURCES
-from dynamodbstore_projections.tags.projection import TAGGED, denormalized_tag
+from dynamodbstore_projections.fts.reader import (
+    MOST_CANDIDATES,
+    NARROWING,
+    Posted,
+    posted,
+)
+from dynamodbstore_projections.tags.projection import TAGGED
+from dynamodbstore_projections.tags.reader import denormalized_tag
 from dynamodbstore_table.conditions import Condition, both
 from mlflow.entities import LifecycleStage
 from mlflow.utils.validation import _parse_experiment_ids
@@ -38,12 +45,6 @@ from mlflow_dynamodbstore.runs.search.run_order import (
 from mlflow_dynamodbstore.runs.summaries import INFO_ATTRIBUTES
 from mlflow_dynamodbstore.search import tokens
 from mlflow_dynamodbstore.search.listings import Listing, TimeOrder, TimeRange
-from mlflow_dynamodbstore.search.postings import (
-    MOST_CANDIDATES,
-    NARROWING,
-    Posted,
-    posted,
-)
 from mlflow_dynamodbstore.search.pushdown import condition_of, tag_condition, time_range
 from mlflow_dynamodbstore.search.tokens import PageStart
 

@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from dynamodbstore_events.keys import META, Key
-from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.fts.projection import Lookup, lookup
-from dynamodbstore_projections.fts.trigrams import required_trigrams
+from dynamodbstore_events.keys import META, Key, posting_pk
 from dynamodbstore_table.port import Table
+
+from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.fts.posting_marks import ANY_PATTERN
+from dynamodbstore_projections.fts.projection import built_mark
+from dynamodbstore_projections.fts.trigrams import required_trigrams
 
 MOST_CANDIDATES: Final = 400
 """META items are read by key, which costs more each than a listing does."""
@@ -28,6 +30,30 @@ _LONGEST_PAGE = 1000
 _MOST_LOOKUPS = 6
 _MOST_QUERIES = 12
 _MOST_TRIGRAMS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Which partitions of postings tell the candidates: the sort keys that all of ``every`` have
+    in common, and all those of ``always``. A sort key is the id in an entity's partition key."""
+
+    every: tuple[str, ...]
+    always: str
+
+
+def lookup(
+    config: Config, kind: str, scope: str, text_field: str, wanted: Iterable[str]
+) -> Lookup | None:
+    """Where to look for the entities whose text has the ``wanted`` trigrams.
+
+    None where postings can't narrow: nothing is wanted, or the field's are not all built.
+    ``wanted`` is ``required_trigrams`` of a pattern, or ``trigrams`` of a text to be equal to.
+    """
+    wanted = sorted(wanted)
+    if not wanted or built_mark(text_field) not in config.built:
+        return None
+    every = tuple(posting_pk(scope, kind, text_field, trigram) for trigram in wanted)
+    return Lookup(every, posting_pk(scope, kind, text_field, ANY_PATTERN))
 
 
 @dataclass(frozen=True, slots=True)

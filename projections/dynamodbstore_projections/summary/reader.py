@@ -1,0 +1,44 @@
+"""Reading summaries: those that speak of their runs as these are now."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from dynamodbstore_table.port import Item, Table
+
+from dynamodbstore_projections.summary.projection import ENDED, summary_key
+
+
+def summaries(table: Table, ended: Mapping[str, Mapping[str, Any]]) -> dict[str, Item]:
+    """The summaries that speak of these runs, by partition key; ``ended`` has their META items.
+
+    Summaries are read eventually consistent, for half the price: they follow the run's writes
+    anyway. A run whose summary is missing, outdated or was too large is left out.
+    """
+    keys = {pk: summary_key(pk.partition("#")[2]) for pk in ended}
+    items = table.batch_get(keys.values(), consistent=False)
+    return {
+        pk: items[key]
+        for pk, key in keys.items()
+        if key in items and speaks_of(items[key], ended[pk])
+    }
+
+
+def unpacked(item: Mapping[str, Any]) -> bytes | str:
+    """The JSON of a summary: ``params`` and ``tags`` by key, ``metrics`` as [key, value (null is
+    NaN), time in ms, step], ``edges`` the items of inputs and outputs."""
+    if "json" in item:
+        text: str = item["json"]
+        return text
+    return zlib.decompress(item["z"])
+
+
+def speaks_of(item: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
+    """Whether a summary was made when the run had ended as ``meta`` says that it has."""
+    return bool(
+        meta["status"] in ENDED
+        and item["status"] == meta["status"]
+        and item.get("end_time") == meta.get("end_time")
+    )
