@@ -26,26 +26,25 @@ from mlflow.entities.webhook import WebhookEvent
 from mlflow.models import Model
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY, PROMPT_TEXT_TAG_KEY
 from mlflow_dynamodbstore.core.errors import _CALLED_BY_MLFLOW
-from mlflow_dynamodbstore.stores.refusals import is_stand_in
+from mlflow_dynamodbstore.evaluation.no_datasets import NoDatasets
+from mlflow_dynamodbstore.traces.no_traces import NoTraces
 
 OURS = "mlflow_dynamodbstore"
 # What is not kept makes no request: it lists nothing, or is refused.
-NOT_KEPT = (f"{OURS}.traces.no_traces", f"{OURS}.evaluation.no_datasets")
+NOT_KEPT = (NoTraces, NoDatasets)
 NOT_MLFLOWS = {"keep_house", "ensure_default_experiment"}
 
 
 def operations_of(store_class: type) -> set[str]:
     """The names of the operations that MLflow may ask of a store, and that ask its table."""
+    if hasattr(store_class, "offered"):
+        offered: dict[str, type] = store_class.offered
+        return {n for n, part in offered.items() if part not in NOT_KEPT} - NOT_MLFLOWS
     found = set()
     for name in dir(store_class):
         method = inspect.getattr_static(store_class, name)
         module = getattr(method, "__module__", "")
-        if (
-            inspect.isfunction(method)
-            and not is_stand_in(method)
-            and module.startswith(OURS)
-            and module not in NOT_KEPT
-        ):
+        if inspect.isfunction(method) and module.startswith(OURS):
             found.add(name)
     public = {name for name in found if not name.startswith("_") or name in _CALLED_BY_MLFLOW}
     return public - NOT_MLFLOWS

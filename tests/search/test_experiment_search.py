@@ -17,6 +17,7 @@ from dynamodbstore_events.keys import (
     padded_id,
     tag_sk,
 )
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Table, Update
 from dynamodbstore_table.testing.counting import CountingTable, Meter
@@ -24,7 +25,8 @@ from dynamodbstore_table.text_items import text_items
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
-from mlflow_dynamodbstore.experiments.search.experiment_search import SearchExperimentsMixin
+from mlflow_dynamodbstore.core.scope import Scope
+from mlflow_dynamodbstore.experiments.search.experiment_search import SearchExperiments
 
 from tests.search.projected import (
     DESCRIPTIONS,
@@ -43,13 +45,15 @@ class Searching:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.meter = Meter()
-        self._store = SearchExperimentsMixin(CountingTable(table, self.meter), "s3://bucket")
-        self._store._config.read()
+        counting = CountingTable(table, self.meter)
+        self._config = ConfigSource(counting)
+        self._search = SearchExperiments(counting, Scope(), self._config)
+        self._config.read()
 
     def built(self, *marks: str) -> None:
         """Let searches rely on these projections."""
         mark_built(self.table, *marks)
-        self._store._config.read()
+        self._config.read()
 
     def add(
         self,
@@ -79,7 +83,7 @@ class Searching:
 
     def __call__(self, **query: Any) -> PagedList[Experiment]:
         self.meter.take()
-        return self._store.search_experiments(**query)
+        return self._search.search_experiments(**query)
 
     def ids(self, **query: Any) -> list[str]:
         return [found.experiment_id for found in self(**query)]

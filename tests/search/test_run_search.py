@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 from dynamodbstore_events.keys import META, experiment_pk, experiments_listing, newest_first
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import EVERY, Delete, Item, Put, SortRange, Table, Update
 from dynamodbstore_table.testing.counting import CountingTable, Meter
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow_dynamodbstore.runs.search.run_search import SearchRunsMixin
+from mlflow_dynamodbstore.core.lookup import Lookup
+from mlflow_dynamodbstore.core.scope import Scope
+from mlflow_dynamodbstore.runs.search.run_search import SearchRuns
 
 from tests.search.items import experiment, put_run, run_meta
 from tests.search.projected import mark_built
@@ -50,13 +53,14 @@ class Searching:
         self.table = table
         self.meter = Meter()
         counting = CountingTable(table, self.meter) if metered else table
-        self._store = SearchRunsMixin(counting, "s3://bucket")
+        self._config = ConfigSource(counting)
+        self._search = SearchRuns(counting, Lookup(counting, Scope()), self._config)
         self.add_experiment("1")
         self.read_config()
 
     def read_config(self) -> None:
         """Let searches know the configuration as it is now; they remember it for a while."""
-        self._store._config.read()
+        self._config.read()
 
     def built(self, *marks: str) -> None:
         """Let searches rely on these projections."""
@@ -94,7 +98,7 @@ class Searching:
         view: int = ViewType.ACTIVE_ONLY,
     ) -> tuple[list[Run], str | None]:
         self.meter.take()
-        return self._store._search_runs(list(ids), filter_string, view, limit, order_by, token)
+        return self._search._search_runs(list(ids), filter_string, view, limit, order_by, token)
 
     def ids(self, *args: Any, **named: Any) -> list[str]:
         return [run.info.run_id for run in self(*args, **named)[0]]

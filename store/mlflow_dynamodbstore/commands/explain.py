@@ -26,7 +26,8 @@ from mlflow.utils.validation import _parse_experiment_ids
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
 from mlflow_dynamodbstore.commands.table_options import name_of, opened, table_command
-from mlflow_dynamodbstore.core.lifecycle import Experiments
+from mlflow_dynamodbstore.core.lookup import ExperimentLookup
+from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.experiments.search.experiment_plan import (
     ExperimentQuery,
     parse_experiment_query,
@@ -197,11 +198,11 @@ def _planned(table: Table, query: _Query) -> _Planned:
     joins = isinstance(table, JoiningTable)
     if isinstance(query, _LoggedModels):
         asked = query.plan.experiment_ids
-        experiments = Experiments(table).find_many(list(asked))
+        experiments = ExperimentLookup(table, Scope()).find_many(list(asked))
         lines = list(query.plan.lines(query.limit, joins=joins))
     else:
         asked = query.experiment_ids
-        experiments = Experiments(table).find_many(list(asked))
+        experiments = ExperimentLookup(table, Scope()).find_many(list(asked))
         lines = list(plan_runs(query, experiments, config, joins=joins).lines())
     return _Planned(lines, [e for e in asked if e not in experiments])
 

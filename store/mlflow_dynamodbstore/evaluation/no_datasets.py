@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from mlflow.entities import DatasetRecord
 
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 
-
-class NoDatasetsMixin(TrackingBase):
+class NoDatasets:
     """Finds no records and no experiments of a dataset, since none can be kept."""
+
+    serves = ("_load_dataset_records",)
 
     def get_dataset_experiment_ids(self, dataset_id: str) -> list[str]:
         """The experiments of a dataset: none, as in MLflow's SQL store for an unknown one."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from dynamodbstore_events.keys import (
     META,
     experiment_pk,
-    experiments_listing,
     newest_first,
     padded_id,
     tag_sk,
 )
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Check, Item, Op, Put, SortRange, Update, now_ms
+from dynamodbstore_table.port import Check, Item, Op, Put, SortRange, Table, Update, now_ms
 from dynamodbstore_table.text_items import text_items, texts
 from mlflow.entities import Experiment, ExperimentTag
 from mlflow.exceptions import MlflowException
@@ -37,17 +37,12 @@ from mlflow.utils.validation import (
     _validate_experiment_tag,
 )
 
-from mlflow_dynamodbstore.core.claims import (
-    EXPERIMENT_KIND,
-    claim,
-    holder,
-    release,
-    stale_holder,
-)
+from mlflow_dynamodbstore.core.claims import EXPERIMENT_KIND, stale_holder
+from mlflow_dynamodbstore.core.housekeeping import Housekeeping
 from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED, ExperimentState
+from mlflow_dynamodbstore.core.lookup import Lookup, raise_experiment_missing
 from mlflow_dynamodbstore.core.tag_removal import remove_tag
 from mlflow_dynamodbstore.settings import run_shards
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 
 DEFAULT_EXPERIMENT_ID = "0"
 _META_AND_TAGS = SortRange(META, "TAG#\U0010ffff")
@@ -93,8 +88,29 @@ def new_experiment_id(now_ms: int) -> str:
     return str(now_ms * 1000 + secrets.randbelow(1000))
 
 
-class ExperimentsMixin(TrackingBase):
-    """Experiments: create, get, rename, delete, restore, and their tags."""
+class Experiments:
+    """Experiments: create, get, rename, delete, restore, and their tags.
+
+    ``artifact_root_uri`` is where experiments without a location of their own keep artifacts.
+    """
+
+    serves = ("ensure_default_experiment",)
+
+    def __init__(
+        self,
+        table: Table,
+        lookup: Lookup,
+        config: ConfigSource,
+        housekeeping: Housekeeping,
+        artifact_root_uri: str,
+    ) -> None:
+        self._table = table
+        self._scope = lookup.scope
+        self._experiments = lookup.experiments
+        self._runs = lookup.runs
+        self._config = config
+        self._housekeeping = housekeeping
+        self._artifact_root_uri = artifact_root_uri
 
     def ensure_default_experiment(self) -> None:
         """Create experiment 0 if it is missing; servers that start together all succeed.
@@ -160,25 +176,25 @@ class ExperimentsMixin(TrackingBase):
     def _creation(
         self, experiment_id: str, name: str, artifact_location: str | None, stale: str | None
     ) -> list[Op]:
-        workspace, now = self._workspace(), get_current_time_millis()
-        location = artifact_location or append_to_uri_path(self.artifact_root_uri, experiment_id)
+        scope, now = self._scope, get_current_time_millis()
+        location = artifact_location or append_to_uri_path(self._artifact_root_uri, experiment_id)
         meta: Item = {
             "PK": experiment_pk(experiment_id),
             "SK": META,
             "name": name,
-            "workspace": workspace,
+            "workspace": scope.workspace,
             "artifact_location": location,
             "stage": ACTIVE,
             "epoch": 0,
             "created": now,
             "updated": now,
             "run_shards": run_shards(),
-            "gsi1pk": experiments_listing(workspace),
+            "gsi1pk": scope.experiments_listing,
             "gsi1sk": newest_first(now, padded_id(experiment_id)),
         }
         return [
             Put(meta, condition=ITEM_MISSING),
-            claim(workspace, EXPERIMENT_KIND, name, experiment_id, stale),
+            scope.claim(EXPERIMENT_KIND, name, experiment_id, stale),
         ]
 
     def _stale_claim(self, failed: ConditionFailed, known: str | None) -> str | None:
@@ -201,14 +217,15 @@ class ExperimentsMixin(TrackingBase):
         """The experiment of that name, in any stage, or None."""
         if experiment_name is None:
             return None
-        found = holder(self._table, self._workspace(), EXPERIMENT_KIND, str(experiment_name))
+        found = self._scope.holder(self._table, EXPERIMENT_KIND, str(experiment_name))
         return None if found is None else self._read_experiment(found)
 
     def _read_experiment(self, experiment_id: str) -> Experiment | None:
         items = list(self._table.query_all(experiment_pk(experiment_id), sk=_META_AND_TAGS))
         if not items or items[0]["SK"] != META:
             return None
-        return experiment_entity(self._experiments.remember(items[0]), texts(items[1:]))
+        state = self._experiments.remember(items[0])
+        return None if state is None else experiment_entity(state, texts(items[1:]))
 
     def delete_experiment(self, experiment_id: str) -> None:
         """Mark an active experiment, and with it all of its runs, deleted: one write."""
@@ -220,6 +237,7 @@ class ExperimentsMixin(TrackingBase):
 
     def _change_stage(self, experiment_id: str, old: str, new: str) -> None:
         canonical, now = given_id(experiment_id), now_ms(self._table)
+        self._experiments.check(canonical)
         # By its own token the change is known as done where its answer is lost.
         changed = {"stage": new, "updated": now, "change": secrets.token_hex(8)}
         try:
@@ -238,7 +256,7 @@ class ExperimentsMixin(TrackingBase):
         finally:
             self._experiments.forget(canonical)
             self._runs.forget_all()
-        self._keep_house()
+        self._housekeeping.do_some()
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
         """Give an active experiment another name.
@@ -276,8 +294,8 @@ class ExperimentsMixin(TrackingBase):
             return [update]
         return [
             update,
-            claim(state.workspace, EXPERIMENT_KIND, new_name, state.experiment_id, stale),
-            release(state.workspace, EXPERIMENT_KIND, state.name, state.experiment_id),
+            self._scope.claim(EXPERIMENT_KIND, new_name, state.experiment_id, stale),
+            self._scope.release(EXPERIMENT_KIND, state.name, state.experiment_id),
         ]
 
     def set_experiment_tag(self, experiment_id: str, tag: ExperimentTag) -> None:
@@ -297,11 +315,6 @@ class ExperimentsMixin(TrackingBase):
                 f"No tag with name: {key} in experiment with id {experiment_id}",
                 RESOURCE_DOES_NOT_EXIST,
             )
-
-
-def raise_experiment_missing(experiment_id: str) -> NoReturn:
-    """Raise what MLflow says of an experiment that is not there."""
-    raise MlflowException(f"No Experiment with id={experiment_id} exists", RESOURCE_DOES_NOT_EXIST)
 
 
 def _distinct(tags: Iterable[ExperimentTag], code: int) -> dict[str, str]:

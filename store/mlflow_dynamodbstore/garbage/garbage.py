@@ -20,27 +20,27 @@ from dynamodbstore_events.keys import (
     dataset_pk,
     dataset_sk,
     experiment_pk,
-    experiments_listing,
     history_pk,
     model_metrics_marker_sk,
-    model_pk,
     models_listing,
     oldest_first,
     runs_listing,
     unpart,
 )
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, begins_with, now_ms
+from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, Table, begins_with, now_ms
 
-from mlflow_dynamodbstore.core.claims import EXPERIMENT_KIND, release
+from mlflow_dynamodbstore.core.claims import EXPERIMENT_KIND
 from mlflow_dynamodbstore.core.lifecycle import DELETED, ExperimentState, run_deleted_time
-from mlflow_dynamodbstore.experiments.experiments import given_id, raise_experiment_missing
+from mlflow_dynamodbstore.core.lookup import Lookup, raise_experiment_missing
+from mlflow_dynamodbstore.experiments.experiments import given_id
+from mlflow_dynamodbstore.garbage.tombstones import Tombstones
 from mlflow_dynamodbstore.logged_models.logged_model_items import is_deleted, model_id_of
-from mlflow_dynamodbstore.logged_models.logged_models import raise_model_missing
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
+from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics
 
 _CHUNK = 1000
 _SECONDS_OF_EXPIRY = 3600.0
@@ -48,8 +48,32 @@ _LAST = "\U0010ffff"
 _MARKER = model_metrics_marker_sk("")
 
 
-class GarbageMixin(TrackingBase):
+class Garbage:
     """Find and remove for good what has been deleted."""
+
+    serves = (
+        *("_get_deleted_runs", "_get_deleted_logged_models"),
+        *("_hard_delete_run", "_hard_delete_experiment", "_hard_delete_logged_model"),
+    )
+
+    def __init__(
+        self,
+        table: Table,
+        lookup: Lookup,
+        config: ConfigSource,
+        expired_runs: Tombstones,
+        expired_models: Tombstones,
+        model_metrics: ModelMetrics,
+    ) -> None:
+        self._table = table
+        self._scope = lookup.scope
+        self._experiments = lookup.experiments
+        self._runs = lookup.runs
+        self._models = lookup.logged_models
+        self._config = config
+        self._expired_runs = expired_runs
+        self._expired_models = expired_models
+        self._model_metrics = model_metrics
 
     def _get_deleted_runs(self, older_than: int = 0) -> list[str]:
         """Ids of the runs deleted at least ``older_than`` ms ago, alone or with an experiment, the
@@ -63,7 +87,7 @@ class GarbageMixin(TrackingBase):
         remaining = iter(deleted)
         while chunk := list(islice(remaining, _CHUNK)):
             found += self._runs_deleted_before(chunk, deadline)
-        return found + self._expired_runs.deleted_before(deadline, self._workspace())
+        return found + self._expired_runs.deleted_before(deadline)
 
     def _deleted_before(self, lookup: str, deadline_ms: int) -> Iterator[str]:
         """Partition keys of what a lookup of deleted entities holds up to a time."""
@@ -75,7 +99,7 @@ class GarbageMixin(TrackingBase):
 
     def _deleted_experiments(self) -> Iterator[ExperimentState]:
         for item in self._table.query_all(
-            experiments_listing(self._workspace()),
+            self._scope.experiments_listing,
             index=GSI1,
             filter=equals("stage", DELETED),
             consistent=False,
@@ -110,15 +134,11 @@ class GarbageMixin(TrackingBase):
         return found
 
     def _experiments_having(self, metas: Iterable[Item]) -> dict[str, ExperimentState]:
-        """The experiments of this workspace that runs or models belong to, by id."""
+        """The experiments that runs or models belong to, by id."""
         wanted = list(dict.fromkeys(meta["experiment_id"] for meta in metas))
         if not wanted:
             return {}
-        return {
-            experiment_id: state
-            for experiment_id, state in self._experiments.find_many(wanted).items()
-            if state.workspace == self._workspace()
-        }
+        return self._experiments.find_many(wanted)
 
     def _hard_delete_run(self, run_id: str) -> None:
         """Remove a run, its history and what it logged to models; ``RESOURCE_DOES_NOT_EXIST``."""
@@ -182,7 +202,7 @@ class GarbageMixin(TrackingBase):
         meta = Delete((pk, META))
         try:
             self._table.write(
-                release(state.workspace, EXPERIMENT_KIND, state.name, state.experiment_id), meta
+                self._scope.release(EXPERIMENT_KIND, state.name, state.experiment_id), meta
             )
         except ConditionFailed:
             # The name is another experiment's by now.
@@ -193,10 +213,7 @@ class GarbageMixin(TrackingBase):
         """Remove a model with its tags, params and metrics; ``RESOURCE_DOES_NOT_EXIST``."""
         if self._expired_models.remove(model_id):
             return
-        pk = model_pk(str(model_id))
-        if self._table.get((pk, META), attributes=("PK",)) is None:
-            raise_model_missing(model_id)
-        self._delete_model(pk)
+        self._delete_model(self._models.meta(model_id)["PK"])
         self._model_metrics.forget_models()
 
     def _delete_model(self, pk: str) -> None:
@@ -220,7 +237,7 @@ class GarbageMixin(TrackingBase):
                 and meta["updated"] <= deadline
                 and meta["experiment_id"] in experiments
             ]
-        return found + self._expired_models.deleted_before(deadline, self._workspace())
+        return found + self._expired_models.deleted_before(deadline)
 
     def _delete_items(
         self,

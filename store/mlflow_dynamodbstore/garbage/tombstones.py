@@ -21,6 +21,7 @@ from mlflow.entities import (
 )
 
 from mlflow_dynamodbstore.core.lifecycle import DELETED
+from mlflow_dynamodbstore.core.scope import Scope
 
 _LISTINGS = {RUN: EXPIRED_RUNS, MODEL: EXPIRED_MODELS}
 _AT_ONCE = 1000
@@ -31,13 +32,14 @@ class Tombstones:
     """Finds the tombstones of one kind of entity, ``RUN`` or ``LM``, and remembers those that it
     has told of: only these can be asked for, and only in this process."""
 
-    def __init__(self, table: Table, kind: str) -> None:
+    def __init__(self, table: Table, kind: str, scope: Scope) -> None:
         self._table = table
         self._kind = kind
+        self._scope = scope
         self._told: dict[str, Item] = {}
 
-    def deleted_before(self, deadline_ms: int, workspace: str) -> list[str]:
-        """Ids of those in a workspace that had been deleted by a time, the earliest first."""
+    def deleted_before(self, deadline_ms: int) -> list[str]:
+        """Ids of those of the workspace that had been deleted by a time, the earliest first."""
         if deadline_ms < 0:
             return []
         keys = self._listed(deadline_ms)
@@ -46,7 +48,7 @@ class Tombstones:
             # In the order of the listing, which a batch does not keep.
             items = self._table.batch_get(chunk)
             for item in (items[key] for key in chunk if key in items):
-                if item["workspace"] == workspace:
+                if self._scope.owns(item["workspace"]):
                     entity_id = expired_id(item)
                     self._told[entity_id] = item
                     found.append(entity_id)
@@ -60,13 +62,15 @@ class Tombstones:
 
     def get(self, entity_id: str) -> Item | None:
         """The tombstone of an id that was told of."""
-        return self._told.get(entity_id)
+        item = self._told.get(entity_id)
+        return item if item is not None and self._scope.owns(item["workspace"]) else None
 
     def remove(self, entity_id: str) -> bool:
         """Remove the tombstone of an id that was told of; whether it was."""
-        item = self._told.pop(entity_id, None)
+        item = self.get(entity_id)
         if item is None:
             return False
+        self._told.pop(entity_id, None)
         self._table.write(Delete((item["PK"], item["SK"])))
         return True
 

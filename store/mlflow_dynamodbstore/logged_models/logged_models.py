@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from dynamodbstore_events.keys import (
     DELETED_MODELS,
@@ -18,7 +18,7 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import ITEM_EXISTS, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Put, Update, now_ms
+from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Put, Table, Update, now_ms
 from dynamodbstore_table.text_items import TextItems, parts_of, text_items
 from mlflow.entities import LoggedModel, LoggedModelParameter, LoggedModelStatus, LoggedModelTag
 from mlflow.exceptions import MlflowException
@@ -31,10 +31,11 @@ from mlflow.utils.validation import _validate_logged_model_name, _validate_tag
 
 from mlflow_dynamodbstore.core.insertions import insert_all
 from mlflow_dynamodbstore.core.lifecycle import DELETED
+from mlflow_dynamodbstore.core.lookup import Lookup, raise_logged_model_missing
 from mlflow_dynamodbstore.core.tag_changes import change_tag
 from mlflow_dynamodbstore.core.text_values import as_text
 from mlflow_dynamodbstore.experiments.experiments import canonical_id
-from mlflow_dynamodbstore.garbage.tombstones import expired_model
+from mlflow_dynamodbstore.garbage.tombstones import Tombstones, expired_model
 from mlflow_dynamodbstore.logged_models.logged_model_items import (
     ModelItems,
     is_deleted,
@@ -42,14 +43,22 @@ from mlflow_dynamodbstore.logged_models.logged_model_items import (
     model_items,
     model_meta,
 )
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 
 MODELS_FOLDER = "models"
 ARTIFACTS_FOLDER = "artifacts"
 
 
-class LoggedModelsMixin(TrackingBase):
+class LoggedModels:
     """Logged models. Their stage is their own: their experiment's does not touch it."""
+
+    serves = ("log_logged_model_params",)
+
+    def __init__(self, table: Table, lookup: Lookup, expired: Tombstones) -> None:
+        self._table = table
+        self._experiments = lookup.experiments
+        self._runs = lookup.runs
+        self._models = lookup.logged_models
+        self._expired_models = expired
 
     def create_logged_model(
         self,
@@ -114,14 +123,14 @@ class LoggedModelsMixin(TrackingBase):
             return expired_model(tombstone)
         model = self._read_model(model_id)
         if is_deleted(model.meta) and not allow_deleted:
-            raise_model_missing(model_id)
+            raise_logged_model_missing(model_id)
         return logged_model(model)
 
     def _read_model(self, model_id: str) -> ModelItems:
         pk = model_pk(str(model_id))
         model = model_items(self._table.partitions([pk])[pk])
-        if model is None:
-            raise_model_missing(model_id)
+        if model is None or not self._models.owns(model.meta):
+            raise_logged_model_missing(model_id)
         return model
 
     def finalize_logged_model(self, model_id: str, status: LoggedModelStatus) -> LoggedModel:
@@ -146,6 +155,7 @@ class LoggedModelsMixin(TrackingBase):
 
     def delete_logged_model(self, model_id: str) -> None:
         """Mark the model deleted, from now; a deleted one is deleted again."""
+        self._models.check(model_id)
         now = now_ms(self._table)
         changed = {
             "stage": DELETED,
@@ -156,13 +166,12 @@ class LoggedModelsMixin(TrackingBase):
         try:
             self._table.write(Update(_meta_key(model_id), set=changed, condition=ITEM_EXISTS))
         except ConditionFailed:
-            raise_model_missing(model_id)
+            raise_logged_model_missing(model_id)
 
     def set_logged_model_tags(self, model_id: str, tags: list[LoggedModelTag]) -> None:
         """Set tags of a model in any stage; of a key given twice the last value counts."""
         _check_values("tag", tags)
-        if self._table.get(_meta_key(model_id), attributes=["PK"]) is None:
-            raise_model_missing(model_id)
+        self._models.meta(model_id)
         pk = model_pk(model_id)
         distinct = dict(_texts("tag", tags))
         texts = [text_items(pk, tag_sk(key), key, text) for key, text in distinct.items()]
@@ -175,13 +184,14 @@ class LoggedModelsMixin(TrackingBase):
 
     def delete_logged_model_tag(self, model_id: str, key: str) -> None:
         """Delete a tag of a model in any stage; ``RESOURCE_DOES_NOT_EXIST`` if it has none."""
+        self._models.check(model_id)
         guard = Check(_meta_key(model_id), ITEM_EXISTS)
         tag_key = (model_pk(str(model_id)), tag_sk(str(key)))
         try:
             self._table.write(guard, Delete(tag_key, condition=ITEM_EXISTS))
         except ConditionFailed as failed:
             if 0 in failed.failures:
-                raise_model_missing(model_id)
+                raise_logged_model_missing(model_id)
             raise MlflowException(
                 f"No tag with key {key!r} found for model with ID {model_id!r}.",
                 RESOURCE_DOES_NOT_EXIST,
@@ -193,9 +203,9 @@ class LoggedModelsMixin(TrackingBase):
         Raises ``BAD_REQUEST`` if the model already has one of them, with any value.
         """
         if not params:
-            if self._table.get(_meta_key(model_id), attributes=["PK"]) is None:
-                raise_model_missing(model_id)
+            self._models.meta(model_id)
             return
+        self._models.check(model_id)
         pk = model_pk(str(model_id))
         texts = [
             text_items(pk, param_sk(key), key, text)
@@ -214,7 +224,7 @@ class LoggedModelsMixin(TrackingBase):
             self._table.bulk([Delete(part.key) for part in parts])
             first = min(failed.failures)
             if first == 0:
-                raise_model_missing(model_id)
+                raise_logged_model_missing(model_id)
             raise MlflowException(
                 f"Model {model_id!r} already has the param {params[first - 1].key!r}; a model's "
                 "params are logged once and can't be changed.",
@@ -256,11 +266,6 @@ def _history(run_id: str, text: str | None) -> list[Any]:
             INTERNAL_ERROR,
         )
     return history
-
-
-def raise_model_missing(model_id: str) -> NoReturn:
-    """Raise what MLflow says of a logged model that is not there."""
-    raise MlflowException(f"Logged model with ID '{model_id}' not found.", RESOURCE_DOES_NOT_EXIST)
 
 
 def _meta_key(model_id: str) -> tuple[str, str]:

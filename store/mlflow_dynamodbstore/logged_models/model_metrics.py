@@ -8,7 +8,7 @@ what removes the run finds them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dynamodbstore_events.keys import (
@@ -22,12 +22,13 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_events.metric_values import decode, encode
 from dynamodbstore_table.conditions import ITEM_MISSING, Both, Condition, Either, Missing, equals
-from dynamodbstore_table.port import Put, Table, Update
+from dynamodbstore_table.port import Item, Put, Table, Update
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
-from mlflow_dynamodbstore.core.lifecycle import Memory, remembered_seconds
+from mlflow_dynamodbstore.core.lookup import Lookup
+from mlflow_dynamodbstore.core.memory import Memory, remembered_seconds
 from mlflow_dynamodbstore.runs.metrics.metric_points import Point, ordered_text
 
 _DATASET = ("dataset_name", "dataset_digest")
@@ -67,25 +68,32 @@ def model_metric_conflict(op: Update, known: Mapping[str, Any] | None) -> Mlflow
 class ModelMetrics:
     """Which models exist, and which runs carry their markers, as far as this process knows."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, lookup: Lookup) -> None:
         self._table = table
+        self._lookup = lookup.logged_models
         self._models = Memory(remembered_seconds(table))
         self._markers = Memory(_MARKER_SECONDS)
 
     def require(self, model_ids: Iterable[str]) -> None:
         """Raise ``BAD_REQUEST`` unless each model exists, in any stage."""
-        asked = [m for m in dict.fromkeys(model_ids) if not self._models.get(m)]
-        if not asked:
-            return
-        keys = [(model_pk(m), META) for m in asked]
-        found = self._table.batch_get(keys, attributes=("PK",))
-        for model_id, key in zip(asked, keys, strict=True):
-            if key not in found:
+        for model_id, meta in self._found(list(dict.fromkeys(model_ids))):
+            if meta is None or not self._lookup.owns(meta):
                 raise MlflowException(
                     f"There is no logged model with ID {model_id!r} to log a metric for.",
                     BAD_REQUEST,
                 )
-            self._models.put(model_id, True)
+
+    def _found(self, model_ids: list[str]) -> Iterator[tuple[str, Item | None]]:
+        """The models with the META items of those that exist, as far as they are needed."""
+        known: dict[str, Item | None] = {m: self._models.get(m) for m in model_ids}
+        keys = {m: (model_pk(m), META) for m in model_ids if known[m] is None}
+        if keys:
+            found = self._table.batch_get(keys.values(), attributes=("PK", "experiment_id"))
+            for model_id, key in keys.items():
+                if meta := found.get(key):
+                    known[model_id] = meta
+                    self._models.put(model_id, meta)
+        yield from known.items()
 
     def forget_models(self) -> None:
         """Some may have gone: look again at each."""

@@ -13,7 +13,6 @@ from mlflow.protos.databricks_pb2 import (
 )
 from mlflow.tracking._tracking_service.utils import _get_store
 
-from mlflow_dynamodbstore.runs.links import LinksMixin
 from mlflow_dynamodbstore.stores.registry_base import RegistryBase
 
 _NO_PROMPT = (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), ErrorCode.Name(INVALID_PARAMETER_VALUE))
@@ -51,17 +50,17 @@ class PromptsMixin(RegistryBase):
         Links that several processes make at once are all kept. Raises
         ``RESOURCE_DOES_NOT_EXIST`` if the prompt version or the run is missing.
         """
-        tracking = _get_store()
-        if isinstance(tracking, LinksMixin):
-            tracking.link_prompt_versions_to_run(run_id, [self._prompt_to_link(name, version)])
+        link = getattr(_get_store(), "link_prompt_versions_to_run", None)
+        if link is not None:
+            link(run_id, [self._prompt_to_link(name, version)])
         else:
             super().link_prompt_version_to_run(name, version, run_id)
 
     def link_prompt_version_to_model(self, name: str, version: str, model_id: str) -> None:
         """Like ``link_prompt_version_to_run``, for a logged model."""
-        tracking = _get_store()
-        if isinstance(tracking, LinksMixin):
-            tracking.link_prompt_versions_to_model(model_id, [self._prompt_to_link(name, version)])
+        link = getattr(_get_store(), "link_prompt_versions_to_model", None)
+        if link is not None:
+            link(model_id, [self._prompt_to_link(name, version)])
         else:
             super().link_prompt_version_to_model(name, version, model_id)
 

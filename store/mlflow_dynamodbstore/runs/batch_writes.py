@@ -18,7 +18,7 @@ from dynamodbstore_table.apply import allowed
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import MAX_OPS, Op, Put, Table, Update
 
-from mlflow_dynamodbstore.core.lifecycle import raise_run_missing
+from mlflow_dynamodbstore.core.lookup import raise_run_missing
 from mlflow_dynamodbstore.logged_models.model_metrics import model_metric_conflict
 from mlflow_dynamodbstore.runs.metrics.metric_writes import (
     MetricPlan,

@@ -9,7 +9,7 @@ from typing import Any
 from dynamodbstore_events.keys import META, dataset_sk, experiment_pk, model_output_sk, run_pk
 from dynamodbstore_table.conditions import ITEM_EXISTS
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Check, Delete, Item, begins_with
+from dynamodbstore_table.port import Check, Delete, Item, Table, begins_with
 from mlflow.entities import DatasetInput, LoggedModelInput, LoggedModelOutput, _DatasetSummary
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
@@ -21,7 +21,7 @@ from mlflow.utils.validation import (
 )
 
 from mlflow_dynamodbstore.core.insertions import insert_all
-from mlflow_dynamodbstore.core.lifecycle import raise_run_missing
+from mlflow_dynamodbstore.core.lookup import Lookup, raise_run_missing
 from mlflow_dynamodbstore.core.whole_numbers import whole_number
 from mlflow_dynamodbstore.runs.input_plan import (
     DatasetUse,
@@ -31,14 +31,20 @@ from mlflow_dynamodbstore.runs.input_plan import (
     plan_inputs,
     transactions,
 )
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 
 _MOST_SUMMARIES = 1000
 _SUMMARY_ATTRIBUTES = ("PK", "SK", "name", "digest", "context")
 
 
-class InputsMixin(TrackingBase):
+class Inputs:
     """Log which datasets and models a run used, and which models it made."""
+
+    serves = ("_search_datasets",)
+
+    def __init__(self, table: Table, lookup: Lookup) -> None:
+        self._table = table
+        self._experiments = lookup.experiments
+        self._runs = lookup.runs
 
     def log_inputs(
         self,
@@ -116,7 +122,7 @@ class InputsMixin(TrackingBase):
 
     def _search_datasets(self, experiment_ids: list[str]) -> list[_DatasetSummary]:
         """Every distinct (experiment, name, digest, context) in use, at most 1,000 of them."""
-        wanted = dict.fromkeys(str(number) for number in _parse_experiment_ids(experiment_ids))
+        wanted = self._experiments.owned(map(str, _parse_experiment_ids(experiment_ids)))
         summaries = (
             summary for experiment_id in wanted for summary in self._summaries(experiment_id)
         )

@@ -9,20 +9,27 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from dynamodbstore_events.keys import META, model_pk, run_pk
+from dynamodbstore_events.keys import model_pk, run_pk
+from dynamodbstore_table.port import Table
 from mlflow.entities.model_registry import PromptVersion
 from mlflow.tracing.constant import TraceTagKey
 from mlflow.tracing.utils.prompt import update_linked_prompts_tag
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from mlflow_dynamodbstore.core.lifecycle import DELETED
+from mlflow_dynamodbstore.core.lookup import Lookup, raise_logged_model_missing
 from mlflow_dynamodbstore.core.tag_changes import change_tag
-from mlflow_dynamodbstore.logged_models.logged_models import raise_model_missing
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 
 
-class LinksMixin(TrackingBase):
+class Links:
     """Link prompt versions, and versions of registered models."""
+
+    serves = ("link_prompt_versions_to_run", "link_prompt_versions_to_model")
+
+    def __init__(self, table: Table, lookup: Lookup) -> None:
+        self._table = table
+        self._runs = lookup.runs
+        self._models = lookup.logged_models
 
     def link_prompt_versions_to_run(self, run_id: str, prompts: Sequence[PromptVersion]) -> None:
         """Add prompt versions to the run's tag ``mlflow.linkedPrompts``; those in it stay once.
@@ -30,6 +37,7 @@ class LinksMixin(TrackingBase):
         Raises as ``set_tag`` does for a run that is missing or not active, and
         ``INTERNAL_ERROR`` if the tag holds something else.
         """
+        self._runs.check(run_id)
         change_tag(
             self._table,
             run_pk(run_id),
@@ -69,6 +77,5 @@ class LinksMixin(TrackingBase):
         change_tag(self._table, model_pk(model_id), MLFLOW_MODEL_VERSIONS, with_version)
 
     def _require_model(self, model_id: str) -> None:
-        meta = self._table.get((model_pk(str(model_id)), META), attributes=["stage"])
-        if meta is None or meta.get("stage") == DELETED:
-            raise_model_missing(model_id)
+        if self._models.meta(model_id)["stage"] == DELETED:
+            raise_logged_model_missing(model_id)

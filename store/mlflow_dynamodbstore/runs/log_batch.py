@@ -6,25 +6,38 @@ from collections.abc import Iterable, Sequence
 
 from dynamodbstore_events.keys import META, run_pk, tag_sk
 from dynamodbstore_table.conditions import ITEM_EXISTS
-from dynamodbstore_table.port import Put, Update
+from dynamodbstore_table.port import Put, Table, Update
 from dynamodbstore_table.text_items import text_items
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.validation import _validate_run_id
 
 from mlflow_dynamodbstore.core.gc_pause import collector_paused
-from mlflow_dynamodbstore.logged_models.model_metrics import model_metric_ops
+from mlflow_dynamodbstore.core.lookup import Lookup
+from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics, model_metric_ops
 from mlflow_dynamodbstore.runs.batch_checks import checked_batch
 from mlflow_dynamodbstore.runs.batch_writes import Batch, write_batch
+from mlflow_dynamodbstore.runs.metrics.history_expiry import HistoryExpiry
 from mlflow_dynamodbstore.runs.metrics.metric_checks import metric_points
-from mlflow_dynamodbstore.runs.metrics.metrics import MetricsMixin
 from mlflow_dynamodbstore.runs.params import param_put
 
 _OBJECTS_A_METRIC = 8
 
 
-class LogBatchMixin(MetricsMixin):
+class LogBatch:
     """Log many things to a run at once."""
+
+    def __init__(
+        self,
+        table: Table,
+        lookup: Lookup,
+        model_metrics: ModelMetrics,
+        history_expires: HistoryExpiry,
+    ) -> None:
+        self._table = table
+        self._runs = lookup.runs
+        self._model_metrics = model_metrics
+        self._history_expires = history_expires
 
     def log_batch(
         self,

@@ -8,18 +8,22 @@ from typing import Any
 from dynamodbstore_events.keys import param_sk, run_pk
 from dynamodbstore_table.conditions import ITEM_MISSING, Either, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Put
+from dynamodbstore_table.port import Put, Table
 from dynamodbstore_table.text_items import text_items, text_name
 from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE
 from mlflow.utils.validation import _validate_param
 
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
+from mlflow_dynamodbstore.core.lookup import Lookup
 
 
-class ParamsMixin(TrackingBase):
+class Params:
     """Log a run's params."""
+
+    def __init__(self, table: Table, lookup: Lookup) -> None:
+        self._table = table
+        self._runs = lookup.runs
 
     def log_param(self, run_id: str, param: Param) -> None:
         """Log a param of an active run; its own value may be logged again.

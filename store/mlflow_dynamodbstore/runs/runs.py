@@ -18,7 +18,7 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Item, Op, Put, Update, now_ms
+from dynamodbstore_table.port import Item, Op, Put, Table, Update, now_ms
 from dynamodbstore_table.text_items import TextItems, parts_of, text_items
 from mlflow.entities import (
     LoggedModelInput,
@@ -37,27 +37,32 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, _get_run_name_from_tags
 from mlflow.utils.name_utils import _generate_random_name
 from mlflow.utils.uri import append_to_uri_path
 
-from mlflow_dynamodbstore.core.lifecycle import (
-    ACTIVE,
-    DELETED,
-    ExperimentState,
-    raise_run_missing,
-)
+from mlflow_dynamodbstore.core.housekeeping import Housekeeping
+from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED, ExperimentState
+from mlflow_dynamodbstore.core.lookup import Lookup, raise_run_missing
 from mlflow_dynamodbstore.core.text_values import as_text
 from mlflow_dynamodbstore.core.whole_numbers import SMALLEST_INT, whole_number
 from mlflow_dynamodbstore.experiments.experiments import canonical_id
-from mlflow_dynamodbstore.garbage.tombstones import expired_run
+from mlflow_dynamodbstore.garbage.tombstones import Tombstones, expired_run
 from mlflow_dynamodbstore.runs.dataset_inputs import load_dataset_inputs
 from mlflow_dynamodbstore.runs.read_runs import run_partitions
 from mlflow_dynamodbstore.runs.run_items import run_data, run_info
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 
 ARTIFACTS_FOLDER = "artifacts"
 _OPS_BESIDE_META = 99
 
 
-class RunsMixin(TrackingBase):
+class Runs:
     """Runs: create, get, update, delete, restore."""
+
+    def __init__(
+        self, table: Table, lookup: Lookup, expired: Tombstones, housekeeping: Housekeeping
+    ) -> None:
+        self._table = table
+        self._experiments = lookup.experiments
+        self._runs = lookup.runs
+        self._expired_runs = expired
+        self._housekeeping = housekeeping
 
     def create_run(
         self,
@@ -84,7 +89,7 @@ class RunsMixin(TrackingBase):
         meta = _new_meta(experiment, run_id, name, user_id, _checked_time(start_time))
         self._write_new_run(meta, texts)
         self._runs.remember(run_id, experiment.experiment_id)
-        self._keep_house()
+        self._housekeeping.do_some()
         return Run(run_info(meta, experiment), RunData(tags=tags), RunInputs(dataset_inputs=[]))
 
     def _write_new_run(self, meta: Item, texts: list[TextItems]) -> None:
@@ -109,7 +114,7 @@ class RunsMixin(TrackingBase):
             if tombstone is None:
                 raise_run_missing(run_id)
             return expired_run(tombstone)
-        experiment = self._experiments.require(run.meta["experiment_id"])
+        experiment = self._runs.experiment(run_id, run.meta)
         inputs = load_dataset_inputs(self._table, {run_id: run.dataset_inputs})
         return Run(
             run_info(run.meta, experiment, run.tags),
@@ -192,7 +197,7 @@ class RunsMixin(TrackingBase):
             raise_run_missing(run_id)
         finally:
             self._runs.forget(run_id)
-        self._keep_house()
+        self._housekeeping.do_some()
 
 
 def _new_meta(

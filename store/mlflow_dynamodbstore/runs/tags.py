@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dynamodbstore_events.keys import run_pk, tag_sk
-from dynamodbstore_table.port import Put
+from dynamodbstore_table.port import Put, Table
 from dynamodbstore_table.text_items import text_items
 from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
@@ -11,18 +11,26 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.validation import _validate_tag
 
+from mlflow_dynamodbstore.core.lookup import Lookup
 from mlflow_dynamodbstore.core.tag_removal import remove_tag
-from mlflow_dynamodbstore.runs.runs import RunsMixin
+from mlflow_dynamodbstore.runs.runs import Runs
 
 
-class TagsMixin(RunsMixin):
+class RunTags:
     """Set and delete a run's tags."""
+
+    serves = ("delete_tag",)
+
+    def __init__(self, table: Table, lookup: Lookup, renaming: Runs) -> None:
+        self._table = table
+        self._runs = lookup.runs
+        self._renaming = renaming
 
     def set_tag(self, run_id: str, tag: RunTag) -> None:
         """Set a tag of an active run; the tag ``mlflow.runName`` renames the run."""
         tag = _validate_tag(tag.key, tag.value)
         if tag.key == MLFLOW_RUN_NAME:
-            self.update_run_info(run_id, None, None, tag.value)
+            self._renaming.update_run_info(run_id, None, None, tag.value)
             return
         self._runs.require_active(run_id)
         self._table.write(Put(text_items(run_pk(run_id), tag_sk(tag.key), tag.key, tag.value).item))

@@ -8,9 +8,8 @@ open. Everything else is refused with ``NOT_IMPLEMENTED``, which clients do not 
 
 from __future__ import annotations
 
-import abc
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from mlflow.exceptions import MlflowNotImplementedException
@@ -46,16 +45,6 @@ def is_left_open(method: Method) -> bool:
         or code.co_code == _NOTHING
         or not _LEFT_OPEN.isdisjoint(code.co_names)
     )
-
-
-def refuse_the_rest(cls: type, base: type, beyond: Iterable[str] = ()) -> None:
-    """Give a store a stand-in for each method of ``base`` that it leaves open, and for those
-    ``beyond`` the base, which only MLflow's SQL store has."""
-    declared = open_methods(base)
-    for name in (*declared, *beyond):
-        if getattr(cls, name, None) is declared.get(name):
-            setattr(cls, name, stand_in(name, declared.get(name)))
-    abc.update_abstractmethods(cls)
 
 
 def stand_in(name: str, declared: Method | None) -> Method:

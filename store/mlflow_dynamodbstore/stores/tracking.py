@@ -2,54 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
+from dynamodbstore_events.entities import MODEL, RUN
+from dynamodbstore_projections.config import ConfigSource
+from dynamodbstore_table.port import Table
 from mlflow.store.tracking.abstract_store import AbstractStore
 
-from mlflow_dynamodbstore.core.errors import translate_public_methods
-from mlflow_dynamodbstore.evaluation.no_datasets import NoDatasetsMixin
-from mlflow_dynamodbstore.experiments.experiments import ExperimentsMixin
-from mlflow_dynamodbstore.experiments.search.experiment_search import SearchExperimentsMixin
-from mlflow_dynamodbstore.garbage.garbage import GarbageMixin
-from mlflow_dynamodbstore.logged_models.logged_models import LoggedModelsMixin
-from mlflow_dynamodbstore.logged_models.search.search import LoggedModelSearchMixin
-from mlflow_dynamodbstore.runs.inputs import InputsMixin
-from mlflow_dynamodbstore.runs.links import LinksMixin
-from mlflow_dynamodbstore.runs.log_batch import LogBatchMixin
-from mlflow_dynamodbstore.runs.metrics.metrics import MetricsMixin
-from mlflow_dynamodbstore.runs.params import ParamsMixin
-from mlflow_dynamodbstore.runs.runs import RunsMixin
-from mlflow_dynamodbstore.runs.search.run_search import SearchRunsMixin
-from mlflow_dynamodbstore.runs.tags import TagsMixin
-from mlflow_dynamodbstore.stores.refusals import refuse_the_rest
-from mlflow_dynamodbstore.traces.no_traces import NoTracesMixin
+from mlflow_dynamodbstore.core.housekeeping import Housekeeping
+from mlflow_dynamodbstore.core.lookup import Lookup
+from mlflow_dynamodbstore.core.scope import Scope
+from mlflow_dynamodbstore.evaluation.no_datasets import NoDatasets
+from mlflow_dynamodbstore.experiments.experiments import Experiments
+from mlflow_dynamodbstore.experiments.search.experiment_search import SearchExperiments
+from mlflow_dynamodbstore.garbage.garbage import Garbage
+from mlflow_dynamodbstore.garbage.tombstones import Tombstones
+from mlflow_dynamodbstore.logged_models.logged_models import LoggedModels
+from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics
+from mlflow_dynamodbstore.logged_models.search.search import SearchLoggedModels
+from mlflow_dynamodbstore.runs.inputs import Inputs
+from mlflow_dynamodbstore.runs.links import Links
+from mlflow_dynamodbstore.runs.log_batch import LogBatch
+from mlflow_dynamodbstore.runs.metrics.history_expiry import history_expiry
+from mlflow_dynamodbstore.runs.metrics.metrics import Metrics
+from mlflow_dynamodbstore.runs.params import Params
+from mlflow_dynamodbstore.runs.runs import Runs
+from mlflow_dynamodbstore.runs.search.run_search import SearchRuns
+from mlflow_dynamodbstore.runs.tags import RunTags
+from mlflow_dynamodbstore.stores.assemble import assembled, by_class
+from mlflow_dynamodbstore.traces.no_traces import NoTraces
 
-# Methods of MLflow's SQL store that its abstract class does not name.
+_PARTS: Final = (
+    *(Experiments, SearchExperiments),
+    *(Runs, RunTags, Params, Metrics, LogBatch, Inputs, Links, SearchRuns),
+    *(LoggedModels, SearchLoggedModels),
+    *(Garbage, NoTraces, NoDatasets),
+)
+
 BEYOND_THE_BASE: Final = (
     *("deprecated_start_trace_v2", "deprecated_end_trace_v2", "resolve_endpoint_in_scorer"),
     *("search_entities_by_destination", "search_entities_by_source"),
 )
+"""Methods of MLflow's SQL store that its abstract class does not name and that no part offers."""
 
 
-@translate_public_methods
-class DynamoTrackingStore(
-    SearchRunsMixin,
-    SearchExperimentsMixin,
-    LoggedModelSearchMixin,
-    LinksMixin,
-    LoggedModelsMixin,
-    InputsMixin,
-    LogBatchMixin,
-    MetricsMixin,
-    ParamsMixin,
-    TagsMixin,
-    RunsMixin,
-    ExperimentsMixin,
-    GarbageMixin,
-    NoTracesMixin,
-    NoDatasetsMixin,
-):
-    """MLflow's tracking store on one table."""
+@assembled(AbstractStore, _PARTS, BEYOND_THE_BASE)
+class DynamoTrackingStore(AbstractStore):
+    """MLflow's tracking store on one table.
 
+    ``artifact_root_uri`` is where experiments without a location of their own keep artifacts;
+    without ``config`` the configuration is the table's alone, without ``scope`` the workspace is
+    the default one, and the only one.
+    """
 
-refuse_the_rest(DynamoTrackingStore, AbstractStore, BEYOND_THE_BASE)
+    def __init__(
+        self,
+        table: Table,
+        artifact_root_uri: str,
+        config: ConfigSource | None = None,
+        scope: Scope | None = None,
+    ) -> None:
+        super().__init__()
+        self.artifact_root_uri = artifact_root_uri
+        self._table = table
+        self._config = config = config or ConfigSource(table)
+        self._housekeeping = Housekeeping()
+        lookup = Lookup(table, scope or Scope())
+        expired_runs = Tombstones(table, RUN, lookup.scope)
+        expired_models = Tombstones(table, MODEL, lookup.scope)
+        model_metrics = ModelMetrics(table, lookup)
+        history_expires = history_expiry(config, table)
+        runs = Runs(table, lookup, expired_runs, self._housekeeping)
+        self._parts = by_class(
+            Experiments(table, lookup, config, self._housekeeping, artifact_root_uri),
+            SearchExperiments(table, lookup.scope, config),
+            runs,
+            RunTags(table, lookup, runs),
+            Params(table, lookup),
+            Metrics(table, lookup, model_metrics, history_expires),
+            LogBatch(table, lookup, model_metrics, history_expires),
+            Inputs(table, lookup),
+            Links(table, lookup),
+            SearchRuns(table, lookup, config),
+            LoggedModels(table, lookup, expired_models),
+            SearchLoggedModels(table, lookup),
+            Garbage(table, lookup, config, expired_runs, expired_models, model_metrics),
+            NoTraces(),
+            NoDatasets(),
+        )
+
+    def keep_house(self, now_and_then: Callable[[], None]) -> None:
+        """Let calls that begin or end something also do a little of this work beside it."""
+        self._housekeeping.use(now_and_then)

@@ -10,10 +10,8 @@ from mlflow.entities import TraceInfo
 from mlflow.entities.trace_metrics import MetricAggregation, MetricDataPoint, MetricViewType
 from mlflow.store.entities.paged_list import PagedList
 
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 
-
-class NoTracesMixin(TrackingBase):
+class NoTraces:
     """Finds no traces, whatever the search."""
 
     def search_traces(

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from dynamodbstore_events.keys import META, experiment_pk, padded_id
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.fts.reader import posted_keys
 from dynamodbstore_projections.tags.projection import TAGGED
 from dynamodbstore_table.port import Item, SortRange, Table
@@ -17,6 +18,7 @@ from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT
 
 from mlflow_dynamodbstore.core.lifecycle import ExperimentState
+from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.experiments.experiments import experiment_entity
 from mlflow_dynamodbstore.experiments.search.experiment_filter import attribute, listing_order
 from mlflow_dynamodbstore.experiments.search.experiment_plan import (
@@ -34,7 +36,6 @@ from mlflow_dynamodbstore.search.listings import (
     in_order,
 )
 from mlflow_dynamodbstore.search.tokens import PageStart
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 
 _META_AND_TAGS = SortRange(META, "TAG#\U0010ffff")
 _READ_AT_ONCE = 1000
@@ -52,8 +53,13 @@ class Candidate:
     meta: Mapping[str, Any]
 
 
-class SearchExperimentsMixin(TrackingBase):
+class SearchExperiments:
     """``search_experiments``."""
+
+    def __init__(self, table: Table, scope: Scope, config: ConfigSource) -> None:
+        self._table = table
+        self._scope = scope
+        self._config = config
 
     def search_experiments(
         self,
@@ -68,7 +74,7 @@ class SearchExperimentsMixin(TrackingBase):
         Raises ``INVALID_PARAMETER_VALUE`` for a filter, order, token or number that is wrong.
         """
         asked = parse_experiment_query(
-            self._workspace(), view_type, max_results, filter_string, order_by, page_token
+            self._scope.workspace, view_type, max_results, filter_string, order_by, page_token
         )
         query = plan_experiments(asked, self._config.current())
         found, following = search_experiments(self._table, query)

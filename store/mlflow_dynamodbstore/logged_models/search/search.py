@@ -8,7 +8,7 @@ from typing import Any
 
 from dynamodbstore_events.keys import Key, parse_newest_first
 from dynamodbstore_table.joins import JoiningTable
-from dynamodbstore_table.port import Item, begins_with
+from dynamodbstore_table.port import Item, Table, begins_with
 from dynamodbstore_table.text_items import is_part, text_of
 from mlflow.entities import LoggedModel, Metric
 from mlflow.exceptions import MlflowException
@@ -16,6 +16,7 @@ from mlflow.store.entities import PagedList
 from mlflow.store.tracking import SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT
 from mlflow.utils.validation import _parse_experiment_ids
 
+from mlflow_dynamodbstore.core.lookup import Lookup
 from mlflow_dynamodbstore.logged_models.logged_model_items import (
     logged_model,
     model_items,
@@ -32,7 +33,6 @@ from mlflow_dynamodbstore.search.listings import (
     entries,
 )
 from mlflow_dynamodbstore.search.tokens import PageStart
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 
 _SMALLEST_CHUNK = 100
 _LARGEST_CHUNK = 1000
@@ -43,8 +43,12 @@ _LISTED = (
 )
 
 
-class LoggedModelSearchMixin(TrackingBase):
+class SearchLoggedModels:
     """Search for logged models of some experiments, in any stage of theirs."""
+
+    def __init__(self, table: Table, lookup: Lookup) -> None:
+        self._table = table
+        self._experiments = lookup.experiments
 
     def search_logged_models(
         self,
@@ -64,7 +68,7 @@ class LoggedModelSearchMixin(TrackingBase):
         query = ModelQuery(experiment_ids, filter_string, order_by, datasets)
         start = decode(query, page_token)
         size = _page_size(max_results)
-        wanted = dict.fromkeys(str(number) for number in _parse_experiment_ids(experiment_ids))
+        wanted = self._experiments.owned(map(str, _parse_experiment_ids(experiment_ids)))
         model_filter = parse_filter(filter_string, datasets)
         plan = plan_search(tuple(wanted), model_filter, parse_order(order_by))
         if size < 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.port import Table
 from mlflow.entities import Metric
 from mlflow.entities.metric import MetricWithRunId
@@ -13,29 +12,37 @@ from mlflow.store.entities.paged_list import PagedList
 from mlflow.utils.validation import _validate_metric
 
 from mlflow_dynamodbstore.core.gc_pause import collector_paused
-from mlflow_dynamodbstore.logged_models.model_metrics import model_metric_ops
+from mlflow_dynamodbstore.core.lookup import Lookup
+from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics, model_metric_ops
 from mlflow_dynamodbstore.runs.batch_writes import Batch, write_batch, write_metric
-from mlflow_dynamodbstore.runs.metrics.history_expiry import history_expiry
+from mlflow_dynamodbstore.runs.metrics.history_expiry import HistoryExpiry
 from mlflow_dynamodbstore.runs.metrics.metric_checks import checked_point
-from mlflow_dynamodbstore.runs.metrics.metric_history import MetricHistory, sample
+from mlflow_dynamodbstore.runs.metrics.metric_history import MetricHistory, Steps, sample
 from mlflow_dynamodbstore.runs.metrics.metric_pages import history_page
 from mlflow_dynamodbstore.runs.metrics.metric_points import Point, in_time
 from mlflow_dynamodbstore.runs.metrics.metric_writes import MetricPoints
 from mlflow_dynamodbstore.search import tokens
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 
 _WHOLE_HISTORY = 10_000
 
 
-class MetricsMixin(TrackingBase):
+class Metrics:
     """Log a run's metrics one by one, and read their histories."""
 
+    serves = ("get_metric_history_bulk", "get_max_step_for_metric")
+
     def __init__(
-        self, table: Table, artifact_root_uri: str, config: ConfigSource | None = None
+        self,
+        table: Table,
+        lookup: Lookup,
+        model_metrics: ModelMetrics,
+        history_expires: HistoryExpiry,
     ) -> None:
-        super().__init__(table, artifact_root_uri, config)
+        self._table = table
+        self._runs = lookup.runs
+        self._model_metrics = model_metrics
         self._history = MetricHistory(table)
-        self._history_expires = history_expiry(self._config, table)
+        self._history_expires = history_expires
 
     def log_metric(self, run_id: str, metric: Metric) -> None:
         """Log a value of an active run at a step and a time (ms); an exact repeat changes nothing.
@@ -77,9 +84,9 @@ class MetricsMixin(TrackingBase):
         start = tokens.decode(query, page_token)
         if max_results is None:
             with collector_paused(_WHOLE_HISTORY):
-                points = sorted(self._history.of_run(run_id, metric_key), key=in_time)
+                points = sorted(self._history_of(run_id, metric_key), key=in_time)
                 return PagedList(_metrics(metric_key, points[start.offset :]), None)
-        if max_results < 1:
+        if max_results < 1 or not self._runs.owned([run_id]):
             return PagedList([], None)
         page, following = history_page(self._table, run_id, metric_key, start, max_results)
         token = None if following is None else tokens.encode(query, following)
@@ -90,7 +97,7 @@ class MetricsMixin(TrackingBase):
     ) -> list[MetricWithRunId]:
         """The first ``max_results`` values of the runs, by run id, then time, step, value."""
         most = None if max_results is None or max_results < 0 else max_results
-        found = self._history.first_of_runs(run_ids, metric_key, most)
+        found = self._history.first_of_runs(self._runs.owned(run_ids), metric_key, most)
         return [_with_run(run_id, metric_key, point) for run_id, point in found]
 
     def get_metric_history_bulk_interval(
@@ -110,7 +117,7 @@ class MetricsMixin(TrackingBase):
                 f"start_step is {start_step} and end_step is {end_step}: give both or neither."
             )
         steps = None if start_step is None or end_step is None else (start_step, end_step)
-        run_ids = list(run_ids)
+        run_ids = self._runs.owned(run_ids)
         histories = self._history.of_runs(run_ids, metric_key, steps)
         return [
             _with_run(run_id, metric_key, point)
@@ -125,14 +132,18 @@ class MetricsMixin(TrackingBase):
         wanted = set(steps)
         if not wanted:
             return []
-        points = self._history.of_run(run_id, metric_key, (min(wanted), max(wanted)))
+        points = self._history_of(run_id, metric_key, (min(wanted), max(wanted)))
         found = [point for point in points if point.step in wanted]
         most = None if max_results < 0 else max_results
         return [_with_run(run_id, metric_key, point) for point in found[:most]]
 
     def get_max_step_for_metric(self, run_id: str, metric_key: str) -> int:
         """The largest step that the metric has; 0 without any."""
-        return self._history.max_step(run_id, metric_key) or 0
+        owned = self._runs.owned([run_id])
+        return (self._history.max_step(run_id, metric_key) or 0) if owned else 0
+
+    def _history_of(self, run_id: str, key: str, steps: Steps | None = None) -> list[Point]:
+        return self._history.of_run(run_id, key, steps) if self._runs.owned([run_id]) else []
 
 
 def _metrics(key: str, points: Iterable[Point]) -> list[Metric]:

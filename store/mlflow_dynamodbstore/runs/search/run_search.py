@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.summary.projection import ENDED
 from dynamodbstore_table.joins import JoiningTable
 from dynamodbstore_table.port import Table
@@ -13,6 +14,7 @@ from mlflow.entities import Run
 
 from mlflow_dynamodbstore.core.gc_pause import collector_paused_listing
 from mlflow_dynamodbstore.core.lifecycle import ExperimentState
+from mlflow_dynamodbstore.core.lookup import Lookup
 from mlflow_dynamodbstore.runs.read_runs import read_runs
 from mlflow_dynamodbstore.runs.search.candidates import (
     Candidate,
@@ -31,15 +33,21 @@ from mlflow_dynamodbstore.runs.search.run_order import AttributeOrder, RunOrder,
 from mlflow_dynamodbstore.search import tokens
 from mlflow_dynamodbstore.search.limits import check_max_results
 from mlflow_dynamodbstore.search.tokens import PageStart
-from mlflow_dynamodbstore.stores.tracking_base import TrackingBase
 
 _LISTED_AT_ONCE = 1000
 _READ_AT_ONCE = 1000
 _READ_AT_ONCE_HERE = 128
 
 
-class SearchRunsMixin(TrackingBase):
+class SearchRuns:
     """``search_runs``."""
+
+    serves = ("_search_runs",)
+
+    def __init__(self, table: Table, lookup: Lookup, config: ConfigSource) -> None:
+        self._table = table
+        self._experiments = lookup.experiments
+        self._config = config
 
     def _search_runs(
         self,
