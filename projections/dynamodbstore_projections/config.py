@@ -24,6 +24,7 @@ from dynamodbstore_projections.config_values import (
     ALWAYS_DENORMALIZED,
     days_fault,
     field_fault,
+    further_fields,
     pattern_fault,
 )
 
@@ -123,9 +124,8 @@ def config_from_items(
         elif sk == BUILT:
             built, building = _built(item)
     versions = _versions(built | building)
-    return Config(
-        patterns, experiments, ttl, tuple(dict.fromkeys(fields)), built, building, versions
-    )
+    further = further_fields(fields)
+    return Config(patterns, experiments, ttl, further, built, building, versions)
 
 
 def _listed(

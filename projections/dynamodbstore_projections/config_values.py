@@ -8,11 +8,15 @@ None.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 ALWAYS_DENORMALIZED: Final = "mlflow.*"
+NAME_FIELDS: Final = ("experiment_name", "run_name", "model_name")
+"""The fields that always have trigram search: to name them changes nothing."""
+
 FTS_FIELDS: Final = ("description",)
-"""The fields beyond names that ``FTS_TRIGRAM_FIELDS`` may name."""
+"""The further fields, which have it where ``FTS_TRIGRAM_FIELDS`` names them."""
 
 MOST_DAYS: Final = 10_000_000
 MOST_PATTERN_CHARACTERS: Final = 250
@@ -24,7 +28,8 @@ PATTERN_RULE: Final = (
     "[a-z] for one of these"
 )
 FIELDS_RULE: Final = (
-    f"the further fields are: {', '.join(FTS_FIELDS)} (names always have trigram search)"
+    f"the further fields are: {', '.join(FTS_FIELDS)} (names always have trigram search: "
+    f"{', '.join(NAME_FIELDS)})"
 )
 
 _RANGE: Final = re.compile(r"(.)-(.)", re.DOTALL)
@@ -42,8 +47,13 @@ def days_fault(value: object) -> str | None:
 
 
 def field_fault(value: object) -> str | None:
-    """What is wrong with the name of a further field with trigram search."""
-    return None if value in FTS_FIELDS else f"unknown; {FIELDS_RULE}"
+    """What is wrong with the name of a field with trigram search."""
+    return None if value in (*NAME_FIELDS, *FTS_FIELDS) else f"unknown; {FIELDS_RULE}"
+
+
+def further_fields(fields: Iterable[str]) -> tuple[str, ...]:
+    """These fields, each once, without those that always have trigram search."""
+    return tuple(dict.fromkeys(field for field in fields if field not in NAME_FIELDS))
 
 
 def pattern_fault(value: object) -> str | None:

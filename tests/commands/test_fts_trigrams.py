@@ -43,7 +43,8 @@ class TestShow:
         lines = rows(run("fts-trigrams", "show", *named).output)
 
         assert run_json("fts-trigrams", "show", *named)["fields"] == []
-        assert "name always when a replay has built them" in lines
+        for name in ("experiment_name", "run_name", "model_name"):
+            assert f"{name} always when a replay has built them" in lines
         assert "description no no" in lines
 
     def test_says_what_searches_use(

@@ -30,6 +30,8 @@ from tests.config.items import (
     write_item,
 )
 
+NAMES = dict.fromkeys(("experiment_name", "run_name", "model_name"), "always")
+
 
 def start(table: Table, **settings: Any) -> EffectiveConfig:
     """What a server with these settings does when it starts."""
@@ -250,19 +252,19 @@ class TestWhatIsSaid:
         assert said["trace_retention_days"] == {"value": 5, "source": "persisted"}
         assert said["soft_deleted_retention_days"] == {"value": 1, "source": "variable"}
         assert said["metric_history_retention_days"] == {"value": 365, "source": "default"}
-        assert said["fts_trigram_fields"] == {"description": "variable"}
+        assert said["fts_trigram_fields"] == {**NAMES, "description": "variable"}
         assert said["run_shards"] == {"value": 4, "source": "variable"}
         assert said["projections"] == {"value": "auto", "source": "default"}
 
     def test_a_field_that_only_the_item_names_is_persisted(self, table: Table) -> None:
         write_item(table, FTS_TRIGRAM_FIELDS, fields=["description"])
 
-        assert start(table).summary()["fts_trigram_fields"] == {"description": "persisted"}
+        assert start(table).summary()["fts_trigram_fields"] == {**NAMES, "description": "persisted"}
 
     def test_a_field_that_a_replay_announces_is_persisted(self, table: Table) -> None:
         write_item(table, BUILT, marks=[], building={"fts:description": 1}, version=1)
 
-        assert start(table).summary()["fts_trigram_fields"] == {"description": "persisted"}
+        assert start(table).summary()["fts_trigram_fields"] == {**NAMES, "description": "persisted"}
 
 
 @pytest.mark.parametrize("settings", [{}, {"patterns": ("team",)}], ids=["plain", "patterns"])

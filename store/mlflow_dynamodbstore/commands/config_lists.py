@@ -25,11 +25,12 @@ Command = Callable[..., None]
 @dataclass(frozen=True, slots=True)
 class ListWords:
     """What a list is called, and the copies that a replay removes of what is taken away; the
-    projection that keeps them."""
+    projection that keeps them; and what has them always, without being in the list."""
 
     name: str
     copies: str
     projection: str
+    always: tuple[str, ...] = ()
 
 
 def list_options(
@@ -97,7 +98,8 @@ def set_values(
 
 
 def _lines(change: ListChange, words: ListWords) -> list[str]:
-    lines = [f"{words.name}: {_listed(change.after)}"]
+    lines = [f"always: {_listed(words.always)}"] if words.always else []
+    lines.append(f"{words.name}: {_listed(change.after)}")
     if not change.differs:
         return [*lines, "nothing changed"]
     if change.before is None:

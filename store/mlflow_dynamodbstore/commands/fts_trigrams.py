@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from dynamodbstore_events.keys import CONFIG
 from dynamodbstore_projections.config import FTS_TRIGRAM_FIELDS, ConfigSource, config_from_items
-from dynamodbstore_projections.config_values import FTS_FIELDS, field_fault
+from dynamodbstore_projections.config_values import FTS_FIELDS, NAME_FIELDS, field_fault
 from dynamodbstore_projections.fts.projection import NAME_FIELD, built_mark
 
 from mlflow_dynamodbstore.commands.config_lists import ListWords, list_options, set_values
@@ -14,7 +14,8 @@ from mlflow_dynamodbstore.commands.table_options import table_command
 from mlflow_dynamodbstore.config.changes import FIELD_LIST
 from mlflow_dynamodbstore.location import Location
 
-_WORDS = ListWords("further fields with trigram search", "their postings", "fts")
+_ALL_FIELDS = (*NAME_FIELDS, *FTS_FIELDS)
+_WORDS = ListWords("further fields with trigram search", "their postings", "fts", NAME_FIELDS)
 
 
 @click.group("fts-trigrams")
@@ -41,14 +42,15 @@ def show(location: Location, as_json: bool) -> None:
         item = table.get((CONFIG, FTS_TRIGRAM_FIELDS))
     fields = config_from_items([] if item is None else [item]).fts_fields
     built = [name for name in (NAME_FIELD, *FTS_FIELDS) if built_mark(name) in config.built]
-    rows = []
-    for name in (NAME_FIELD, *FTS_FIELDS):
-        has = "always" if name == NAME_FIELD else "yes" if name in fields else "no"
+    names_built = "yes" if NAME_FIELD in built else "when a replay has built them"
+    rows = [(name, "always", names_built) for name in NAME_FIELDS]
+    for name in FTS_FIELDS:
+        has = "yes" if name in fields else "no"
         if has == "no" and name in built:
             has = "yes, by a variable"
         later = "when a replay has built them" if has != "no" else "no"
         rows.append((name, has, "yes" if name in built else later))
-    said = {"fields": list(fields), "built": built}
+    said = {"always": list(NAME_FIELDS), "fields": list(fields), "built": built}
     print_found(
         location, said, ("field", "has trigrams", "searches use them"), rows, as_json=as_json
     )
@@ -58,9 +60,10 @@ def show(location: Location, as_json: bool) -> None:
 @list_options(
     "--field",
     field_fault,
-    metavar=f"[{'|'.join(FTS_FIELDS)}]",
-    shell_complete=lambda ctx, param, begun: [f for f in FTS_FIELDS if f.startswith(begun)],
-    help="May be given several times; names always have trigram search.",
+    metavar=f"[{'|'.join(_ALL_FIELDS)}]",
+    shell_complete=lambda ctx, param, begun: [f for f in _ALL_FIELDS if f.startswith(begun)],
+    help="May be given several times. Names always have trigram search: to give them changes "
+    "nothing.",
 )
 @replay_option
 @table_command
@@ -72,7 +75,8 @@ def set_fields(location: Location, values: tuple[str, ...], replay: bool, as_jso
 
     \b
     Example:
-      mlflow-dynamodbstore fts-trigrams set --field description --replay \\
-        --table mlflow --region eu-central-1
+      mlflow-dynamodbstore fts-trigrams set --field experiment_name --field run_name \\
+        --field description --replay --table mlflow --region eu-central-1
     """
-    set_values(location, FIELD_LIST, values, _WORDS, {}, replay=replay, as_json=as_json)
+    said = {"always": list(NAME_FIELDS)}
+    set_values(location, FIELD_LIST, values, _WORDS, said, replay=replay, as_json=as_json)

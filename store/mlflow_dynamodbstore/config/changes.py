@@ -22,7 +22,7 @@ from dynamodbstore_projections.config import (
     InvalidConfig,
     config_from_items,
 )
-from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED
+from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED, NAME_FIELDS
 from dynamodbstore_projections.drivers.replay import SETTLE_SECONDS
 from dynamodbstore_projections.fts import projection as fts
 from dynamodbstore_projections.tags import projection as tags
@@ -42,13 +42,19 @@ Wait = Callable[[float], None]
 class ConfigList:
     """A list in a ``CONFIG`` item: the item's sort key, the list's name in it, what is always in
     it, and the mark that ``BUILT`` has for a value. ``kept_while_marked``: what has its mark is
-    kept by everyone, though the list does not name it."""
+    kept by everyone, though the list does not name it. ``without_effect``: values that may be named
+    and change nothing, so that they are never written."""
 
     sk: str
     name: str
     always: tuple[str, ...]
     mark: Callable[[str], str]
     kept_while_marked: bool = False
+    without_effect: tuple[str, ...] = ()
+
+    def effective(self, values: Iterable[str]) -> tuple[str, ...]:
+        """These values, each once, without those that change nothing."""
+        return tuple(dict.fromkeys(v for v in values if v not in self.without_effect))
 
     def marks(self, values: Iterable[str]) -> frozenset[str]:
         """The marks of these values."""
@@ -64,7 +70,12 @@ def pattern_list(experiment_id: str | None) -> ConfigList:
 
 
 FIELD_LIST: Final = ConfigList(
-    FTS_TRIGRAM_FIELDS, "fields", (), fts.built_mark, kept_while_marked=True
+    FTS_TRIGRAM_FIELDS,
+    "fields",
+    (),
+    fts.built_mark,
+    kept_while_marked=True,
+    without_effect=NAME_FIELDS,
 )
 
 
@@ -104,7 +115,7 @@ def set_list(
     ``wait`` is called before something is taken away that searches have relied on. Raises a
     ``TableError``.
     """
-    wanted = tuple(dict.fromkeys((*listed.always, *values)))
+    wanted = listed.effective((*listed.always, *values))
     waited_for: int | None = None
     for _ in range(_MOST_TRIES):
         items = {item["SK"]: item for item in table.query_all(CONFIG)}
@@ -160,7 +171,7 @@ def _values(item: Item | None, listed: ConfigList) -> tuple[str, ...] | None:
         config_from_items([item])
     except InvalidConfig:
         return None
-    return tuple(item[listed.name])
+    return listed.effective(item[listed.name])
 
 
 def _kept_by_marks(marks: Iterable[str], listed: ConfigList) -> frozenset[str]:

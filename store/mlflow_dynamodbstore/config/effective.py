@@ -12,18 +12,19 @@ from dynamodbstore_projections.config import (
     Config,
     config_from_items,
 )
-from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED
+from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED, NAME_FIELDS
 from dynamodbstore_projections.fts.projection import NAME_FIELD, marked_fields
 from dynamodbstore_table.port import Item
 
 from mlflow_dynamodbstore import settings as variables
 from mlflow_dynamodbstore.settings import Settings
 
-Source: TypeAlias = Literal["default", "persisted", "variable"]
+Source: TypeAlias = Literal["default", "persisted", "variable", "always"]
 
 DEFAULT: Final[Source] = "default"
 PERSISTED: Final[Source] = "persisted"
 VARIABLE: Final[Source] = "variable"
+ALWAYS: Final[Source] = "always"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,10 @@ def effective_config(
             pattern: _source(pattern in settings.patterns, pattern != ALWAYS_DENORMALIZED)
             for pattern in config.patterns
         },
-        {name: _source(name in settings.fts_fields, True) for name in dict.fromkeys(fields)},
+        {
+            **dict.fromkeys(NAME_FIELDS, ALWAYS),
+            **{name: _source(name in settings.fts_fields, True) for name in fields},
+        },
         changes,
     )
 
