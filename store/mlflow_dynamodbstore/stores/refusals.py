@@ -83,10 +83,12 @@ def _refusal(name: str, declared: Method | None) -> Method:
     shown = name.lstrip("_")
 
     def refuse(self: object, *args: Any, **kwargs: Any) -> None:
+        # What is kept follows from the finished stores, which are made of these refusals.
+        from mlflow_dynamodbstore.stores.kept import kept
+
         raise NotOffered(
-            f"{shown} is not available: this version of the DynamoDB store keeps experiments, "
-            "runs, their datasets, logged models and the model registry. Use a store of another "
-            "kind for what else MLflow offers."
+            f"{shown} is not available: this version of the DynamoDB store keeps "
+            f"{', '.join(kept())}. Use a store of another kind for what else MLflow offers."
         )
 
     return _named(name, declared, refuse)
