@@ -27,6 +27,7 @@ registered model has a tag ``RM#<model key>``            ``TAG#<key>``
 long text of these         ``RM#<model key>``            ``TEXT#<text id>#<n>``
 webhook                    ``WEBHOOK#<id>``              ``META``
 configuration              ``CONFIG``                    ``<name>``
+heartbeat                  ``HEARTBEAT``                 ``HEARTBEAT``
 posting (projection)       ``FTS#…#<trigram>``          ``<entity id>``
 which postings there are   ``FTSMARK#<kind>#<id>``       ``<field>``
 what expires, or has       ``EXPIRED#<kind>#<id>``       ``META``
@@ -70,6 +71,8 @@ _HASH_MARK: Final = "%~"
 _TIME_ORIGIN: Final = 2**63 - 1
 
 Key = tuple[str, str]
+
+HEARTBEAT_KEY: Final[Key] = ("HEARTBEAT", "HEARTBEAT")
 
 
 def part(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from dynamodbstore_events.attribute_values import MalformedRecord
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity, entity_of
+from dynamodbstore_events.keys import HEARTBEAT_KEY
 from dynamodbstore_events.stream import change_event, written_at_ms
 from dynamodbstore_projections.projector import Report
 
@@ -31,7 +32,8 @@ class Projects(Protocol):
 @dataclass(slots=True)
 class Outcome:
     """What became of a batch: records read, those that make no sense, entities looked at, ops
-    written, and the entities that failed. ``oldest_ms`` is when the first record was written."""
+    written, and the entities that failed. ``oldest_ms`` is when the first record was written;
+    ``heartbeat_ms`` when the last heartbeat in it was sent, and ``stream`` what it came by."""
 
     records: int = 0
     malformed: list[MalformedRecord] = field(default_factory=list)
@@ -39,6 +41,8 @@ class Outcome:
     ops: int = 0
     failed: dict[Entity, Exception] = field(default_factory=dict)
     oldest_ms: int | None = None
+    heartbeat_ms: int | None = None
+    stream: str | None = None
 
 
 def project_batch(
@@ -59,6 +63,9 @@ def project_batch(
         except MalformedRecord as error:
             outcome.malformed.append(error)
             continue
+        if (event.pk, event.sk) == HEARTBEAT_KEY and not event.removed:
+            outcome.heartbeat_ms = written_at_ms(record)
+            outcome.stream = record.get("eventSourceARN")
         entity = entity_of(event.pk)
         if entity is not None:
             changes.setdefault(entity, []).append(event)

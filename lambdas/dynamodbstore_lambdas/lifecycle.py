@@ -1,18 +1,19 @@
 """The ``lifecycle`` function: stamps and removes what expires, from the stream; and, on a schedule,
-says that the stream functions are at work and cleans up what the stream did not tell of."""
+sends the heartbeat that the stream carries to the stream functions, and removes what has expired
+without a record of it."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamodbstore_projections.all import STREAM_FUNCTIONS, lifecycle_projections
 from dynamodbstore_projections.expiry.sweep import remove_expired
-from dynamodbstore_projections.heartbeat import beat
+from dynamodbstore_projections.heartbeat import heartbeat
+from dynamodbstore_projections.projection import LIFECYCLE
 
 from dynamodbstore_lambdas import runtime
 from dynamodbstore_lambdas.stream import handle_stream
-from dynamodbstore_lambdas.telemetry import logger, metrics, report_beats, tracer
+from dynamodbstore_lambdas.telemetry import logger, metrics, report_sent_heartbeat, tracer
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -30,14 +31,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     Raises ``ValueError`` for any other event.
     """
     if "Records" in event:
-        return handle_stream(
-            event, context, runtime.projector(lifecycle_projections()), runtime.queue()
-        )
+        return handle_stream(event, context, LIFECYCLE)
     if event.get("detail-type") != "Scheduled Event":
         raise ValueError("this event is neither a batch of the stream nor the schedule's")
-    now_ms = int(time.time() * 1000)
-    runtime.table().write(*(beat(name, now_ms) for name in STREAM_FUNCTIONS))
-    report_beats(len(STREAM_FUNCTIONS))
+    runtime.table().write(heartbeat(int(time.time() * 1000)))
+    report_sent_heartbeat()
     # A record outlives the stream's 24 hours: what was missed in them is not missed for good.
     remove_expired(runtime.table(), runtime.config_source().current, seconds=SECONDS_OF_A_SWEEP)
     return None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from dynamodbstore_projections.all import all_projections
+from dynamodbstore_projections.built import announce_newer
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.projection import Projection
 from dynamodbstore_projections.projector import Projector
@@ -46,10 +49,17 @@ def config_source() -> ConfigSource:
 
 def projector(projections: Sequence[Projection]) -> Projector:
     """A projector of these projections on the table."""
+    announce_versions()
     return Projector(table(), projections, config_source().current)
+
+
+@cache
+def announce_versions() -> None:
+    """Announce versions of projections that the table's marks do not name yet; once."""
+    announce_newer(table(), all_projections(), config_source().current, int(time.time() * 1000))
 
 
 def forget() -> None:
     """Make everything anew at the next use: the environment has changed."""
-    for made in (environment, table, queue, config_source):
+    for made in (environment, table, queue, config_source, announce_versions):
         made.cache_clear()

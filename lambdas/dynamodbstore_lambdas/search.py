@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynamodbstore_projections.all import search_projections
+from dynamodbstore_projections.projection import SEARCH
 
-from dynamodbstore_lambdas import runtime
 from dynamodbstore_lambdas.stream import handle_stream
 from dynamodbstore_lambdas.telemetry import logger, metrics, tracer
 
@@ -20,4 +19,4 @@ if TYPE_CHECKING:
 @metrics.log_metrics(capture_cold_start_metric=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """A batch of the stream; see ``stream``."""
-    return handle_stream(event, context, runtime.projector(search_projections()), runtime.queue())
+    return handle_stream(event, context, SEARCH)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from dynamodbstore_events.entities import Entity
 
 from dynamodbstore_lambdas.batch import Outcome
@@ -52,6 +52,19 @@ def report_redrive(messages: int, failed: Mapping[str, Exception]) -> None:
         logger.error("A message could not be redriven", body=body, exc_info=error)
 
 
-def report_beats(beats: int) -> None:
-    """The metric of the heartbeats written."""
-    metrics.add_metric("Heartbeats", MetricUnit.Count, beats)
+def report_sent_heartbeat() -> None:
+    """The metric of a heartbeat that the schedule has sent."""
+    metrics.add_metric("HeartbeatsSent", MetricUnit.Count, 1)
+
+
+def report_heartbeat(function_name: str) -> None:
+    """The metric of a heartbeat that has reached a function, by the function's own name: so
+    that the functions of several stacks differ, and each has an alarm for its absence."""
+    with single_metric(
+        name="Heartbeats",
+        unit=MetricUnit.Count,
+        value=1,
+        namespace=NAMESPACE,
+        default_dimensions={"function_name": function_name},
+    ):
+        pass

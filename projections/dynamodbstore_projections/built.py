@@ -20,7 +20,8 @@ from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Item, Table, Update
 
 from dynamodbstore_projections.all import marks_of
-from dynamodbstore_projections.config import BUILT, config_from_items, projection_of
+from dynamodbstore_projections.config import BUILT, Config, config_from_items, projection_of
+from dynamodbstore_projections.projection import Projection
 
 BUILT_KEY: Final[Key] = (CONFIG, BUILT)
 
@@ -30,19 +31,19 @@ _MOST_TRIES: Final = 20
 def announce(table: Table, marks: Iterable[str], now_ms: int) -> Mapping[str, int]:
     """Announce that these are being built, so that every process keeps them from now on.
 
-    The marks of the projections' other versions go: processes of an older version leave the
+    The marks of the projections' earlier versions go: processes of an older version leave the
     projection alone as soon as they read that there is a newer one. Returns since when (ms) each of
     those that are not built yet has been announced.
     """
     announced = tuple(marks)
     versions = dict(map(projection_of, announced))
 
-    def is_other(mark: str) -> bool:
+    def is_older(mark: str) -> bool:
         name, version = projection_of(mark)
-        return versions.get(name, version) != version
+        return version < versions.get(name, 1)
 
     def change(said: _Said) -> _Said:
-        gone = frozenset(mark for mark in (*said.marks, *said.building) if is_other(mark))
+        gone = frozenset(mark for mark in (*said.marks, *said.building) if is_older(mark))
         new = {mark: now_ms for mark in announced if mark not in said.marks}
         building = {**new, **_without(said.building, gone)}
         withdrawn = now_ms if said.marks & gone else said.withdrawn
@@ -50,6 +51,21 @@ def announce(table: Table, marks: Iterable[str], now_ms: int) -> Mapping[str, in
 
     said = _change(table, change)
     return {mark: said.building[mark] for mark in announced if mark in said.building}
+
+
+def announce_newer(
+    table: Table, projections: Iterable[Projection], config: Callable[[], Config], now_ms: int
+) -> None:
+    """Announce the projections whose version the table's marks do not name yet, so that processes
+    of an older version leave them alone and stop relying on them. No request where every version
+    is the first."""
+    later = [p for p in projections if p.version > 1]
+    if not later:
+        return
+    now = config()
+    new = [p for p in later if p.version > now.versions.get(p.name, 1)]
+    if new:
+        announce(table, [mark for p in new for mark in p.marks(now)], now_ms)
 
 
 def mark_built(table: Table, projections: Iterable[str], marks: Iterable[str]) -> frozenset[str]:

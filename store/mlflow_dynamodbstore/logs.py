@@ -11,7 +11,7 @@ Events name operations, keys of entities and settings; never a tag's or param's 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
@@ -75,15 +75,25 @@ def request_retried(retry: Retry) -> None:
     _emit(logging.INFO, "request_retried", **fields, attempt=retry.attempt)
 
 
-def stream_functions_missing(location: RegionLocation) -> None:
-    """This process keeps a table's projections itself, as no stream functions do."""
+def stream_functions_missing(
+    location: RegionLocation, projections: Sequence[str], *, every: bool
+) -> None:
+    """This process keeps these of a table's projections itself, as no stream function does; they
+    are all that there are (``every``), or those that the functions are too old for."""
     table, region = location.table, location.region
     _emit(
         logging.WARNING,
         "stream_functions_missing",
         table=table,
         region=region,
-        meaning="this process keeps the projections itself, at more requests a write",
+        projections=list(projections),
+        meaning=(
+            "no stream function's heartbeat has come by the table's stream in the last 15 minutes: "
+            "this process keeps the projections itself, at more requests a write"
+            if every
+            else "the stream functions are of a version that does not keep these projections: this "
+            "process keeps them itself, at more requests a write"
+        ),
         do=(
             f"sam build && sam deploy --guided --region {region} --parameter-overrides "
             f"TableName={table}"
@@ -91,6 +101,7 @@ def stream_functions_missing(location: RegionLocation) -> None:
         and_if_create_table_made_it=(
             "add ExistingStreamArn=<the stream that 'mlflow-dynamodbstore status' shows>"
         ),
+        more="'mlflow-dynamodbstore status' names what is wrong, and what mends it",
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
+from dynamodbstore_projections.all import inline_projections
+from dynamodbstore_projections.built import announce_newer
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.errors import TableError, TableMissing
 from dynamodbstore_table.port import Observer, Table
@@ -56,9 +59,10 @@ def open_configured(store_uri: str) -> Opened:
         )
         if observer is not None:
             observer.use_config(table, config.current)
+            announce_newer(table, inline_projections(), config.current, int(time.time() * 1000))
         logs.started(location, mode_of(observer, table), effective.summary())
         if isinstance(observer, AutoObserver) and starts_a_server():
-            observer.tell_if_missing(table)
+            observer.log_kept(table)
     except TableError as error:
         raise as_mlflow_error(error) from error
     watch(settings.slow_ms)

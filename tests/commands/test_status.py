@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from dynamodbstore_projections.heartbeat import beat
+from dynamodbstore_projections.all import STREAM_FUNCTIONS, projections_of
+from dynamodbstore_projections.heartbeat import Arrived, Heartbeats, heartbeat
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.embedded.table import SqliteTable
-from dynamodbstore_table.facts import KindCount, table_facts
+from dynamodbstore_table.facts import KindCount, TableFacts, table_facts
 from dynamodbstore_table.port import Delete
-from mlflow_dynamodbstore.commands.keeper import keeper
+from mlflow_dynamodbstore.commands.keeper import keeper, problems
 from mlflow_dynamodbstore.commands.table_sample import sample_of
 from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, RegionLocation
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
@@ -19,12 +20,14 @@ from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, run, run_json
 from tests.projections.entities import everything
+from tests.projections.heartbeats import arrive, now_ms
 from tests.projections.replays import fill, run_named
 
 Named = tuple[str, str]
 REGION = RegionLocation("eu-central-1", "mlflow")
 NOW = 1_700_000_000_000
 MINUTE = 60_000
+STREAM_ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/mlflow/stream/2"
 
 
 class TestOfAFile:
@@ -108,7 +111,7 @@ class TestOfAServer:
     ) -> None:
         run_named(store, "lion", ended=True)
         fill(dynoxide_table, everything(table, "").values())
-        dynoxide_table.write(beat("search", int(time.time() * 1000) - 7_200_000))
+        arrive(dynoxide_table, age_ms=7_200_000, functions=("search",))
         named = "--table", dynoxide_table.name, "--endpoint-url", dynoxide_endpoint
         run("replay", *named)
 
@@ -143,21 +146,128 @@ class TestOfAServer:
         assert whole.kinds == {"RUN": KindCount(12, 12)}
 
 
+def beats(
+    sent: int | None = NOW,
+    stream: str | None = STREAM_ARN,
+    versions: Mapping[str, int] | None = None,
+    **arrived: int,
+) -> Heartbeats:
+    """Heartbeats that reached functions at these times (ms), by this stream; ``versions`` are of
+    projections that are not kept as this code does."""
+    return Heartbeats(
+        sent,
+        {
+            name: Arrived(
+                arrived[name],
+                {p.name: p.version for p in projections_of(name)} | dict(versions or {}),
+                stream,
+            )
+            if name in arrived
+            else Arrived()
+            for name in STREAM_FUNCTIONS
+        },
+    )
+
+
+class TestProblems:
+    """What keeps the functions from their work is named, with what mends it."""
+
+    ON = TableFacts(stream=True, stream_arn=STREAM_ARN)
+
+    def test_none_while_heartbeats_come(self) -> None:
+        assert problems(REGION, beats(search=NOW, lifecycle=NOW), self.ON, NOW) == []
+
+    def test_none_where_there_never_were_functions(self) -> None:
+        assert problems(REGION, beats(None), TableFacts(stream=False), NOW) == []
+
+    @pytest.mark.parametrize("late_ms", [0, 20 * MINUTE])
+    def test_a_stream_that_is_off(self, late_ms: int) -> None:
+        arrived = beats(search=NOW - late_ms, lifecycle=NOW - late_ms)
+
+        (found,) = problems(REGION, arrived, TableFacts(stream=False), NOW)
+
+        assert found.state == "stream_off"
+        assert "aws dynamodb update-table --table-name mlflow" in found.mend
+        assert "ExistingStreamArn" in found.mend
+        assert "replay --table mlflow --region eu-central-1" in found.mend
+
+    def test_functions_that_read_an_earlier_stream(self) -> None:
+        late = NOW - 20 * MINUTE
+        arrived = beats(search=late, lifecycle=late, stream="arn:aws:dynamodb:old")
+
+        (found,) = problems(REGION, arrived, self.ON, NOW)
+
+        assert found.state == "other_stream"
+        assert "read arn:aws:dynamodb:old, which is not the table's stream any more" in found.what
+        assert f"ExistingStreamArn={STREAM_ARN}" in found.mend
+
+    @pytest.mark.parametrize("stream", [STREAM_ARN, None])
+    def test_a_function_that_no_heartbeat_reaches(self, stream: str | None) -> None:
+        arrived = beats(search=NOW - 20 * MINUTE, lifecycle=NOW, stream=stream)
+
+        (found,) = problems(REGION, arrived, self.ON, NOW)
+
+        assert found.state == "not_reached"
+        assert "none has reached search in the last 15 minutes" in found.what
+
+    def test_a_schedule_that_stands_still(self) -> None:
+        late = NOW - 20 * MINUTE
+
+        (found,) = problems(REGION, beats(late, search=late, lifecycle=late), self.ON, NOW)
+
+        assert found.state == "no_schedule"
+
+    def test_functions_of_an_older_version(self) -> None:
+        arrived = beats(search=NOW, lifecycle=NOW, versions={"summary": 0})
+
+        (found,) = problems(REGION, arrived, self.ON, NOW)
+
+        assert found.state == "functions_outdated"
+        assert "does not keep summary" in found.what
+        assert "sam deploy" in found.mend
+
+    def test_are_printed_and_in_the_json(
+        self,
+        dynoxide_table: DynamoDBTable,
+        dynoxide_endpoint: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        # A table in a region, whose functions read the stream that it had before.
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynoxide_endpoint)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+        named = "--table", dynoxide_table.name, "--region", "eu-central-1"
+        arrive(dynoxide_table, age_ms=20 * MINUTE, stream="arn:old")
+        dynoxide_table.write(heartbeat(now_ms()))
+
+        found = run_json("status", *named)
+        shown = run("status", *named).output
+
+        assert [problem["state"] for problem in found["problems"]] == ["other_stream"]
+        assert found["projections"]["mode"] == "inline"
+        assert found["heartbeats"]["search"]["projections"]["fts"] == 1
+        assert "problem: the functions (lifecycle, search) read arn:old" in shown
+
+
 class TestModes:
     """Who keeps the projections where the mode is ``auto``, and why."""
 
     def test_fresh_heartbeats_of_every_function_mean_the_stream(self) -> None:
-        beats = {"search": NOW - MINUTE, "lifecycle": NOW - 14 * MINUTE}
+        found = beats(search=NOW - MINUTE, lifecycle=NOW - 14 * MINUTE)
 
-        assert keeper(REGION, "auto", beats, NOW).mode == "stream"
+        assert keeper(REGION, "auto", found, NOW).mode == "stream"
 
-    def test_without_them_servers_keep_projections_inline(self) -> None:
-        beats = {"search": NOW - MINUTE, "lifecycle": NOW - 16 * MINUTE}
-
-        found = keeper(REGION, "auto", beats, NOW)
+    def test_without_any_servers_keep_projections_inline(self) -> None:
+        found = keeper(REGION, "auto", beats(), NOW)
 
         assert found.mode == "inline"
-        assert found.why == "no heartbeat of lifecycle in the last 15 minutes"
+        assert found.why == "no heartbeat came by the stream in the last 15 minutes"
+
+    def test_with_those_of_one_function_servers_keep_what_is_the_others(self) -> None:
+        found = keeper(REGION, "auto", beats(search=NOW - MINUTE, lifecycle=NOW - 16 * MINUTE), NOW)
+
+        assert found.mode == "mixed"
+        assert found.why == "no function keeps ttl: the servers do"
 
     @pytest.mark.parametrize(
         "location", [FileLocation(Path("x.ddb")), EndpointLocation("http://127.0.0.1:1", "mlflow")]
@@ -165,12 +275,12 @@ class TestModes:
     def test_files_and_endpoints_are_kept_inline(
         self, location: FileLocation | EndpointLocation
     ) -> None:
-        beats = {"search": NOW, "lifecycle": NOW}
+        found = beats(search=NOW, lifecycle=NOW)
 
-        assert keeper(location, "auto", beats, NOW).mode == "inline"
+        assert keeper(location, "auto", found, NOW).mode == "inline"
 
     def test_what_is_set_counts(self) -> None:
-        assert keeper(REGION, "stream", {"search": None}, NOW).mode == "stream"
+        assert keeper(REGION, "stream", beats(), NOW).mode == "stream"
 
 
 def test_too_small_a_sample_is_wrong_usage(named: Named) -> None:

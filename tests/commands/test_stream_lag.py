@@ -11,7 +11,6 @@ from typing import Any
 import boto3
 import pytest
 from dynamodbstore_projections.all import LIFECYCLE, SEARCH, STREAM_FUNCTIONS
-from dynamodbstore_projections.heartbeat import beat
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from mlflow_dynamodbstore.commands.stream_lag import NAMESPACE, StreamLag, stream_lag
 from moto import mock_aws
@@ -20,6 +19,7 @@ from tests.commands.cli import run, run_json
 from tests.commands.endpoints import answering
 from tests.engines import free_port
 from tests.lambdas.template import template
+from tests.projections.heartbeats import arrive
 
 REGION = "eu-central-1"
 NAMED = ("--table", "mlflow", "--region", REGION)
@@ -39,8 +39,7 @@ def streaming(aws: None) -> None:
     """A table whose stream functions are at work."""
     table = DynamoDBTable("mlflow", region=REGION)
     table.create()
-    now_ms = int(time.time() * 1000)
-    table.write(*(beat(name, now_ms) for name in STREAM_FUNCTIONS))
+    arrive(table)
     table.close()
 
 

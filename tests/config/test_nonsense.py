@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dynamodbstore_projections.built import mark_built, withdraw
 from dynamodbstore_projections.config import PROJECTOR, ConfigSource, InvalidConfig
-from dynamodbstore_projections.heartbeat import last_beats
+from dynamodbstore_projections.heartbeat import Arrived, read_heartbeats
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Table
@@ -150,11 +150,15 @@ class TestWhileServersRun:
             ConfigSource(table).current()
 
 
-@pytest.mark.parametrize("fields", [{}, {"at": "now"}], ids=["missing", "text"])
-def test_a_heartbeat_that_is_nonsense_is_none(table: Table, fields: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"at": "now"}, {"projections": ["fts"], "stream": 1}, {"projections": {"fts": "1"}}],
+    ids=["missing", "text", "other types", "version as text"],
+)
+def test_a_heartbeat_of_another_form_is_none(table: Table, fields: dict[str, Any]) -> None:
     write_item(table, f"{PROJECTOR}search", **fields)
 
-    assert last_beats(table, ["search"]) == {"search": None}
+    assert read_heartbeats(table, ["search"]).arrived == {"search": Arrived()}
 
 
 def test_mending_the_item_lets_the_server_start(tmp_path: Path) -> None:

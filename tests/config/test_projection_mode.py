@@ -10,9 +10,8 @@ import mlflow.cli
 import pytest
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import CONFIG, META
-from dynamodbstore_projections.all import STREAM_FUNCTIONS
 from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.heartbeat import FRESH_MS, beat
+from dynamodbstore_projections.heartbeat import FRESH_MS, heartbeat
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import TableUnavailable
@@ -26,7 +25,10 @@ from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 
 from tests.config.items import TTL_POLICY, write_item
 from tests.logs.conftest import Events, events
+from tests.projections.entities import everything
+from tests.projections.heartbeats import arrive
 from tests.projections.interposed import InterposedTable
+from tests.projections.replays import run_named, store_on
 from tests.tracking.stores import new_run, refused
 
 VARIABLE = "MLFLOW_DYNAMODB_PROJECTIONS"
@@ -34,12 +36,6 @@ WORKER = "_MLFLOW_SERVER_FILE_STORE"
 REGION = RegionLocation("eu-central-1", "mlflow")
 
 __all__ = ["events"]
-
-
-def beats(table: Table, *, age_ms: int = 0) -> None:
-    """Let every stream function have been alive so long ago."""
-    at = int(time.time() * 1000) - age_ms
-    table.write(*(beat(name, at) for name in STREAM_FUNCTIONS))
 
 
 def in_a_region(table: Table, monkeypatch: pytest.MonkeyPatch) -> AutoObserver:
@@ -62,7 +58,7 @@ class TestAutoInARegion:
         table = CountingTable(sqlite_table, meter)
 
         def requests() -> int:
-            observer.streaming(table)
+            observer.kept(table)
             return sum(meter.take().requests.values())
 
         first = requests()
@@ -76,7 +72,7 @@ class TestAutoInARegion:
         self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
     ) -> None:
         observer = in_a_region(sqlite_table, monkeypatch)
-        beats(sqlite_table)
+        arrive(sqlite_table)
 
         observer(sqlite_table, [])
 
@@ -93,7 +89,7 @@ class TestAutoInARegion:
     ) -> None:
         observer = in_a_region(sqlite_table, monkeypatch)
         if age_ms is not None:
-            beats(sqlite_table, age_ms=age_ms)
+            arrive(sqlite_table, age_ms=age_ms)
 
         for _ in range(3):
             observer(sqlite_table, [])
@@ -101,15 +97,52 @@ class TestAutoInARegion:
         assert mode_of(observer, sqlite_table) == "inline"
         assert len(events("stream_functions_missing")) == 1
 
+    def test_keeps_what_functions_of_an_older_version_do_not_name(
+        self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
+    ) -> None:
+        # Given: functions that know nothing of summaries
+        observer = in_a_region(sqlite_table, monkeypatch)
+        arrive(sqlite_table, without=("summary",))
+        assert mode_of(observer, sqlite_table) == "mixed"
+        store = store_on(sqlite_table)
+        run_id = run_named(store, "lion", ended=True)
+
+        # When
+        observer(sqlite_table, [ChangeEvent(f"RUN#{run_id}", "META")])
+
+        # Then: this process has written the summary, and neither postings nor tags
+        assert sqlite_table.get((f"SUMMARY#{run_id}", "SUMMARY")) is not None
+        assert not [pk for pk, _ in everything(sqlite_table, "FTS")]
+        (logged,) = events("stream_functions_missing")
+        assert logged["projections"] == ["summary"]
+
+    def test_keeps_all_where_a_heartbeat_names_no_projection(
+        self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # What functions wrote before they named any, by the schedule alone.
+        at = int(time.time() * 1000)
+        for name in ("search", "lifecycle"):
+            sqlite_table.write(Put({"PK": CONFIG, "SK": f"PROJECTOR#{name}", "at": at}))
+
+        assert mode_of(in_a_region(sqlite_table, monkeypatch), sqlite_table) == "inline"
+
+    def test_is_inline_while_heartbeats_are_sent_and_reach_no_function(
+        self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        arrive(sqlite_table, age_ms=FRESH_MS + 60_000)
+        sqlite_table.write(heartbeat(int(time.time() * 1000)))
+
+        assert mode_of(in_a_region(sqlite_table, monkeypatch), sqlite_table) == "inline"
+
     def test_tells_again_when_functions_that_were_there_have_gone(
         self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
     ) -> None:
         observer = in_a_region(sqlite_table, monkeypatch)
         observer(sqlite_table, [])
-        beats(sqlite_table)
+        arrive(sqlite_table)
         observer(sqlite_table, [])
 
-        beats(sqlite_table, age_ms=FRESH_MS + 60_000)
+        arrive(sqlite_table, age_ms=FRESH_MS + 60_000)
         observer(sqlite_table, [])
 
         assert len(events("stream_functions_missing")) == 2

@@ -8,10 +8,11 @@ import time
 import pytest
 from dynamodbstore_events.entities import REGISTERED_MODEL
 from dynamodbstore_events.keys import META, posting_pk, registered_model_pk, run_pk
-from dynamodbstore_projections.all import STREAM_FUNCTIONS
+from dynamodbstore_projections.all import STREAM_FUNCTIONS, inline_projections
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.fts.projection import NAME_FIELD, built_mark
-from dynamodbstore_projections.heartbeat import all_fresh, last_beats
+from dynamodbstore_projections.heartbeat import read_heartbeats
+from dynamodbstore_table.facts import table_facts
 from mlflow import MlflowClient
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
@@ -56,11 +57,18 @@ def test_nothing_has_failed(deployment: Deployment) -> None:
     assert deployment.stack.queued("DeadLetterQueueUrl") == 0
 
 
-def test_the_schedule_tells_that_the_functions_are_at_work(deployment: Deployment) -> None:
+def test_a_heartbeat_goes_through_the_stream_to_both_functions(deployment: Deployment) -> None:
+    table = deployment.stack.table
     deployment.stack.invoke("Lifecycle", sample("schedule"))
+    now_ms = int(time.time() * 1000)
 
-    beats = last_beats(deployment.stack.table, STREAM_FUNCTIONS)
-    assert all_fresh(beats.values(), int(time.time() * 1000))
+    def kept_by_servers() -> frozenset[str]:
+        return read_heartbeats(table, STREAM_FUNCTIONS).missing(inline_projections(), now_ms)
+
+    wait_until(lambda: not kept_by_servers(), 60, "both functions have marked the heartbeat")
+    stream = table_facts(table).stream_arn
+    arrived = read_heartbeats(table, STREAM_FUNCTIONS).arrived
+    assert {found.stream for found in arrived.values()} == {stream}
 
 
 def test_a_tag_is_searchable_within_seconds(

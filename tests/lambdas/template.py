@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,12 @@ def statements() -> Iterator[tuple[str, dict[str, Any]]]:
 def invokes(function: str, record: Mapping[str, Any]) -> bool:
     """Whether a stream record passes the function's filters."""
     filters = stream_source(function)["FilterCriteria"]["Filters"]
-    return any(_matches(json.loads(found["Pattern"]), record) for found in filters)
+    return passes((json.loads(found["Pattern"]) for found in filters), record)
+
+
+def passes(patterns: Iterable[Mapping[str, Any]], record: Mapping[str, Any]) -> bool:
+    """Whether a stream record matches one of these patterns."""
+    return any(_matches(pattern, record) for pattern in patterns)
 
 
 def _matches(pattern: Mapping[str, Any], value: Any) -> bool:

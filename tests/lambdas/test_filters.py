@@ -3,17 +3,24 @@ the projections themselves keep under keys of their own."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import pytest
 from dynamodbstore_events import keys
+from dynamodbstore_events.entities import MODEL, Entity
 from dynamodbstore_events.stream import change_event
+from dynamodbstore_lambdas import lifecycle, search
 from dynamodbstore_projections.all import lifecycle_projections, search_projections
 from dynamodbstore_projections.config import Config
-from dynamodbstore_projections.projection import Projection
+from dynamodbstore_projections.filters import MOST_FILTERS, event_filters
+from dynamodbstore_projections.projection import Projection, Writes
+from dynamodbstore_projections.view import View
 
+from tests.lambdas.conftest import Deployed
 from tests.lambdas.samples import sample, stream_samples
-from tests.lambdas.template import STREAM_FUNCTIONS, invokes
+from tests.lambdas.template import STREAM_FUNCTIONS, invokes, passes, stream_source
 
 KEPT = {"SearchFunction": search_projections(), "LifecycleFunction": lifecycle_projections()}
 CONFIG = Config(patterns=("*",), fts_fields=("description",))
@@ -51,6 +58,7 @@ OWN = [
     (keys.posting_mark_pk("RUN", "1f"), "name"),
     (keys.summary_pk("1f"), keys.SUMMARY),
     (keys.CONFIG, "PROJECTOR#search"),
+    (keys.CONFIG, "PROJECTOR#lifecycle"),
     (keys.CONFIG, "BUILT"),
 ]
 
@@ -96,6 +104,58 @@ def test_a_partition_that_concerns_no_projection_invokes_no_function(
         assert not any(invokes(function, record) for record in of_its_kind)
 
 
+@pytest.mark.parametrize("function", STREAM_FUNCTIONS)
+def test_filters_are_those_that_the_projections_watch(function: str) -> None:
+    filters = stream_source(function)["FilterCriteria"]["Filters"]
+
+    # Write the template's patterns from these where the list of projections has changed.
+    assert [json.loads(found["Pattern"]) for found in filters] == event_filters(KEPT[function])
+    assert len(filters) <= MOST_FILTERS
+
+
+def test_filters_take_in_a_projection_that_is_added() -> None:
+    class OfModels(Projection):
+        name = "of_models"
+        watches: ClassVar[Mapping[str, tuple[str, ...]]] = {MODEL: (keys.META, keys.tag_sk(""))}
+
+        def writes(self, entity: Entity, view: View, config: Config) -> Writes:
+            return []
+
+    filters = event_filters([*search_projections(), OfModels()])
+
+    meta = {"dynamodb": {"Keys": {"PK": {"S": "LM#1"}, "SK": {"S": "META"}}}}
+    metric = {"dynamodb": {"Keys": {"PK": {"S": "LM#1"}, "SK": {"S": "METRIC#a"}}}}
+    assert passes(filters, meta)
+    assert not passes(filters, metric)
+
+
+@pytest.mark.parametrize("function", STREAM_FUNCTIONS)
+def test_a_heartbeat_passes_its_own_filter_and_no_other(function: str) -> None:
+    patterns = [
+        json.loads(found["Pattern"])
+        for found in stream_source(function)["FilterCriteria"]["Filters"]
+    ]
+
+    for record in records(*keys.HEARTBEAT_KEY):
+        assert [passes([pattern], record) for pattern in patterns].count(True) == 1
+
+
+@pytest.mark.parametrize("function", STREAM_FUNCTIONS)
+def test_what_a_function_writes_for_a_heartbeat_invokes_no_function(
+    function: str, deployed: Deployed
+) -> None:
+    # Given: every item that the schedule and both functions write for one heartbeat
+    lifecycle.handler(sample("schedule"), deployed.context)
+    for handler in (search.handler, lifecycle.handler):
+        handler(sample("heartbeat"), deployed.context)
+    written = {(item["PK"], item["SK"]) for item in deployed.table.scan().items}
+
+    # Then: the schedule's item alone passes a filter
+    invoking = {key for key in written if any(invokes(function, r) for r in records(*key))}
+    assert len(written) == 3
+    assert invoking == {keys.HEARTBEAT_KEY}
+
+
 def test_logging_to_a_run_does_not_invoke_the_lifecycle_function() -> None:
     for name in ("run-logged", "tag-changed"):
         for record in sample(name)["Records"]:
@@ -105,5 +165,5 @@ def test_logging_to_a_run_does_not_invoke_the_lifecycle_function() -> None:
 
 @pytest.mark.parametrize("name", stream_samples())
 def test_every_sample_invokes_a_function(name: str) -> None:
-    for record in sample(name)["Records"]:
-        assert any(invokes(function, record) for function in STREAM_FUNCTIONS)
+    found = sample(name)["Records"]
+    assert any(invokes(function, record) for function in STREAM_FUNCTIONS for record in found)

@@ -9,7 +9,7 @@ import pytest
 from dynamodbstore_events.keys import CONFIG, META
 from dynamodbstore_lambdas import lifecycle
 from dynamodbstore_projections.all import STREAM_FUNCTIONS
-from dynamodbstore_projections.heartbeat import all_fresh, last_beats
+from dynamodbstore_projections.heartbeat import read_heartbeats
 from dynamodbstore_table.port import Put
 
 from tests.lambdas.conftest import Deployed
@@ -105,15 +105,15 @@ def test_a_removal_by_hand_is_no_expiry(deployed: Deployed) -> None:
     assert list(deployed.table.query_all(RUN)) != []
 
 
-def test_the_schedule_writes_a_heartbeat_for_each_stream_function(deployed: Deployed) -> None:
+def test_the_schedule_sends_a_heartbeat_and_marks_no_arrival(deployed: Deployed) -> None:
     before = int(time.time() * 1000)
 
     assert lifecycle.handler(sample("schedule"), deployed.context) is None
 
-    beats = last_beats(deployed.table, STREAM_FUNCTIONS)
-    assert set(beats) == {"search", "lifecycle"}
-    assert all(at is not None and at >= before for at in beats.values())
-    assert all_fresh(beats.values(), int(time.time() * 1000))
+    found = read_heartbeats(deployed.table, STREAM_FUNCTIONS)
+    assert found.sent is not None
+    assert found.sent >= before
+    assert [arrived.at for arrived in found.arrived.values()] == [None, None]
 
 
 def test_the_schedule_cleans_up_what_the_stream_did_not_tell_of(

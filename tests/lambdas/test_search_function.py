@@ -10,6 +10,7 @@ from dynamodbstore_events.entities import Entity
 from dynamodbstore_lambdas import runtime, search
 from dynamodbstore_projections.all import search_projections
 from dynamodbstore_projections.fts.trigrams import trigrams
+from dynamodbstore_projections.heartbeat import Arrived, read_heartbeats
 from dynamodbstore_table.port import Put
 
 from tests.lambdas.conftest import SERVICE, Deployed
@@ -209,3 +210,46 @@ def test_an_entity_that_fails_is_named_in_the_log(
     assert logged.levelname == "ERROR"
     assert (logged.__dict__["entity"], logged.__dict__["queued"]) == (EXPERIMENT, True)
     assert logged.exc_info is not None
+
+
+class TestHeartbeats:
+    def test_one_that_came_by_the_stream_is_marked_with_the_projections(
+        self, deployed: Deployed, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        search.handler(sample("heartbeat"), deployed.context)
+
+        arrived = read_heartbeats(deployed.table, ["search"]).arrived["search"]
+        (record,) = sample("heartbeat")["Records"]
+        assert arrived == Arrived(
+            1764000300000, {"tags": 1, "fts": 1, "summary": 1}, record["eventSourceARN"]
+        )
+        documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        (metric,) = [found for found in documents if "Heartbeats" in found]
+        assert metric["function_name"] == deployed.context.function_name
+        assert metric["Heartbeats"] == [1.0]
+
+    def test_a_batch_without_one_marks_nothing(self, deployed: Deployed) -> None:
+        tell(deployed, "experiment-created", "run-created")
+
+        assert read_heartbeats(deployed.table, ["search"]).arrived["search"] == Arrived()
+
+    def test_an_older_one_that_is_delivered_again_does_not_replace_a_later_one(
+        self, deployed: Deployed
+    ) -> None:
+        later = sample("heartbeat")
+        later["Records"][0]["dynamodb"]["ApproximateCreationDateTime"] += 300
+        for event in (later, sample("heartbeat"), sample("heartbeat")):
+            assert search.handler(event, deployed.context) == DONE
+
+        arrived = read_heartbeats(deployed.table, ["search"]).arrived["search"]
+        assert arrived.at == 1764000600000
+
+    def test_one_that_can_not_be_marked_does_not_fail_the_batch(
+        self, deployed: Deployed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setenv("TABLE_NAME", "no-such-table")
+        runtime.forget()
+
+        assert search.handler(sample("heartbeat"), deployed.context) == DONE
+
+        assert "A heartbeat could not be marked" in caplog.text

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from dynamodbstore_lambdas.environment import FTS_TRIGRAM_FIELDS, QUEUE_URL, TABLE_NAME
+from dynamodbstore_lambdas.telemetry import NAMESPACE
+from dynamodbstore_projections.heartbeat import FRESH_MS
 from dynamodbstore_table.schema import STREAM, TIME_TO_LIVE, table_definition
 
 from tests.lambdas.template import (
@@ -153,6 +155,7 @@ def test_logs_are_kept_for_as_long_as_is_said(function: str) -> None:
     [
         ("IteratorAge", set(STREAM_FUNCTIONS)),
         ("Errors", set(FUNCTIONS)),
+        ("Heartbeats", set(STREAM_FUNCTIONS)),
         ("ApproximateNumberOfMessagesVisible", {"RedriveQueue", "DeadLetterQueue"}),
     ],
 )
@@ -165,6 +168,24 @@ def test_alarms_watch_age_errors_and_queues(metric: str, watched: set[str]) -> N
             found.add(reference.partition(".")[0])
 
     assert found == watched
+
+
+def test_an_alarm_fires_where_no_heartbeat_comes() -> None:
+    alarms = [
+        resource["Properties"]
+        for resource in template()["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+        and resource["Properties"]["MetricName"] == "Heartbeats"
+    ]
+
+    assert len(alarms) == len(STREAM_FUNCTIONS)
+    for alarm in alarms:
+        # The metric is as missing as the heartbeats.
+        assert alarm["TreatMissingData"] == "breaching"
+        assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+        assert alarm["Namespace"] == NAMESPACE
+        assert [dimension["Name"] for dimension in alarm["Dimensions"]] == ["function_name"]
+        assert alarm["Period"] * alarm["EvaluationPeriods"] >= FRESH_MS / 1000
 
 
 def test_the_operator_page_says_what_to_do_for_each_alarm() -> None:

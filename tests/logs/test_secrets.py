@@ -213,9 +213,16 @@ def test_projections_that_fail_on_a_secret_do_not_tell_it(
     assert SECRET not in everything_told(caplog)
 
 
-def test_a_table_without_functions_is_told_with_what_to_do(events: Events) -> None:
-    logs.stream_functions_missing(RegionLocation("eu-central-1", "mlflow"))
+@pytest.mark.parametrize("every", [True, False])
+def test_stream_functions_missing_names_the_projections_and_what_to_do(
+    events: Events, every: bool
+) -> None:
+    logs.stream_functions_missing(
+        RegionLocation("eu-central-1", "mlflow"), ["fts", "tags"], every=every
+    )
 
-    (told,) = events("stream_functions_missing")
-    assert "sam deploy --guided --region eu-central-1" in told["do"]
-    assert "ExistingStreamArn" in told["and_if_create_table_made_it"]
+    (found,) = events("stream_functions_missing")
+    assert found["projections"] == ["fts", "tags"]
+    assert ("of a version that does not keep" in found["meaning"]) is not every
+    assert "sam deploy --guided --region eu-central-1" in found["do"]
+    assert "ExistingStreamArn" in found["and_if_create_table_made_it"]

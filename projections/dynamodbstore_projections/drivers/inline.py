@@ -29,17 +29,28 @@ class InlineObserver:
     ) -> None:
         self._projections = tuple(projections)
         self._report = report
-        self._projector: Projector | None = None
+        self._config: Callable[[], Config] | None = None
+        self._projectors: dict[frozenset[str] | None, Projector] = {}
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        """What it keeps where nothing narrows it."""
+        return self._projections
 
     def use_config(self, table: Table, config: Callable[[], Config]) -> None:
-        """Project by this configuration, not by what the table says at the first write."""
-        self._projector = self._projector_by(table, config)
+        """Project by this configuration, not by what the table has at the first write."""
+        self._config = config
+        self._projectors = {}
 
-    def __call__(self, table: Table, events: Sequence[ChangeEvent]) -> None:
-        if self._projector is None:
-            self._projector = self._projector_by(table, ConfigSource(table).current)
+    def __call__(
+        self, table: Table, events: Sequence[ChangeEvent], names: frozenset[str] | None = None
+    ) -> None:
+        """Project what was written; ``names`` narrows it to these projections."""
+        projector = self._projectors.get(names)
+        if projector is None:
+            projector = self._projectors[names] = self._projector_of(table, names)
         try:
-            failed: Mapping[Entity, Exception] = self._projector.project(events).failed
+            failed: Mapping[Entity, Exception] = projector.project(events).failed
         except TableError as error:
             if not table.remote:
                 raise
@@ -50,8 +61,11 @@ class InlineObserver:
                 raise next(iter(failed.values()))
             self._report(failed)
 
-    def _projector_by(self, table: Table, config: Callable[[], Config]) -> Projector:
-        return Projector(table, self._projections, config, exclusive=not table.remote)
+    def _projector_of(self, table: Table, names: frozenset[str] | None) -> Projector:
+        if self._config is None:
+            self._config = ConfigSource(table).current
+        kept = [p for p in self._projections if names is None or p.name in names]
+        return Projector(table, kept, self._config, exclusive=not table.remote)
 
 
 def _entities(events: Iterable[ChangeEvent]) -> list[Entity]:

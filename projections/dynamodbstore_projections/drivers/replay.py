@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ from dynamodbstore_projections.drivers.heal import (
 )
 from dynamodbstore_projections.drivers.sources import Source
 from dynamodbstore_projections.projection import Projection
+from dynamodbstore_projections.projector import is_outdated
 
 SETTLE_SECONDS: Final = REMEMBERED_SECONDS + 5
 """After so long every process has read a changed configuration, and works by it."""
@@ -70,13 +71,15 @@ class Scope:
 @dataclass(slots=True)
 class Rebuilt:
     """What a rebuild did. ``built`` are the marks that it has set or found set; ``unmarked`` those
-    that it may not set, because the source says nothing of what came after it."""
+    that it may not set, because the source has nothing of what came after it; ``left_alone`` the
+    projections of which the table has a newer version than this code."""
 
     done: Done = field(default_factory=Done)
     items: int = 0
     resumed: bool = False
     built: frozenset[str] = frozenset()
     unmarked: frozenset[str] = frozenset()
+    left_alone: tuple[str, ...] = ()
 
 
 def rebuild(
@@ -100,6 +103,8 @@ def rebuild(
     """
     table, configs = scope.table, ConfigSource(scope.table, scope.extra_fields)
     config = configs.read()
+    left_alone = tuple(p.name for p in scope.projections if is_outdated(p, config))
+    scope = replace(scope, projections=[p for p in scope.projections if p.name not in left_alone])
     earned = marks_of(scope.names, config)
     about = {
         "table": table_name,
@@ -110,6 +115,7 @@ def rebuild(
     }
     checkpoint = Checkpoint(checkpoint_path, about)
     result = Rebuilt(Done(entities=len(checkpoint.failed)), resumed=checkpoint.resumed)
+    result.left_alone = left_alone
     since = announce(table, earned, _now_ms())
     checkpoint.require_announced(since)
     late: frozenset[str] = frozenset()

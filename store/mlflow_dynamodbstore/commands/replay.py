@@ -214,6 +214,7 @@ def rebuilt_json(result: Rebuilt) -> dict[str, Any]:
         "failed": done.failed,
         "built": sorted(result.built),
         "not_marked": sorted(result.unmarked),
+        "left_alone": list(result.left_alone),
     }
 
 
@@ -227,6 +228,11 @@ def print_rebuilt(result: Rebuilt) -> None:
     )
     if result.built:
         click.echo(f"built: {', '.join(sorted(result.built))}")
+    if result.left_alone:
+        click.echo(
+            f"left alone: {', '.join(result.left_alone)}; the table has a newer version of it than "
+            "this installation: upgrade mlflow-dynamodbstore to replay it"
+        )
     if result.unmarked:
         click.echo(
             f"not marked as built: {', '.join(sorted(result.unmarked))}; the export has not "

@@ -16,18 +16,19 @@ from dynamodbstore_projections.all import STREAM_FUNCTIONS, inline_projections
 from dynamodbstore_projections.built import BUILT_KEY
 from dynamodbstore_projections.drivers.replay import Scope, compare
 from dynamodbstore_projections.drivers.sources import KeyPage, Position
-from dynamodbstore_projections.heartbeat import last_beats
+from dynamodbstore_projections.heartbeat import read_heartbeats
 from dynamodbstore_table.errors import TableMissing
 from dynamodbstore_table.facts import table_facts
 from dynamodbstore_table.port import Table
 
-from mlflow_dynamodbstore.commands.keeper import keeper
+from mlflow_dynamodbstore.commands.keeper import keeper, problems
 from mlflow_dynamodbstore.commands.status_report import Found, print_report
 from mlflow_dynamodbstore.commands.status_report import as_json as report_json
 from mlflow_dynamodbstore.commands.stream_lag import stream_lag
 from mlflow_dynamodbstore.commands.table_options import FAILED, name_of, opened, table_command
 from mlflow_dynamodbstore.commands.table_sample import sample_of
 from mlflow_dynamodbstore.location import Location, RegionLocation
+from mlflow_dynamodbstore.projection_mode import INLINE
 from mlflow_dynamodbstore.settings import fts_trigram_fields, projections_mode
 
 _EXAMPLES: Final = 3
@@ -70,13 +71,14 @@ def status(location: Location, sample_pages: int, as_json: bool) -> None:
         if not table.exists():
             raise TableMissing(name_of(location))
         found = _look(table, sample_pages)
-    kept = keeper(location, setting, found.beats, found.now_ms)
-    if kept.mode == "stream" and isinstance(location, RegionLocation):
+    kept = keeper(location, setting, found.heartbeats, found.now_ms)
+    wrong = problems(location, found.heartbeats, found.facts, found.now_ms)
+    if kept.mode != INLINE and isinstance(location, RegionLocation):
         found = replace(found, lag=stream_lag(location.region, STREAM_FUNCTIONS))
     if as_json:
-        click.echo(json.dumps(report_json(location, found, kept)))
+        click.echo(json.dumps(report_json(location, found, kept, wrong)))
     else:
-        print_report(location, found, kept)
+        print_report(location, found, kept, wrong)
     if found.drift.total:
         sys.exit(FAILED)
 
@@ -91,7 +93,7 @@ def _look(table: Table, pages: int) -> Found:
     drift, _ = compare(scope, examples=_EXAMPLES)
     return Found(
         facts=facts,
-        beats=last_beats(table, STREAM_FUNCTIONS),
+        heartbeats=read_heartbeats(table, STREAM_FUNCTIONS),
         built=sorted(marks.get("marks", ())),
         building=sorted(marks.get("building", ())),
         sample=sample,

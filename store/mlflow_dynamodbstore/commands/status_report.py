@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
 from dynamodbstore_projections.all import inline_projections
 from dynamodbstore_projections.drivers.drift import Drift
+from dynamodbstore_projections.heartbeat import Heartbeats
 from dynamodbstore_table.facts import TableFacts
 from rich.console import Console
 from rich.table import Table as Grid
 
 from mlflow_dynamodbstore.commands.drift_table import AS_FOUND, drift_json, print_drift
-from mlflow_dynamodbstore.commands.keeper import Keeper
+from mlflow_dynamodbstore.commands.keeper import Keeper, Problem
 from mlflow_dynamodbstore.commands.stream_lag import NAMESPACE, StreamLag
 from mlflow_dynamodbstore.commands.table_options import name_of
 from mlflow_dynamodbstore.commands.table_sample import NAMES, Sample
@@ -23,13 +24,13 @@ from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, Locati
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The table's facts; when each stream function last said that it was alive (ms); the marks of
-    what is built and being built; a sample, and the drift of so many ``compared`` entities of it;
-    how far the stream functions are behind, where they keep the projections and CloudWatch tells.
+    """The table's facts; the heartbeats of the stream functions; the marks of what is built and
+    being built; a sample, and the drift of so many ``compared`` entities of it; how far the stream
+    functions are behind, where they keep the projections and CloudWatch has it.
     """
 
     facts: TableFacts
-    beats: Mapping[str, int | None]
+    heartbeats: Heartbeats
     built: list[str]
     building: list[str]
     sample: Sample
@@ -38,10 +39,9 @@ class Found:
     now_ms: int
     lag: StreamLag | None = None
 
-    def age_seconds(self, name: str) -> float | None:
-        """How long ago a function said that it was alive."""
-        at = self.beats[name]
-        return None if at is None else (self.now_ms - at) / 1000
+    def age_seconds(self, at_ms: int | None) -> float | None:
+        """How long ago something was."""
+        return None if at_ms is None else (self.now_ms - at_ms) / 1000
 
 
 def _engine(location: Location) -> str:
@@ -52,7 +52,9 @@ def _engine(location: Location) -> str:
     return f"embedded file, durability={location.durability}"
 
 
-def as_json(location: Location, found: Found, kept: Keeper) -> dict[str, Any]:
+def as_json(
+    location: Location, found: Found, kept: Keeper, wrong: Sequence[Problem] = ()
+) -> dict[str, Any]:
     """The report as JSON."""
     return {
         "table": name_of(location),
@@ -63,9 +65,16 @@ def as_json(location: Location, found: Found, kept: Keeper) -> dict[str, Any]:
         "stream_arn": found.facts.stream_arn,
         "projections": {"setting": kept.setting, "mode": kept.mode, "why": kept.why},
         "heartbeats": {
-            name: {"at": at, "age_seconds": found.age_seconds(name)}
-            for name, at in found.beats.items()
+            name: {
+                "at": arrived.at,
+                "age_seconds": found.age_seconds(arrived.at),
+                "projections": dict(arrived.versions),
+                "stream": arrived.stream,
+            }
+            for name, arrived in found.heartbeats.arrived.items()
         },
+        "heartbeat_sent_seconds": found.age_seconds(found.heartbeats.sent),
+        "problems": [asdict(problem) for problem in wrong],
         "lag_ms": 0 if kept.mode == "inline" else found.lag and found.lag.most_ms,
         "lag_by_function": dict(found.lag.by_function) if found.lag else None,
         "built": found.built,
@@ -84,7 +93,9 @@ def as_json(location: Location, found: Found, kept: Keeper) -> dict[str, Any]:
     }
 
 
-def print_report(location: Location, found: Found, kept: Keeper) -> None:
+def print_report(
+    location: Location, found: Found, kept: Keeper, wrong: Sequence[Problem] = ()
+) -> None:
     """Print the report for people."""
     lines = {
         "table": f"{name_of(location)} ({_engine(location)})",
@@ -100,6 +111,8 @@ def print_report(location: Location, found: Found, kept: Keeper) -> None:
     width = max(map(len, lines))
     for name, value in lines.items():
         click.echo(f"{name:<{width}}  {value}")
+    for problem in wrong:
+        click.echo(f"problem: {problem.what}. What to do: {problem.mend}")
     click.echo()
     Console().print(_counts(found.sample))
     click.echo()
@@ -117,7 +130,10 @@ def _size(location: Location, facts: TableFacts) -> str:
 def _heartbeats(location: Location, found: Found) -> dict[str, str]:
     if isinstance(location, FileLocation):
         return {}
-    return {f"heartbeat {name}": _age(found.age_seconds(name)) for name in found.beats}
+    lines = {"heartbeat sent": _age(found.age_seconds(found.heartbeats.sent))}
+    for name, arrived in found.heartbeats.arrived.items():
+        lines[f"heartbeat {name}"] = _age(found.age_seconds(arrived.at))
+    return lines
 
 
 def _age(seconds: float | None) -> str:
