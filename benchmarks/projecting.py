@@ -16,7 +16,7 @@ from dynamodbstore_table.port import Observer, Table
 from dynamodbstore_table.testing.counting import CountingTable, Meter, Usage
 from mlflow_dynamodbstore.location import EndpointLocation, FileLocation, parse_location
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
-from mlflow_dynamodbstore.table_access import create_missing, open_table
+from mlflow_dynamodbstore.table_access import open_table, require_table
 from operation import Store
 
 _MOST_ROUNDS = 20
@@ -105,8 +105,7 @@ def _open(uri: str, observer: Observer, meter: Meter | None) -> Table:
             observer=observer,
             on_request=lambda r: meter.record(r.operation, r.write_units, r.read_units),
         )
-    if not table.exists():
-        create_missing(table, location)
+    require_table(table, location)
     if isinstance(location, FileLocation) and meter is not None:
         return CountingTable(table, meter)
     return table

@@ -56,6 +56,15 @@ class TableUnavailable(TableError):
     """The engine can't be reached, or it denies access; the message says which and what to do."""
 
 
+class AccessDenied(TableUnavailable):
+    """The engine denies the request to this identity; the message says who has to allow it."""
+
+
+class TableUnfit(TableError):
+    """The table is laid out in another way than this store's; the message is what differs, and
+    what to do about it."""
+
+
 class InvalidOps(TableError, ValueError):
     """The caller broke a rule of the port (too many ops, a key twice, a float value)."""
 

@@ -19,6 +19,7 @@ from dynamodbstore_events.keys import Key
 from dynamodbstore_events.values import value
 
 from dynamodbstore_table.conditions import Condition
+from dynamodbstore_table.facts import TableFacts
 
 Item: TypeAlias = dict[str, Any]
 Index: TypeAlias = Literal["GSI1", "GSI2"]
@@ -216,6 +217,20 @@ class Table(ABC):
     @abstractmethod
     def exists(self) -> bool:
         """Whether the table is there."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Check that the table is there and laid out as the store needs: one request.
+
+        Raises ``TableMissing``, and ``TableUnfit`` with what differs and what to do about it.
+        """
+
+    @abstractmethod
+    def facts(self, *, with_kinds: bool = False) -> TableFacts:
+        """What the engine knows of the table as a whole.
+
+        ``with_kinds`` lets the embedded engine count by kind. Raises as ``check`` does.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -22,6 +22,7 @@ from dynamodbstore_table.errors import (
     TableError,
     TableMissing,
     TableUnavailable,
+    TableUnfit,
     Throttled,
     TransactionConflict,
 )
@@ -38,6 +39,7 @@ _TOLD_IN_FULL: Final = (
     InvalidConfig,
     TableMissing,
     TableUnavailable,
+    TableUnfit,
     Throttled,
     TransactionConflict,
 )
@@ -123,6 +125,16 @@ def configuration_invalid(error: InvalidConfig) -> None:
         "configuration_invalid",
         **reason_of(error),
         meaning="what it said before still holds in this process; none starts before it is mended",
+    )
+
+
+def table_not_checked(error: TableError) -> None:
+    """Whether the table fits the store could not be checked at the start."""
+    _emit(
+        logging.WARNING,
+        "table_not_checked",
+        **reason_of(error),
+        meaning="the store starts; whether its table fits is not checked",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dynamodbstore_projections.all import inline_projections
 from dynamodbstore_projections.built import announce_newer
 from dynamodbstore_projections.config import ConfigSource
-from dynamodbstore_table.errors import TableError, TableMissing
+from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.port import Observer, Table
 
 from mlflow_dynamodbstore import logs
@@ -20,7 +20,7 @@ from mlflow_dynamodbstore.projection_mode import AutoObserver, mode_of, observer
 from mlflow_dynamodbstore.server_process import starts_a_server
 from mlflow_dynamodbstore.settings import read_settings
 from mlflow_dynamodbstore.slow_calls import watch
-from mlflow_dynamodbstore.table_access import create_missing, open_table
+from mlflow_dynamodbstore.table_access import open_table, require_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ def open_configured(store_uri: str) -> Opened:
     """Open the table of a store; a local endpoint or file gets its table on first use.
 
     Raises ``INVALID_PARAMETER_VALUE`` for a malformed URI or setting, ``RESOURCE_DOES_NOT_EXIST``
-    for a table missing in a region, ``INVALID_STATE`` for a configuration that can't be used, and
+    for a table missing in a region, ``INVALID_STATE`` for a table that is laid out in another way
+    or a configuration that can't be used, and
     ``TEMPORARILY_UNAVAILABLE`` where the engine can't be reached.
     """
     location = parse_location(store_uri)
@@ -46,11 +47,8 @@ def open_configured(store_uri: str) -> Opened:
     observer = observer_for(location)
     table = open_table(location, observer, logs.request_retried)
     try:
-        try:
-            effective = reconcile(table, settings)
-        except TableMissing:
-            create_missing(table, location)
-            effective = reconcile(table, settings)
+        require_table(table, location)
+        effective = reconcile(table, settings)
         config = ConfigSource(
             table,
             settings.fts_fields,

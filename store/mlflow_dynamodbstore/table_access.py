@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dynamodbstore_table.dynamodb.retry import OnRetry
+from dynamodbstore_table.errors import AccessDenied, TableMissing
 from dynamodbstore_table.port import Observer, Table
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
+from mlflow_dynamodbstore import logs
 from mlflow_dynamodbstore.location import (
     EndpointLocation,
     FileLocation,
@@ -40,11 +42,23 @@ def open_table(
     )
 
 
-def create_missing(table: Table, location: Location) -> None:
-    """Create the table of a local endpoint or file; a region's is the operator's to create.
+def require_table(table: Table, location: Location) -> None:
+    """Check that the table is there and fits: one request. The table of a local endpoint or file
+    is created if it is missing; a region's is the operator's to create.
 
-    Raises ``RESOURCE_DOES_NOT_EXIST`` with the commands to run for a region.
+    Raises ``TableUnfit``, and ``RESOURCE_DOES_NOT_EXIST`` with the commands to run for a region.
     """
+    try:
+        table.check()
+    except TableMissing:
+        _create_missing(table, location)
+    except AccessDenied as error:
+        # Policies of earlier versions don't grant this request: whether the table is there and
+        # fits is left to the requests that follow.
+        logs.table_not_checked(error)
+
+
+def _create_missing(table: Table, location: Location) -> None:
     if isinstance(location, RegionLocation):
         raise MlflowException(
             f"There is no DynamoDB table {location.table!r} in region {location.region!r}. Create "

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import boto3
 import pytest
 from click.testing import Result
 from dynamodbstore_table.embedded.table import SqliteTable
@@ -104,8 +105,8 @@ class TestInARegion:
         assert "denies dynamodb:DescribeTable on the table 'mlflow'" in line
         assert "because no identity-based policy allows the dynamodb:DescribeTable action" in line
         assert (
-            "grant what `mlflow-dynamodbstore iam-policy --table mlflow --region eu-central-1 "
-            "--for operator` prints"
+            "grant what `mlflow-dynamodbstore iam-policy --table mlflow --region eu-central-1` "
+            "prints"
         ) in line
 
     @pytest.mark.parametrize(
@@ -149,6 +150,13 @@ class TestInARegion:
         assert "arn:aws:kms:eu-central-1:1:key/abc" in line
         assert "kms:Decrypt of the KMS key that encrypts the table" in line
         assert "iam-policy" not in line
+
+    def test_denied_work_of_an_operator_names_the_policy_of_an_operator(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        line = answered(monkeypatch, endpoints.denied("dynamodb:CreateTable", ""), "create-table")
+
+        assert "--region eu-central-1 --for operator` prints" in line
 
     def test_denied_access_without_a_reason_names_the_policy_of_a_server(
         self, monkeypatch: pytest.MonkeyPatch
@@ -238,6 +246,7 @@ class TestCredentials:
         assert "nobody" in error_of(run("status", *REGION))
 
 
+@pytest.mark.usefixtures("credentials")
 class TestAtAnEndpoint:
     def test_that_nothing_listens_on(self) -> None:
         url = f"http://127.0.0.1:{free_port()}"
@@ -254,6 +263,26 @@ class TestAtAnEndpoint:
 
         assert f"there is no table 'not-there' at {dynoxide_endpoint}" in line
         assert f"'mlflow-dynamodbstore create-table {' '.join(named)}'" in line
+
+    @pytest.mark.parametrize("command", [*READING, "create-table"])
+    def test_with_a_table_that_does_not_fit_says_what_differs(
+        self, dynoxide_endpoint: str, command: str
+    ) -> None:
+        name = new_table_name()
+        boto3.client("dynamodb", "us-east-1", endpoint_url=dynoxide_endpoint).create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        )
+        named = "--table", name, "--endpoint-url", dynoxide_endpoint
+
+        line = error_of(run(*READING.get(command, (command,)), *named))
+
+        assert f"the table '{name}' does not fit this store: its keys are id (number)" in line
+        with pytest.raises(MlflowException, match=r"its keys are id \(number\)") as raised:
+            build_tracking_store(f"dynamodb://{dynoxide_endpoint}/{name}", "/tmp")
+        assert raised.value.error_code == "INVALID_STATE"
 
 
 class TestOfAFile:

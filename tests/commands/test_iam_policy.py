@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 import dynamodbstore_table
 import pytest
-from dynamodbstore_table.dynamodb.actions import ACTIONS, ON_ITEMS, ON_TABLES
+from dynamodbstore_table.dynamodb.actions import ACTIONS, AT_START, ON_ITEMS, ON_TABLES
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from mlflow_dynamodbstore.commands import waiting
 from mlflow_dynamodbstore.entry import registry_store
@@ -164,4 +164,4 @@ def test_every_request_of_the_adapter_has_its_actions() -> None:
     }
 
     assert texts & set(client.meta.method_to_api_mapping) == set(ACTIONS)
-    assert {*ON_ITEMS, *ON_TABLES} == set(ACTIONS)
+    assert {*ON_ITEMS, *AT_START, *ON_TABLES} == set(ACTIONS)

@@ -44,7 +44,11 @@ def store(named: Named, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dyna
 
 
 def test_a_table_is_created_once(named: Named) -> None:
-    assert run_json("create-table", *named) == {"table": named[1], "created": False}
+    assert run_json("create-table", *named) == {
+        "table": named[1],
+        "created": False,
+        "lacks": [],
+    }
 
 
 def test_the_variables_of_a_server_are_what_the_commands_show(

@@ -13,7 +13,6 @@ from dynamodbstore_projections.all import inline_projections
 from dynamodbstore_projections.built import BUILT_KEY
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.embedded.table import SqliteTable
-from dynamodbstore_table.facts import table_facts
 from dynamodbstore_table.port import Delete, Put, Update
 from mlflow_dynamodbstore.cli import main
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
@@ -64,7 +63,7 @@ class TestRebuilding:
         self, dynoxide_table: DynamoDBTable, named_on_server: Named, tmp_path: Path, waits: Waits
     ) -> None:
         run_named(store_on(dynoxide_table), "lion", ended=True)
-        facts = table_facts(dynoxide_table)
+        facts = dynoxide_table.facts()
         old_ms = int(time.time() * 1000) - 60_000
         items = everything(dynoxide_table, "").values()
         folder = export(tmp_path / "export", items, old_ms, 3, str(facts.arn), str(facts.table_id))

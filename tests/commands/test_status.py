@@ -10,7 +10,7 @@ from dynamodbstore_projections.all import STREAM_FUNCTIONS, projections_of
 from dynamodbstore_projections.heartbeat import Arrived, Heartbeats, heartbeat
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.embedded.table import SqliteTable
-from dynamodbstore_table.facts import KindCount, TableFacts, table_facts
+from dynamodbstore_table.facts import KindCount, TableFacts
 from dynamodbstore_table.port import Delete
 from mlflow_dynamodbstore.commands.keeper import keeper, problems
 from mlflow_dynamodbstore.commands.table_sample import sample_of
@@ -135,7 +135,7 @@ class TestOfAServer:
     def test_a_sample_says_that_it_is_one(self, dynoxide_table: DynamoDBTable) -> None:
         big = "x" * 300_000
         fill(dynoxide_table, ({"PK": f"RUN#{n}", "SK": "META", "x": big} for n in range(12)))
-        facts = table_facts(dynoxide_table)
+        facts = dynoxide_table.facts()
 
         part = sample_of(dynoxide_table, facts, 2)
         whole = sample_of(dynoxide_table, facts, 40)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 from dynamodbstore_table.conditions import Condition
+from dynamodbstore_table.facts import TableFacts
 from dynamodbstore_table.port import (
     EVERY,
     Delete,
@@ -114,6 +115,12 @@ class InterposedTable(Table):
 
     def exists(self) -> bool:
         return self._request().exists()
+
+    def check(self) -> None:
+        self._table.check()
+
+    def facts(self, *, with_kinds: bool = False) -> TableFacts:
+        return self._table.facts(with_kinds=with_kinds)
 
     def close(self) -> None:
         self._table.close()

@@ -18,6 +18,7 @@ from dynamodbstore_table.errors import (
     TableError,
     TableMissing,
     TableUnavailable,
+    TableUnfit,
 )
 from dynamodbstore_table.port import Put, Update
 
@@ -130,7 +131,12 @@ def test_a_local_endpoint_needs_no_configuration(dynoxide_endpoint: str) -> None
         ("SomethingNew", "of next year", TableUnavailable, "SomethingNew: of next year"),
         ("ValidationException", "Item size has exceeded the limit", ItemTooLarge, "size"),
         ("ValidationException", "Item size to update has exceeded", ItemTooLarge, "size"),
-        ("ValidationException", "lacks the specified index: GSI1", TableUnavailable, "sam deploy"),
+        (
+            "ValidationException",
+            "lacks the specified index: GSI1",
+            TableUnfit,
+            "status --table runs",
+        ),
         ("ValidationException", "An operand has an incorrect type", InvalidOps, "operand"),
     ],
 )

@@ -36,9 +36,11 @@ ON_ITEMS: Final = (
 )
 """The requests of a table in use."""
 
+AT_START: Final = ("describe_table",)
+"""The request by which a server checks, when it starts, that the table fits."""
+
 ON_TABLES: Final = (
     "create_table",
-    "describe_table",
     "describe_time_to_live",
     "scan",
     "update_continuous_backups",

@@ -8,8 +8,16 @@ from typing import Any
 
 from dynamodbstore_table.dynamodb.client import Client
 from dynamodbstore_table.dynamodb.errors import ResourceInUse, Unsupported
-from dynamodbstore_table.errors import InvalidOps, TableError, TableMissing, TableUnavailable
-from dynamodbstore_table.schema import STREAM, TIME_TO_LIVE, table_definition
+from dynamodbstore_table.dynamodb.layout import check_layout, lacks
+from dynamodbstore_table.errors import (
+    AccessDenied,
+    InvalidOps,
+    TableError,
+    TableMissing,
+    TableUnavailable,
+)
+from dynamodbstore_table.facts import TableFacts
+from dynamodbstore_table.schema import STREAM, TIME_TO_LIVE, TTL, table_definition
 
 _DEADLINE_S = 300.0
 _FIRST_POLL_S = 0.05
@@ -25,14 +33,37 @@ def table_exists(client: Client) -> bool:
 
 def create_table(client: Client) -> None:
     """Create the table if it is missing, wait for it, and switch on what the engine supports of
-    time to live and point-in-time recovery."""
-    created = False
-    if _describe(client) is None:
-        created = _create(client)
-    _wait_until_active(client)
+    time to live and point-in-time recovery.
+
+    Raises ``TableUnfit`` for one that is there already and laid out in another way.
+    """
+    found = _describe(client)
+    created = found is None and _create(client)
+    check_layout(_wait_until_active(client, found), client.place)
     _enable_time_to_live(client)
     if created:
         _enable_backups(client)
+
+
+def check_table(client: Client) -> None:
+    """One request; raises ``TableMissing``, and ``TableUnfit`` with the remedy."""
+    check_layout(client.call("describe_table")["Table"], client.place)
+
+
+def table_facts(client: Client) -> TableFacts:
+    """Two requests; raises as ``check_table``."""
+    description = client.call("describe_table")["Table"]
+    check_layout(description, client.place)
+    stream = bool((description.get("StreamSpecification") or {}).get("StreamEnabled"))
+    return TableFacts(
+        items=description.get("ItemCount"),
+        bytes=description.get("TableSizeBytes"),
+        stream=stream,
+        stream_arn=description.get("LatestStreamArn") if stream else None,
+        arn=description.get("TableArn"),
+        table_id=description.get("TableId"),
+        lacks=lacks(description, _time_to_live(client), client.place),
+    )
 
 
 def _create(client: Client) -> bool:
@@ -48,21 +79,25 @@ def _create(client: Client) -> bool:
     return True
 
 
-def _wait_until_active(client: Client) -> None:
+def _wait_until_active(client: Client, found: dict[str, Any] | None) -> dict[str, Any]:
+    """The description of the table once it and its indexes can be used."""
     deadline = time.monotonic() + _DEADLINE_S
     poll = _FIRST_POLL_S
-    while not _is_active(_describe(client)):
+    while found is None or not _is_active(found):
         if time.monotonic() > deadline:
             raise TableUnavailable(
                 f"the table {client.table!r} is not active {_DEADLINE_S:.0f} seconds after its "
                 "creation: look at it in the AWS console"
             )
-        time.sleep(poll)
-        poll = min(poll * 2, _SLOWEST_POLL_S)
+        if found is not None:
+            time.sleep(poll)
+            poll = min(poll * 2, _SLOWEST_POLL_S)
+        found = _describe(client)
+    return found
 
 
-def _is_active(description: dict[str, Any] | None) -> bool:
-    if description is None or description["TableStatus"] not in ("ACTIVE", "UPDATING"):
+def _is_active(description: dict[str, Any]) -> bool:
+    if description["TableStatus"] not in ("ACTIVE", "UPDATING"):
         return False
     indexes = description.get("GlobalSecondaryIndexes", ())
     return all(index.get("IndexStatus", "ACTIVE") == "ACTIVE" for index in indexes)
@@ -70,12 +105,25 @@ def _is_active(description: dict[str, Any] | None) -> bool:
 
 def _enable_time_to_live(client: Client) -> None:
     try:
-        found = client.call("describe_time_to_live").get("TimeToLiveDescription", {})
-        if found.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
+        if not _has_time_to_live(client):
             client.call("update_time_to_live", TimeToLiveSpecification=TIME_TO_LIVE)
     except (InvalidOps, ResourceInUse, Unsupported) as error:
         # Another server may have been quicker; an engine without it only keeps items longer.
         _log.debug("time to live of %s: %s", client.table, error)
+
+
+def _time_to_live(client: Client) -> bool | None:
+    """Whether time to live is on; None where the engine, or the right to look at it, is lacking."""
+    try:
+        return _has_time_to_live(client)
+    except (AccessDenied, InvalidOps, ResourceInUse, Unsupported):
+        return None
+
+
+def _has_time_to_live(client: Client) -> bool:
+    found = client.call("describe_time_to_live").get("TimeToLiveDescription", {})
+    on = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    return on and found.get("AttributeName", TTL) == TTL
 
 
 def _enable_backups(client: Client) -> None:

@@ -244,6 +244,8 @@ class Client:
         write was done, or as if there was no item."""
         body = response_dict["body"].strip()
         if response_dict["status_code"] == 200 and not (body[:1] == b"{" and body[-1:] == b"}"):
+            # The engine may have done what was requested behind what answers.
+            self._lost.answers += 1
             content_type = response_dict["headers"].get("content-type", "no content type")
             raise TableUnavailable(
                 f"what answers for {self.place.where} is not DynamoDB: it sent {content_type}, "

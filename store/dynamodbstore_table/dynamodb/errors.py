@@ -12,12 +12,14 @@ from dynamodbstore_table.dynamodb.actions import ON_TABLES, actions_of
 from dynamodbstore_table.dynamodb.codec import decode_item
 from dynamodbstore_table.dynamodb.sdk import place
 from dynamodbstore_table.errors import (
+    AccessDenied,
     ConditionFailed,
     InvalidOps,
     ItemTooLarge,
     TableError,
     TableMissing,
     TableUnavailable,
+    TableUnfit,
     Throttled,
     TransactionConflict,
 )
@@ -48,6 +50,13 @@ _ACTION = re.compile(r"(?:dynamodb|kms):\w+")
 _NOT_ALLOWED = re.compile(r"because no (?P<policy>[\w -]+?) allows")
 _FORBIDDEN = re.compile(r"with an explicit deny in (?:an? )?(?P<policy>[\w -]*\w)")
 _OF_THE_IDENTITY = "identity-based policy"
+_OF_ANOTHER_LAYOUT = (
+    "specified index",
+    "does not match the schema",
+    "missed key schema element",
+    "Missing the key",
+    "Type mismatch for key",
+)
 _UNSUPPORTED = frozenset(
     {"UnknownOperationException", "UnknownOperation", "NotImplementedException"}
 )
@@ -144,7 +153,7 @@ def _of_code(code: str, message: str, at: Place) -> TableError:
     if code in _UNSUPPORTED:
         return Unsupported(message or code)
     if code in _ACCESS_DENIED:
-        return TableUnavailable(_denied(message, code, at))
+        return AccessDenied(_denied(message, code, at))
     if code in _DENIALS:
         return TableUnavailable(
             f"{at.where} denies access to the table {table!r} ({_reason(code, message)}): "
@@ -187,10 +196,10 @@ def _allowing(action: str, message: str, at: Place) -> str:
 def _invalid(message: str, at: Place) -> TableError:
     if "size has exceeded" in message or "Item size to update" in message:
         return ItemTooLarge(message)
-    if "specified index" in message:
-        return TableUnavailable(
-            f"the table {at.table!r} lacks an index ({message}): "
-            "create it with `mlflow-dynamodbstore create-table` or `sam deploy`"
+    if any(part in message for part in _OF_ANOTHER_LAYOUT):
+        return TableUnfit(
+            f"the table {at.table!r} does not fit this store ({message}): what to do about it is "
+            f"described by `mlflow-dynamodbstore status {at.options}`"
         )
     return InvalidOps(message)
 

@@ -12,7 +12,12 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 
 from dynamodbstore_table.conditions import Condition
-from dynamodbstore_table.dynamodb.admin import create_table, table_exists
+from dynamodbstore_table.dynamodb.admin import (
+    check_table,
+    create_table,
+    table_exists,
+    table_facts,
+)
 from dynamodbstore_table.dynamodb.bulk import Bulk
 from dynamodbstore_table.dynamodb.client import Client, OnRequest
 from dynamodbstore_table.dynamodb.reads import (
@@ -28,6 +33,7 @@ from dynamodbstore_table.dynamodb.retry import Backoff, OnRetry
 from dynamodbstore_table.dynamodb.workers import Workers
 from dynamodbstore_table.dynamodb.writes import events_of, write_all, write_one
 from dynamodbstore_table.errors import TableError
+from dynamodbstore_table.facts import TableFacts
 from dynamodbstore_table.port import (
     EVERY,
     Delete,
@@ -172,6 +178,12 @@ class DynamoDBTable(Table):
 
     def exists(self) -> bool:
         return table_exists(self.client)
+
+    def check(self) -> None:
+        check_table(self.client)
+
+    def facts(self, *, with_kinds: bool = False) -> TableFacts:
+        return table_facts(self.client)
 
     def close(self) -> None:
         self._workers.close()

@@ -18,6 +18,7 @@ from dynamodbstore_table.apply import allowed
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.embedded.advances import advance_stored
 from dynamodbstore_table.embedded.codec import decode, decode_some, stored_bytes
+from dynamodbstore_table.embedded.facts import file_facts
 from dynamodbstore_table.embedded.joins import joined_page
 from dynamodbstore_table.embedded.lookups import read_items
 from dynamodbstore_table.embedded.pages import Listing, next_start, page
@@ -33,6 +34,7 @@ from dynamodbstore_table.embedded.schema import (
 )
 from dynamodbstore_table.embedded.transactions import Transactions
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps, TableMissing
+from dynamodbstore_table.facts import TableFacts
 from dynamodbstore_table.joins import Having, JoiningTable
 from dynamodbstore_table.op_rules import check_op, check_ops
 from dynamodbstore_table.port import (
@@ -292,6 +294,13 @@ class SqliteTable(JoiningTable, AdvancingTable):
         except TableMissing:
             return False
         return True
+
+    def check(self) -> None:
+        if not self.exists():
+            raise TableMissing(str(self.path))
+
+    def facts(self, *, with_kinds: bool = False) -> TableFacts:
+        return file_facts(self.path, with_kinds)
 
     def close(self) -> None:
         self._transactions.close()

@@ -19,6 +19,7 @@ from dynamodbstore_events.keys import Key
 from dynamodbstore_table.apply import updated
 from dynamodbstore_table.conditions import Condition, holds
 from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.facts import TableFacts
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import (
     EVERY,
@@ -217,6 +218,12 @@ class CountingTable(Table):
 
     def exists(self) -> bool:
         return self._table.exists()
+
+    def check(self) -> None:
+        self._table.check()
+
+    def facts(self, *, with_kinds: bool = False) -> TableFacts:
+        return self._table.facts(with_kinds=with_kinds)
 
     def close(self) -> None:
         self._table.close()

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import click
 
-from mlflow_dynamodbstore.commands.config_options import existing, finish
+from mlflow_dynamodbstore.commands.config_options import finish
+from mlflow_dynamodbstore.commands.table_options import existing
 from mlflow_dynamodbstore.commands.waiting import pause_saying
 from mlflow_dynamodbstore.config.changes import ConfigList, ListChange, set_list
 from mlflow_dynamodbstore.location import Location

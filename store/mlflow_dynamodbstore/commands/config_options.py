@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import click
-from dynamodbstore_table.errors import TableMissing
-from dynamodbstore_table.port import Table
 from rich.console import Console
 from rich.table import Column
 from rich.table import Table as Grid
@@ -22,7 +19,7 @@ from mlflow_dynamodbstore.commands.replay import (
     rebuilt,
     rebuilt_json,
 )
-from mlflow_dynamodbstore.commands.table_options import name_of, opened
+from mlflow_dynamodbstore.commands.table_options import name_of
 from mlflow_dynamodbstore.location import Location
 
 _WIDE: Final = 1000
@@ -30,15 +27,6 @@ _WIDE: Final = 1000
 replay_option: Final = click.option(
     "--replay", is_flag=True, help="Bring the items that are there up to date at once."
 )
-
-
-@contextmanager
-def existing(location: Location) -> Iterator[Table]:
-    """The table at a location, closed in the end. Raises ``TableMissing``."""
-    with opened(location) as table:
-        if not table.exists():
-            raise TableMissing(name_of(location))
-        yield table
 
 
 def print_found(

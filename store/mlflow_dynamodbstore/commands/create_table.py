@@ -13,7 +13,7 @@ from mlflow_dynamodbstore.location import Location
 @click.command("create-table")
 @table_command
 def create_table(location: Location, as_json: bool) -> None:
-    """Create the table if it is missing.
+    """Create the table if it is missing; check that it fits if it is there.
 
     \b
     Example:
@@ -22,7 +22,12 @@ def create_table(location: Location, as_json: bool) -> None:
     with opened(location) as table:
         created = not table.exists()
         table.create()
+        found = table.facts()
     if as_json:
-        click.echo(json.dumps({"table": name_of(location), "created": created}))
+        click.echo(
+            json.dumps({"table": name_of(location), "created": created, "lacks": found.lacks})
+        )
     else:
         click.echo(f"{name_of(location)}: {'created' if created else 'already there'}")
+        for lack in found.lacks:
+            click.echo(f"  {lack}")

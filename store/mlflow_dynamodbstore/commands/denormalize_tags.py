@@ -15,8 +15,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from mlflow_dynamodbstore.commands.config_lists import ListWords, list_options, set_values
-from mlflow_dynamodbstore.commands.config_options import existing, print_found, replay_option
-from mlflow_dynamodbstore.commands.table_options import table_command
+from mlflow_dynamodbstore.commands.config_options import print_found, replay_option
+from mlflow_dynamodbstore.commands.table_options import existing, table_command
 from mlflow_dynamodbstore.config.changes import pattern_list
 from mlflow_dynamodbstore.location import Location
 

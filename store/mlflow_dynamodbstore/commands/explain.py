@@ -25,7 +25,7 @@ from mlflow.store.tracking import (
 from mlflow.utils.validation import _parse_experiment_ids
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
-from mlflow_dynamodbstore.commands.table_options import name_of, opened, table_command
+from mlflow_dynamodbstore.commands.table_options import existing, name_of, table_command
 from mlflow_dynamodbstore.core.lookup import ExperimentLookup
 from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.experiments.search.experiment_plan import (
@@ -164,7 +164,7 @@ def explain(
             query = parse_run_query(experiment_ids, text, _VIEWS[view], limit, order_by, None)
     except MlflowException as error:
         raise click.UsageError(" ".join(error.message.split())) from error
-    with opened(location) as table:
+    with existing(location) as table:
         planned = _planned(table, query)
     if as_json:
         said: dict[str, Any] = {"table": name_of(location), "search": search}

@@ -9,8 +9,8 @@ from dynamodbstore_projections.config_values import FTS_FIELDS, NAME_FIELDS, fie
 from dynamodbstore_projections.fts.projection import NAME_FIELD, built_mark
 
 from mlflow_dynamodbstore.commands.config_lists import ListWords, list_options, set_values
-from mlflow_dynamodbstore.commands.config_options import existing, print_found, replay_option
-from mlflow_dynamodbstore.commands.table_options import table_command
+from mlflow_dynamodbstore.commands.config_options import print_found, replay_option
+from mlflow_dynamodbstore.commands.table_options import existing, table_command
 from mlflow_dynamodbstore.config.changes import FIELD_LIST
 from mlflow_dynamodbstore.location import Location
 

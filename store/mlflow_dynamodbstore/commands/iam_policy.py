@@ -7,7 +7,13 @@ import re
 from typing import Any, Final
 
 import click
-from dynamodbstore_table.dynamodb.actions import ON_INDEXES, ON_ITEMS, ON_TABLES, actions_of
+from dynamodbstore_table.dynamodb.actions import (
+    AT_START,
+    ON_INDEXES,
+    ON_ITEMS,
+    ON_TABLES,
+    actions_of,
+)
 from dynamodbstore_table.dynamodb.regions import is_known, partition_of, similar
 from dynamodbstore_table.schema import INDEX_KEYS
 
@@ -29,7 +35,7 @@ def policy(
     partition = _partition(location.region)
     table = f"arn:{partition}:dynamodb:{location.region}:{account}:table/{location.table}"
     indexes = [f"{table}/index/{name}" for name in sorted(INDEX_KEYS)]
-    statements = [_statement("Items", actions_of(ON_ITEMS), table)]
+    statements = [_statement("Items", actions_of((*ON_ITEMS, *AT_START)), table)]
     statements.append(_statement("Indexes", actions_of(ON_INDEXES), indexes))
     if operator:
         statements.append(_statement("Table", actions_of(ON_TABLES), table))

@@ -19,8 +19,6 @@ from dynamodbstore_projections.drivers.replay import Rebuilt, Scope, compare, re
 from dynamodbstore_projections.drivers.sources import Source, TableScan
 from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_projections.projection import Projection
-from dynamodbstore_table.errors import TableMissing
-from dynamodbstore_table.facts import table_facts
 from dynamodbstore_table.port import Table
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -152,10 +150,8 @@ def _scope(
     projections = [p for p in inline_projections() if not names or p.name in names]
     fields = fts_trigram_fields()
     with opened(_unhurried(location, checkpoint)) as table:
-        if not table.exists():
-            raise TableMissing(name_of(location))
+        facts = table.facts()
         workers = segments or (_SEGMENTS_OF_A_SERVER if table.remote else 1)
-        facts = table_facts(table)
         export = None
         if from_export is not None:
             export = ExportFiles(from_export, facts.arn, facts.table_id)

@@ -17,15 +17,13 @@ from dynamodbstore_projections.built import BUILT_KEY
 from dynamodbstore_projections.drivers.replay import Scope, compare
 from dynamodbstore_projections.drivers.sources import KeyPage, Position
 from dynamodbstore_projections.heartbeat import read_heartbeats
-from dynamodbstore_table.errors import TableMissing
-from dynamodbstore_table.facts import table_facts
 from dynamodbstore_table.port import Table
 
 from mlflow_dynamodbstore.commands.keeper import keeper, problems
 from mlflow_dynamodbstore.commands.status_report import Found, print_report
 from mlflow_dynamodbstore.commands.status_report import as_json as report_json
 from mlflow_dynamodbstore.commands.stream_lag import stream_lag
-from mlflow_dynamodbstore.commands.table_options import FAILED, name_of, opened, table_command
+from mlflow_dynamodbstore.commands.table_options import FAILED, opened, table_command
 from mlflow_dynamodbstore.commands.table_sample import sample_of
 from mlflow_dynamodbstore.location import Location, RegionLocation
 from mlflow_dynamodbstore.projection_mode import INLINE
@@ -68,8 +66,6 @@ def status(location: Location, sample_pages: int, as_json: bool) -> None:
     """
     setting = projections_mode()
     with opened(location) as table:
-        if not table.exists():
-            raise TableMissing(name_of(location))
         found = _look(table, sample_pages)
     kept = keeper(location, setting, found.heartbeats, found.now_ms)
     wrong = problems(location, found.heartbeats, found.facts, found.now_ms)
@@ -84,7 +80,7 @@ def status(location: Location, sample_pages: int, as_json: bool) -> None:
 
 
 def _look(table: Table, pages: int) -> Found:
-    facts = table_facts(table, with_kinds=True)
+    facts = table.facts(with_kinds=True)
     marks = table.get(BUILT_KEY) or {}
     sample = sample_of(table, facts, pages)
     some = _some(sample.keys)

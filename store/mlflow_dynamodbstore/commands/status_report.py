@@ -63,6 +63,7 @@ def as_json(
         "bytes": found.facts.bytes,
         "stream": found.facts.stream,
         "stream_arn": found.facts.stream_arn,
+        "lacks": list(found.facts.lacks),
         "projections": {"setting": kept.setting, "mode": kept.mode, "why": kept.why},
         "heartbeats": {
             name: {
@@ -108,6 +109,8 @@ def print_report(
     }
     if found.building:
         lines["being built"] = ", ".join(found.building)
+    if found.facts.lacks:
+        lines["lacks"] = "; ".join(found.facts.lacks)
     width = max(map(len, lines))
     for name, value in lines.items():
         click.echo(f"{name:<{width}}  {value}")

@@ -30,7 +30,7 @@ from mlflow_dynamodbstore.location import (
 )
 from mlflow_dynamodbstore.table_access import open_table
 
-__all__ = ["FAILED", "fail", "name_of", "opened", "resolve_location", "table_command"]
+__all__ = ["FAILED", "existing", "fail", "name_of", "opened", "resolve_location", "table_command"]
 
 _OPTIONS: Final = (
     click.option("--json", "as_json", is_flag=True, help="Print for machines."),
@@ -104,6 +104,14 @@ def opened(location: Location) -> Iterator[Table]:
         yield table
     finally:
         table.close()
+
+
+@contextmanager
+def existing(location: Location) -> Iterator[Table]:
+    """The table at a location, closed in the end. Raises as ``Table.check``."""
+    with opened(location) as table:
+        table.check()
+        yield table
 
 
 def name_of(location: Location) -> str:

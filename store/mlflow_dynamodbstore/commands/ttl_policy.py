@@ -11,12 +11,11 @@ from dynamodbstore_projections.config import TTL_POLICY, config_from_items
 from dynamodbstore_projections.config_values import MOST_DAYS
 
 from mlflow_dynamodbstore.commands.config_options import (
-    existing,
     finish,
     print_found,
     replay_option,
 )
-from mlflow_dynamodbstore.commands.table_options import table_command
+from mlflow_dynamodbstore.commands.table_options import existing, table_command
 from mlflow_dynamodbstore.config.changes import PolicyChange, set_policy
 from mlflow_dynamodbstore.location import Location
 

@@ -15,6 +15,7 @@ from dynamodbstore_table.errors import (
     TableError,
     TableMissing,
     TableUnavailable,
+    TableUnfit,
     Throttled,
     TransactionConflict,
 )
@@ -47,6 +48,8 @@ def as_mlflow_error(error: TableError) -> MlflowException:
     """The MLflow exception that says what a table's error means to a user."""
     if isinstance(error, TableMissing):
         return MlflowException(f"The store's table is missing: {error}.", RESOURCE_DOES_NOT_EXIST)
+    if isinstance(error, TableUnfit):
+        return MlflowException(f"The store can't use its table: {error}.", INVALID_STATE)
     if isinstance(error, InvalidConfig):
         return MlflowException(f"The store's configuration can't be used: {error}.", INVALID_STATE)
     if isinstance(error, ItemTooLarge | InvalidOps):
