@@ -17,7 +17,7 @@ def test_says_what_is_read_filtered_and_in_which_order(
 
     assert shown.exit_code == DONE
     assert "EXP#0#RUNS#0" in shown.output
-    assert "table filters: attributes.status = 'FINISHED'" in shown.output
+    assert "table filters: status = 'FINISHED'" in shown.output
     assert "order: the listing's, newest first" in shown.output
 
 
@@ -52,7 +52,7 @@ class TestOfExperiments:
         planned = run_json("explain", *self.ASKED, "--view", "all", *named)["plan"]
 
         assert planned == [
-            "candidates: experiments, read newest first, then id ascending",
+            "candidates: 1 listing(s) of experiments, read newest first, then id ascending",
             "  EXPERIMENTS#default",
             "order: the listing's, newest first, then id ascending; "
             "reading stops when the page is full",
@@ -68,7 +68,7 @@ class TestOfExperiments:
     def test_another_order_reads_all(self, store: DynamoTrackingStore, named: Named) -> None:
         planned = run_json("explain", *self.ASKED, "--order-by", "name DESC", *named)["plan"]
 
-        assert planned[0] == "candidates: experiments, read all"
+        assert planned[0].startswith("candidates: 1 listing(s) of experiments, read")
         assert planned[2].startswith("order: name DESC")
         assert "every candidate is collected, then sorted" in planned[2]
 
@@ -78,7 +78,7 @@ class TestOfExperiments:
         planned = run_json("explain", asked, *self.ASKED, *named)["plan"]
 
         assert planned[:2] == [
-            "candidates: 2 experiment(s) by id",
+            "candidates: 2 experiments by id",
             "from META items: experiment_id IN (0, 7); name != 'x'",
         ]
 
@@ -90,10 +90,11 @@ class TestOfExperiments:
         after = run_json("explain", asked, *self.ASKED, *named)["plan"]
 
         on_note, on_team = "tags.mlflow.note = 'x'", "tags.team IS NOT NULL"
-        assert f"from tags' items, read of each candidate: {on_note}; {on_team}" in before
+        items = "from items TAG#mlflow.note, TAG#team, read of each candidate"
+        assert f"{items}: {on_note}; {on_team}" in before
         assert after[0].startswith("candidates: experiments by postings of name, in ")
-        assert f"from META items that tell the tag, else from its item: {on_note}" in after
-        assert f"from tags' items, read of each candidate: {on_team}" in after
+        assert f"from META items that have the tag, else from its item: {on_note}" in after
+        assert f"from items TAG#team, read of each candidate: {on_team}" in after
 
     def test_what_can_not_be_asked_is_wrong_usage(
         self, store: DynamoTrackingStore, named: Named

@@ -10,9 +10,9 @@ from dynamodbstore_events.keys import META, run_pk
 from dynamodbstore_projections.config import Config
 from dynamodbstore_table.conditions import Compare, Exists, Missing
 from dynamodbstore_table.port import Update
-from mlflow_dynamodbstore.runs.search.plan import Listed, RunPlan, parse_run_query, plan_runs
 
 from tests.search.items import experiment, put_run, run_meta
+from tests.search.plans import filtered, listed, on_meta, plan
 from tests.search.projected import SYSTEM_TAGS, TEAM_TAGS, projected_table
 from tests.search.test_run_search import Searching
 
@@ -37,12 +37,6 @@ def search(tmp_path: Path) -> Iterator[Searching]:
     table = projected_table(tmp_path / "table.ddb")
     yield Searching(table)
     table.close()
-
-
-def plan(filter_string: str, config: Config, *experiment_ids: str) -> RunPlan:
-    ids = experiment_ids or ("1",)
-    query = parse_run_query(ids, filter_string, 1, 100, None, None)
-    return plan_runs(query, {e: experiment(e) for e in ids}, config)
 
 
 def add_teams(search: Searching) -> None:
@@ -141,24 +135,23 @@ def test_an_order_by_a_tag_reads_no_tag(search: Searching) -> None:
 
 
 def test_a_plan_pushes_down_what_may_match() -> None:
-    made = plan("tags.team = 'red' AND tags.team2 IS NULL", PLAN_OF_TEAMS)
+    made = plan("tags.team = 'red' AND tags.team2 IS NULL", config=PLAN_OF_TEAMS)
 
-    assert made.on_meta == {"TAG#team": "tag.team", "TAG#team2": "tag.team2"}
-    assert isinstance(made.candidates, Listed)
-    pushed = str(made.candidates.listings[0].filter)
+    assert on_meta(made) == {"team": "tag.team", "team2": "tag.team2"}
+    pushed = str(listed(made).listings[0].filter)
     assert str(Compare("tag.team", "=", "red")) in pushed
     assert str(Missing("tag.team2")) in pushed
     text = "\n".join(made.lines())
     assert "table filters: tags.team = 'red'; tags.team2 IS NULL" in text
-    assert "from META items that tell the tag, else from its item: tags.team = 'red'" in text
+    assert "from META items that have the tag, else from its item: tags.team = 'red'" in text
 
 
 def test_a_plan_reads_tags_that_are_not_built_by_key() -> None:
-    made = plan("tags.team IS NOT NULL", Config(patterns=("team*",)))
+    made = plan("tags.team IS NOT NULL", config=Config(patterns=("team*",)))
 
-    assert made.on_meta == {}
-    assert isinstance(made.candidates, Listed)
-    assert str(Exists("tag.team")) not in str(made.candidates.listings[0].filter)
+    assert on_meta(made) == {}
+    assert filtered(made) == []
+    assert str(Exists("tag.team")) not in str(listed(made).listings[0].filter)
     assert "from items TAG#team, read of each candidate" in "\n".join(made.lines())
 
 
@@ -167,5 +160,8 @@ def test_a_pattern_of_one_experiment_serves_searches_of_it_alone() -> None:
         patterns=(), experiment_patterns={"1": ("team",)}, built=frozenset({"tags#1:team"})
     )
 
-    assert plan("tags.team = 'red'", config, "1").on_meta == {"TAG#team": "tag.team"}
-    assert plan("tags.team = 'red'", config, "1", "2").on_meta == {}
+    of_one = plan("tags.team = 'red'", config=config)
+    of_two = plan("tags.team = 'red'", config=config, experiments=[experiment(e) for e in "12"])
+
+    assert on_meta(of_one) == {"team": "tag.team"}
+    assert on_meta(of_two) == {}

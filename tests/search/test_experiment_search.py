@@ -26,7 +26,7 @@ from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
 from mlflow_dynamodbstore.core.scope import Scope
-from mlflow_dynamodbstore.experiments.search.experiment_search import SearchExperiments
+from mlflow_dynamodbstore.experiments.search import SearchExperiments
 
 from tests.search.projected import (
     DESCRIPTIONS,

@@ -15,12 +15,13 @@ from dynamodbstore_table.testing.counting import CountingTable, Meter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.entities import LoggedModelParameter, LoggedModelTag, ViewType
-from mlflow_dynamodbstore.runs.search.joins import MOST_JOINED, having
-from mlflow_dynamodbstore.runs.search.plan import RunPlan, parse_run_query, plan_runs
-from mlflow_dynamodbstore.runs.search.run_filter import ItemClause, run_clauses
+from mlflow_dynamodbstore.search.clause import Clause, Field
 from mlflow_dynamodbstore.search.comparisons import metric_predicate
+from mlflow_dynamodbstore.search.joins import MOST_JOINED, having
+from mlflow_dynamodbstore.search.values import Place
 
-from tests.search.items import experiment, put_run, run_meta
+from tests.search.items import put_run, run_meta
+from tests.search.plans import decided, listed, plan
 from tests.search.test_run_search import LONG, MOST, Searching
 from tests.tracking.stores import store_on
 
@@ -79,17 +80,10 @@ def search(table: ReadingTable) -> Searching:
     return Searching(table, metered=False)
 
 
-def plan(filter_string: str, *, joins: bool = True) -> RunPlan:
-    query = parse_run_query(["1"], filter_string, ViewType.ALL, 100, None, None)
-    return plan_runs(query, {"1": experiment()}, joins=joins)
-
-
-def clauses(filter_string: str) -> list[ItemClause]:
-    return [c for c in run_clauses(filter_string) if isinstance(c, ItemClause)]
-
-
 def test_a_plan_says_what_is_joined_and_what_is_read() -> None:
-    made = "\n".join(plan("params.p = 'x' AND metrics.m > 1 AND tags.t IS NULL").lines())
+    asked = plan("params.p = 'x' AND metrics.m > 1 AND tags.t IS NULL", joins=True)
+
+    made = "\n".join(asked.lines())
 
     assert "from items PARAM#p, METRIC#m, joined to the listing: params.p = 'x'; metrics.m" in made
     assert "from items TAG#t, read of each candidate: tags.t IS NULL" in made
@@ -98,20 +92,21 @@ def test_a_plan_says_what_is_joined_and_what_is_read() -> None:
 def test_a_remote_table_is_not_asked_to_join() -> None:
     made = plan("params.p = 'x'", joins=False)
 
-    assert made.joined == ()
+    assert decided(made, Place.JOINED) == []
+    assert [listing.having for listing in listed(made).listings] == [()]
     assert "from items PARAM#p, read of each candidate: params.p = 'x'" in "\n".join(made.lines())
 
 
 def test_clauses_on_one_item_are_one_join() -> None:
-    joined = having(clauses("metrics.m > 1 AND params.p LIKE 'a%' AND metrics.m < 2"))
+    made = plan("metrics.m > 1 AND params.p LIKE 'a%' AND metrics.m < 2", joins=True)
 
-    assert [one.sk for one in joined] == ["METRIC#m", "PARAM#p"]
+    assert [one.sk for one in listed(made).listings[0].having] == ["METRIC#m", "PARAM#p"]
 
 
 def test_a_listing_is_joined_with_a_few_items_and_others_are_read() -> None:
-    made = plan(" AND ".join(f"params.p{n} = 'x'" for n in range(MOST_JOINED + 3)))
+    made = plan(" AND ".join(f"params.p{n} = 'x'" for n in range(MOST_JOINED + 3)), joins=True)
 
-    assert len(made.joined) == MOST_JOINED
+    assert len(decided(made, Place.JOINED)) == MOST_JOINED
     assert f"from items PARAM#p{MOST_JOINED}, PARAM#p" in "\n".join(made.lines())
 
 
@@ -142,9 +137,9 @@ def test_a_metric_is_compared_by_its_bytes_as_by_its_value(
     if is_nan:
         item["nan"] = True
     test = metric_predicate(comparator, float(bound))
-    clause = ItemClause("METRIC", "m", comparator, float(bound), metric_sk("m"), test)
+    clause = Clause(Field("metrics", "m"), comparator, float(bound), test)
 
-    (joined,) = having([clause])
+    (joined,) = having([(metric_sk("m"), clause)])
 
     assert joined.test(item) is test(value)
 

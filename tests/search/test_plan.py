@@ -2,55 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import pytest
-from dynamodbstore_table.conditions import BeginsWith, Compare, Contains, Either, holds
+from dynamodbstore_events.keys import META, run_pk
+from dynamodbstore_table.conditions import BeginsWith, Compare, Condition, Contains, Either, holds
 from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore.core.lifecycle import in_view
-from mlflow_dynamodbstore.runs.search.plan import (
-    Listed,
-    Named,
-    RunPlan,
-    parse_run_query,
-    plan_runs,
-)
-from mlflow_dynamodbstore.runs.search.run_filter import AttributeClause, run_clauses
-from mlflow_dynamodbstore.search.comparisons import predicate
+from mlflow_dynamodbstore.search.clause import ATTRIBUTE, Clause, Field
+from mlflow_dynamodbstore.search.clause import clause as made_clause
 from mlflow_dynamodbstore.search.listings import TimeOrder, TimeRange
-from mlflow_dynamodbstore.search.pushdown import condition_of, time_range
+from mlflow_dynamodbstore.search.pushdown import RANGED, time_range
+from mlflow_dynamodbstore.search.sources import ByKey
+from mlflow_dynamodbstore.search.values import Place
 
 from tests.search.items import experiment
+from tests.search.plans import decided, filtered, listed, plan
 
 
-def plan(
-    filter_string: str = "",
-    order_by: Sequence[str] | None = None,
-    *,
-    experiments: Sequence[Any] = (experiment(),),
-    view: int = ViewType.ALL,
-    ids: Sequence[str] | None = None,
-) -> RunPlan:
-    searched = {e.experiment_id: e for e in experiments}
-    query = parse_run_query(ids or list(searched), filter_string, view, 100, order_by, None)
-    return plan_runs(query, searched)
+def clause(text: str) -> Clause:
+    """The only clause of a filter."""
+    (step,) = plan(text).steps
+    return step.clause
 
 
-def clause(text: str) -> AttributeClause:
-    (only,) = run_clauses(text)
-    assert isinstance(only, AttributeClause)
-    return only
+def condition_of(text: str) -> Condition | None:
+    """What the table filters by for the only clause of a filter."""
+    (step,) = plan(text).steps
+    return step.condition
 
 
 def test_every_shard_of_every_experiment_is_a_listing() -> None:
     made = plan(experiments=[experiment("1", run_shards=2), experiment("7")])
 
-    assert isinstance(made.candidates, Listed)
-    assert [listing.pk for listing in made.candidates.listings] == [
+    assert [listing.pk for listing in listed(made).listings] == [
         "EXP#1#RUNS#0",
         "EXP#1#RUNS#1",
         "EXP#7#RUNS#0",
@@ -60,8 +46,7 @@ def test_every_shard_of_every_experiment_is_a_listing() -> None:
 def test_an_experiment_that_is_not_there_has_no_listing() -> None:
     made = plan(ids=["1", "4711", "1", "01"])
 
-    assert isinstance(made.candidates, Listed)
-    assert [listing.pk for listing in made.candidates.listings] == ["EXP#1#RUNS#0"]
+    assert [listing.pk for listing in listed(made).listings] == ["EXP#1#RUNS#0"]
 
 
 def test_the_table_filters_the_view_by_the_experiments_epoch() -> None:
@@ -69,18 +54,17 @@ def test_the_table_filters_the_view_by_the_experiments_epoch() -> None:
 
     made = plan(experiments=[searched], view=ViewType.DELETED_ONLY)
 
-    assert isinstance(made.candidates, Listed)
     expected = in_view(ViewType.DELETED_ONLY, searched)
-    assert [listing.filter for listing in made.candidates.listings] == [expected]
+    assert [listing.filter for listing in listed(made).listings] == [expected]
 
 
 def test_what_means_the_same_to_the_table_is_its_to_filter() -> None:
     made = plan("status = 'FINISHED' AND user_id ILIKE 'a%' AND start_time >= 5")
 
-    assert [str(c) for c in made.pushed] == ["attributes.status = 'FINISHED'"]
-    assert [str(c) for c in made.decided] == ["attributes.user_id ILIKE 'a%'"]
-    assert isinstance(made.candidates, Listed)
-    assert made.candidates.times == TimeRange(earliest=5)
+    assert decided(made, Place.TABLE) == filtered(made) == ["status = 'FINISHED'"]
+    assert decided(made, Place.LISTED) == ["user_id ILIKE 'a%'"]
+    assert decided(made, Place.KEYS) == ["start_time >= 5"]
+    assert listed(made).times == TimeRange(earliest=5)
 
 
 @pytest.mark.parametrize(
@@ -95,11 +79,14 @@ def test_what_means_the_same_to_the_table_is_its_to_filter() -> None:
 def test_runs_that_the_filter_names_are_read_by_key(
     filter_string: str, run_ids: tuple[str, ...]
 ) -> None:
-    assert plan(filter_string).candidates == Named(run_ids)
+    made = plan(filter_string)
+
+    assert made.sources == (ByKey(tuple((run_pk(run_id), META) for run_id in run_ids)),)
+    assert filtered(made) == []
 
 
 def test_runs_that_a_filter_excludes_name_no_others() -> None:
-    assert isinstance(plan("run_id != 'a'").candidates, Listed)
+    assert plan("run_id != 'a'").sources == (listed(plan("run_id != 'a'")),)
 
 
 @pytest.mark.parametrize(
@@ -119,13 +106,15 @@ def test_runs_that_a_filter_excludes_name_no_others() -> None:
 def test_the_listings_own_orders_are_known(
     order_by: list[str] | None, order: TimeOrder | None
 ) -> None:
-    assert plan(order_by=order_by).time_order == order
+    query = plan(order_by=order_by).query
+
+    assert (query.comes if not query.orders else None) == order
 
 
 def test_only_what_the_plan_needs_is_read_of_candidates() -> None:
     made = plan("user_id = 'ada' AND run_id LIKE 'a%'", ["attributes.end_time"])
 
-    assert made.attributes == (
+    assert listed(made).attributes == (
         *("PK", "gsi1sk", "experiment_id", "stage", "epoch"),
         *("user_id", "end_time"),
     )
@@ -140,19 +129,19 @@ def test_a_plan_says_what_will_be_done() -> None:
 
     text = "\n".join(made.lines())
 
-    assert "candidates: 1 listing(s), read newest first, then id ascending" in text
+    assert "candidates: 1 listing(s) of runs, read newest first, then id ascending" in text
     assert "  EXP#1#RUNS#0 where " in text
-    assert "table filters: attributes.status != 'FAILED'" in text
+    assert "table filters: status != 'FAILED'" in text
     assert "from items METRIC#m, read of each candidate: metrics.m > 1.0" in text
-    assert "from each candidate's dataset inputs: dataset.name = 'd'" in text
-    assert "order: params.p ASC; every candidate is collected, then sorted" in text
+    assert "from items INPUT#DATASET#…, read of each candidate: dataset.name = 'd'" in text
+    assert "order: params.p; every candidate is collected, then sorted" in text
     assert "page: 100 runs; each run is then read whole" in text
 
 
 def test_a_plan_says_that_the_listings_order_stops_early() -> None:
     text = "\n".join(plan("start_time > 5 AND start_time <= 9").lines())
 
-    assert "start times: from 6 to 9 ms" in text
+    assert "times: from 6 to 9 ms" in text
     assert "reading stops when the page is full" in text
 
 
@@ -180,7 +169,7 @@ def test_a_plan_says_that_the_listings_order_stops_early() -> None:
 def test_a_clause_becomes_a_condition_only_where_both_mean_the_same(
     filter_string: str, condition: object
 ) -> None:
-    assert condition_of(clause(filter_string)) == condition
+    assert condition_of(filter_string) == condition
 
 
 texts = st.text("aA%_b", max_size=4)
@@ -189,26 +178,26 @@ comparators = st.sampled_from(["=", "!=", "LIKE", "ILIKE"])
 
 @given(st.none() | texts, comparators, texts)
 def test_a_condition_decides_as_its_clause(found: str | None, comparator: str, value: str) -> None:
-    asked = clause(f"user_id {comparator} '{value}'")
-    condition = condition_of(asked)
+    text = f"user_id {comparator} '{value}'"
+    condition = condition_of(text)
 
     if condition is not None:
         item = {} if found is None else {"user_id": found}
-        assert holds(condition, item) is asked.test(found)
+        assert holds(condition, item) is clause(text).test(found)
 
 
 numbers = st.integers(-3, 3) | st.floats(-3, 3) | st.sampled_from([1e300, -1e300, 10**30])
 
 
-@given(st.integers(-3, 3), st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), numbers)
+@given(st.integers(-3, 3), st.sampled_from(RANGED), numbers)
 def test_a_range_of_times_holds_what_the_clause_lets_through(
     time: int, comparator: str, value: float
 ) -> None:
-    asked = AttributeClause("start_time", comparator, value, predicate(comparator, value))
+    on_time = made_clause(Field(ATTRIBUTE, "start_time"), comparator, value)
 
-    times, rest = time_range([asked])
+    times = time_range([on_time])
 
-    assert (times.earliest <= time <= times.latest) is (asked.test(time) or rest == [asked])
+    assert (times.earliest <= time <= times.latest) is on_time.test(time)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -16,22 +17,15 @@ from dynamodbstore_table.text_items import text_items
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.entities import ViewType
-from mlflow_dynamodbstore.runs.search.plan import (
-    Listed,
-    Named,
-    Narrowed,
-    RunPlan,
-    RunQuery,
-    parse_run_query,
-    plan_runs,
-)
-from mlflow_dynamodbstore.runs.search.run_filter import ItemClause
-from mlflow_dynamodbstore.runs.search.run_order import run_orders
-from mlflow_dynamodbstore.runs.search.run_search import search_runs
-from mlflow_dynamodbstore.search.comparisons import predicate
+from mlflow_dynamodbstore.runs.search import RUNS
+from mlflow_dynamodbstore.search.clause import Field, clause
+from mlflow_dynamodbstore.search.execute import execute
+from mlflow_dynamodbstore.search.searchable import Context, Request
+from mlflow_dynamodbstore.search.sources import ByKey, ByPostings
 from mlflow_dynamodbstore.search.tokens import FIRST_PAGE, PageStart
 
 from tests.search.items import experiment, put_run, run_meta, run_puts
+from tests.search.plans import listed, plan
 from tests.search.projected import (
     DESCRIPTIONS,
     EVERYTHING,
@@ -64,12 +58,6 @@ def add_named(search: Searching, number: int, *, notes: bool = False) -> None:
             tags={NAME: f"train run {n}"} | ({NOTE: f"A note on run {n}."} if notes else {}),
         )
     )
-
-
-def plan(filter_string: str, config: Config, *experiment_ids: str) -> RunPlan:
-    ids = experiment_ids or ("1",)
-    query = parse_run_query(ids, filter_string, 1, 100, None, None)
-    return plan_runs(query, {e: experiment(e) for e in ids}, config)
 
 
 # What it costs
@@ -221,12 +209,12 @@ def test_tokens_go_on_with_another_source_of_candidates(
     ],
 )
 def test_three_characters_in_a_row_narrow(filter_string: str) -> None:
-    made = plan(filter_string, NAMES_BUILT)
+    made = plan(filter_string, config=NAMES_BUILT)
 
-    assert isinstance(made.candidates, Narrowed)
+    assert isinstance(made.sources[0], ByPostings)
     text = "\n".join(made.lines())
     assert "candidates: runs by postings of name" in text
-    assert "1 listing(s), read newest first" in text
+    assert "1 listing(s) of runs, read newest first" in text
 
 
 @pytest.mark.parametrize(
@@ -234,28 +222,37 @@ def test_three_characters_in_a_row_narrow(filter_string: str) -> None:
     ["run_name LIKE '%ru%n_%'", "run_name != 'train'", "tags.a LIKE '%abc%'", "run_name LIKE '%'"],
 )
 def test_what_has_no_trigrams_reads_the_listing(filter_string: str) -> None:
-    assert isinstance(plan(filter_string, NAMES_BUILT).candidates, Listed)
+    made = plan(filter_string, config=NAMES_BUILT)
+
+    assert made.sources == (listed(made),)
 
 
 def test_postings_that_are_not_built_are_not_read() -> None:
-    assert isinstance(plan("run_name LIKE '%abc%'", Config()).candidates, Listed)
-    note = plan(f"tags.`{NOTE}` LIKE '%abc%'", NAMES_BUILT)
-    assert isinstance(note.candidates, Listed)
+    made = plan("run_name LIKE '%abc%'", config=Config())
+    note = plan(f"tags.`{NOTE}` LIKE '%abc%'", config=NAMES_BUILT)
+
+    assert made.sources == (listed(made),)
+    assert note.sources == (listed(note),)
 
 
 def test_many_experiments_are_listed() -> None:
-    many = plan("run_name LIKE '%abc%'", NAMES_BUILT, *map(str, range(1, 9)))
-    few = plan("run_name LIKE '%abcdefgh%'", NAMES_BUILT, "1", "2", "3")
+    many, few = (
+        plan(text, config=NAMES_BUILT, experiments=[experiment(e) for e in ids])
+        for text, ids in (
+            ("run_name LIKE '%abc%'", "12345678"),
+            ("run_name LIKE '%abcdefgh%'", "123"),
+        )
+    )
 
-    assert isinstance(many.candidates, Listed)
-    assert isinstance(few.candidates, Narrowed)
+    assert many.sources == (listed(many),)
+    assert isinstance(few.sources[0], ByPostings)
     assert "in 12 queries" in "\n".join(few.lines())
 
 
 def test_named_runs_are_read_by_key() -> None:
-    made = plan("run_name LIKE '%abc%' AND run_id = 'a'", NAMES_BUILT)
+    made = plan("run_name LIKE '%abc%' AND run_id = 'a'", config=NAMES_BUILT)
 
-    assert made.candidates == Named(("a",))
+    assert made.sources == (ByKey(((run_pk("a"), META),)),)
 
 
 # The full scan's answer, for any data and pattern
@@ -343,16 +340,15 @@ def _pages(
 ) -> list[list[str]]:
     """The ids on each page of two."""
     searched = {experiment_id: experiment(experiment_id)}
+    request = Request(None, 2, order, experiment_ids=[experiment_id], view_type=ViewType.ALL)
+    context = Context(lambda: config, experiments=lambda wanted: searched)
     filtered = tuple(
-        ItemClause("TAG", key, comparator, text, tag_sk(key), predicate(comparator, text))
-        for key, comparator, text in asked
+        clause(Field("tags", key), comparator, text) for key, comparator, text in asked
     )
     pages: list[list[str]] = []
     start: PageStart | None = FIRST_PAGE
     while start is not None:
-        query = RunQuery(
-            (experiment_id,), filtered, ViewType.ALL, 2, run_orders(order), start, "query"
-        )
-        runs, start = search_runs(table, plan_runs(query, searched, config), searched)
+        query = replace(RUNS.parse(request), clauses=filtered, start=start)
+        runs, start = execute(table, RUNS.plan(request, query, context))
         pages.append([run.info.run_id for run in runs])
     return pages

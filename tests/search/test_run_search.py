@@ -20,7 +20,7 @@ from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore.core.lookup import Lookup
 from mlflow_dynamodbstore.core.scope import Scope
-from mlflow_dynamodbstore.runs.search.run_search import SearchRuns
+from mlflow_dynamodbstore.runs.search import SearchRuns
 
 from tests.search.items import experiment, put_run, run_meta
 from tests.search.projected import mark_built

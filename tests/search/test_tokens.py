@@ -12,12 +12,12 @@ from mlflow.utils.search_utils import SearchUtils
 from mlflow_dynamodbstore.search.tokens import (
     FIRST_PAGE,
     PageStart,
-    decode,
-    encode,
+    Tokens,
     fingerprint,
 )
 
 QUERY = fingerprint(["1"], "metrics.m > 1", 1, None)
+TOKENS = Tokens(QUERY, (int, str))
 
 
 def token_of(content: Any) -> str:
@@ -26,33 +26,33 @@ def token_of(content: Any) -> str:
 
 @pytest.mark.parametrize("start", [PageStart(100, (1700000000000, "run")), PageStart(7)])
 def test_a_token_brings_back_where_the_page_starts(start: PageStart) -> None:
-    assert decode(QUERY, encode(QUERY, start)) == start
+    assert TOKENS.decode(TOKENS.encode(start)) == start
 
 
 def test_bytes_are_taken_as_well() -> None:
-    assert decode(QUERY, encode(QUERY, PageStart(7)).encode()) == PageStart(7)
+    assert TOKENS.decode(TOKENS.encode(PageStart(7)).encode()) == PageStart(7)
 
 
 @pytest.mark.parametrize("token", [None, "", b""])
 def test_no_token_means_the_first_page(token: str | bytes | None) -> None:
-    assert decode(QUERY, token) == FIRST_PAGE
+    assert TOKENS.decode(token) == FIRST_PAGE
 
 
 def test_mlflow_can_read_the_offset() -> None:
-    token = encode(QUERY, PageStart(100, (5, "run")))
+    token = TOKENS.encode(PageStart(100, (5, "run")))
 
     assert SearchUtils.parse_start_offset_from_page_token(token) == 100
 
 
 def test_a_bare_offset_of_mlflows_own_is_good_for_any_query() -> None:
-    assert decode(QUERY, SearchUtils.create_page_token(30)) == PageStart(30)
+    assert TOKENS.decode(SearchUtils.create_page_token(30)) == PageStart(30)
 
 
 def test_a_token_of_another_query_is_refused() -> None:
-    token = encode(fingerprint(["1"], "metrics.m > 2", 1, None), PageStart(1))
+    token = Tokens(fingerprint(["1"], "metrics.m > 2", 1, None)).encode(PageStart(1))
 
     with pytest.raises(MlflowException, match="it belongs to another query"):
-        decode(QUERY, token)
+        TOKENS.decode(token)
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,46 @@ def test_a_token_of_another_query_is_refused() -> None:
         (token_of({"offset": 1, "query": QUERY, "cursor": ["x", 1]}), "cursor"),
         (token_of({"offset": 1, "query": QUERY, "cursor": [2**70, "run"]}), "cursor"),
         (token_of({"offset": 1, "query": QUERY, "cursor": [1, "\ud800"]}), "cursor"),
+        (token_of({"offset": 1, "query": QUERY, "cursor": [1, ""]}), "cursor"),
+        (token_of({"offset": 1, "query": QUERY, "cursor": [True, "run"]}), "cursor"),
+        (token_of({"offset": 1, "query": QUERY, "cursor": [1]}), "cursor"),
     ],
 )
 def test_a_malformed_token_is_refused_with_the_rule(token: str, reason: str) -> None:
     with pytest.raises(MlflowException, match=f"{reason}.*is a positive whole number") as refused:
-        decode(QUERY, token)
+        TOKENS.decode(token)
 
     assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+def test_decode_refuses_a_cursor_of_an_order_that_no_listing_has() -> None:
+    token = TOKENS.encode(PageStart(1, (5, "run")))
+
+    with pytest.raises(MlflowException, match="cursor"):
+        Tokens(QUERY).decode(token)
+
+
+class TestEnvelope:
+    """Tokens that MLflow makes and reads with more than an offset in them."""
+
+    TOKENS = Tokens(QUERY, (int, str), {"experiment_ids": ["1"], "filter_string": None})
+
+    def test_decode_brings_back_where_the_page_starts(self) -> None:
+        start = PageStart(100, (5, "run"))
+
+        assert self.TOKENS.decode(self.TOKENS.encode(start)) == start
+
+    @pytest.mark.parametrize("offset", [0, 7])
+    def test_decode_takes_a_token_without_our_query(self, offset: int) -> None:
+        token = token_of({"experiment_ids": ["1"], "filter_string": "", "offset": offset})
+
+        assert self.TOKENS.decode(token) == PageStart(offset)
+
+    @pytest.mark.parametrize(
+        "changed", [{"experiment_ids": ["2"]}, {"filter_string": "name = 'x'"}, {"query": "other"}]
+    )
+    def test_decode_refuses_the_token_of_another_query(self, changed: dict[str, Any]) -> None:
+        content = {"experiment_ids": ["1"], "filter_string": None, "offset": 1, **changed}
+
+        with pytest.raises(MlflowException, match="another query"):
+            self.TOKENS.decode(token_of(content))

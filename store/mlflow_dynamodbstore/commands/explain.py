@@ -28,11 +28,7 @@ from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 from mlflow_dynamodbstore.commands.table_options import existing, name_of, table_command
 from mlflow_dynamodbstore.core.lookup import ExperimentLookup
 from mlflow_dynamodbstore.core.scope import Scope
-from mlflow_dynamodbstore.experiments.search.experiment_plan import (
-    ExperimentQuery,
-    parse_experiment_query,
-    plan_experiments,
-)
+from mlflow_dynamodbstore.experiments.search import EXPERIMENTS
 from mlflow_dynamodbstore.location import Location
 from mlflow_dynamodbstore.logged_models.search.filter import parse_filter
 from mlflow_dynamodbstore.logged_models.search.order import parse_order
@@ -52,8 +48,8 @@ from mlflow_dynamodbstore.registered_models.search.registered_model_plan import 
     parse_model_query,
     plan_models,
 )
-from mlflow_dynamodbstore.runs.search.plan import RunQuery, parse_run_query, plan_runs
-from mlflow_dynamodbstore.search.limits import check_max_results
+from mlflow_dynamodbstore.runs.search import RUNS
+from mlflow_dynamodbstore.search.searchable import Context, Request, Searchable
 
 _RUNS: Final = "runs"
 _EXPERIMENTS: Final = "experiments"
@@ -86,7 +82,8 @@ class _LoggedModels:
     limit: int
 
 
-_Query: TypeAlias = RunQuery | ExperimentQuery | _LoggedModels | ModelQuery | VersionQuery
+_Searched: TypeAlias = tuple[Searchable[Any], Request]
+_Query: TypeAlias = _Searched | _LoggedModels | ModelQuery | VersionQuery
 
 
 @click.command()
@@ -151,17 +148,21 @@ def explain(
         elif search == _VERSIONS:
             query = parse_version_query(DEFAULT_WORKSPACE_NAME, text, limit, order_by, None)
         elif search == _EXPERIMENTS:
-            query = parse_experiment_query(
-                DEFAULT_WORKSPACE_NAME, _VIEWS[view], limit, text, order_by, None
-            )
+            query = EXPERIMENTS, Request(text, limit, order_by, view_type=_VIEWS[view])
+            EXPERIMENTS.parse(query[1])
         elif search == _LOGGED:
             orders = parse_order([_order_field(order) for order in order_by])
             wanted = tuple(dict.fromkeys(map(str, _parse_experiment_ids(experiment_ids))))
             plan = plan_search(wanted, parse_filter(text, None), orders)
             query = _LoggedModels(plan, limit or _MOST[_LOGGED])
         else:
-            check_max_results(limit)
-            query = parse_run_query(experiment_ids, text, _VIEWS[view], limit, order_by, None)
+            query = (
+                RUNS,
+                Request(
+                    text, limit, order_by, experiment_ids=experiment_ids, view_type=_VIEWS[view]
+                ),
+            )
+            RUNS.parse(query[1])
     except MlflowException as error:
         raise click.UsageError(" ".join(error.message.split())) from error
     with existing(location) as table:
@@ -193,18 +194,18 @@ def _planned(table: Table, query: _Query) -> _Planned:
         return _Planned(list(model_plan_lines(plan_models(query, lambda: config))), [])
     if isinstance(query, VersionQuery):
         return _Planned(list(version_plan_lines(plan_versions(query, lambda: config))), [])
-    if isinstance(query, ExperimentQuery):
-        return _Planned(list(plan_experiments(query, config).lines()), [])
     joins = isinstance(table, JoiningTable)
     if isinstance(query, _LoggedModels):
-        asked = query.plan.experiment_ids
-        experiments = ExperimentLookup(table, Scope()).find_many(list(asked))
+        wanted: tuple[str, ...] = query.plan.experiment_ids
         lines = list(query.plan.lines(query.limit, joins=joins))
     else:
-        asked = query.experiment_ids
-        experiments = ExperimentLookup(table, Scope()).find_many(list(asked))
-        lines = list(plan_runs(query, experiments, config, joins=joins).lines())
-    return _Planned(lines, [e for e in asked if e not in experiments])
+        searchable, request = query
+        context = Context(lambda: config, joins, ExperimentLookup(table, Scope()).find_many)
+        plan = searchable.plan(request, searchable.parse(request), context)
+        lines = list(plan.lines())
+        wanted = tuple(map(str, request.experiment_ids))
+    experiments = ExperimentLookup(table, Scope()).find_many(list(wanted))
+    return _Planned(lines, [e for e in wanted if e not in experiments])
 
 
 def _order_field(order: str) -> dict[str, Any]:

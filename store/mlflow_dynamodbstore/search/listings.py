@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import dropwhile, groupby
+from itertools import dropwhile
 from operator import itemgetter
+from typing import ClassVar, Final
 
 from dynamodbstore_events.keys import GSI1, newest_first, parse_newest_first
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.joins import Having, JoiningTable
 from dynamodbstore_table.port import Item, Page, SortRange, Start, Table
 
-Cursor = tuple[int, str]
+from mlflow_dynamodbstore.search.clause import Row
+from mlflow_dynamodbstore.search.order import Cursor, RowOrder, groups_sorted
 
 _TIME_DIGITS = 20
 _LAST = "\U0010ffff"
@@ -28,17 +30,20 @@ _sort_key: Callable[[Item], str] = itemgetter("gsi1sk")
 class Listing:
     """One listing: its partition in GSI1, and the condition on its items (None: all of them).
 
-    ``having`` is what a joining table, and no other, may be asked for besides.
+    ``having`` is what a joining table, and no other, filters by besides.
     """
 
     pk: str
     filter: Condition | None = None
     having: tuple[Having, ...] = ()
 
+    def __str__(self) -> str:
+        return self.pk if self.filter is None else f"{self.pk} where {self.filter}"
+
 
 @dataclass(frozen=True, slots=True)
-class TimeOrder:
-    """The order of a listing's entries: by time, then by id.
+class TimeOrder(RowOrder):
+    """The order of a listing's entries: by time (ms), then by id.
 
     Listings are kept with the newest first and ids ascending, so this and its exact reverse are
     read as they are; the other two orders turn around each group of entries of one time.
@@ -46,6 +51,15 @@ class TimeOrder:
 
     newest_first: bool = True
     ids_ascending: bool = True
+
+    types: ClassVar[tuple[type, ...]] = (int, str)
+
+    @property
+    def ascending(self) -> Sequence[bool]:
+        return not self.newest_first, self.ids_ascending
+
+    def place(self, row: Row) -> Cursor:
+        return parse_newest_first(row["gsi1sk"])
 
     @property
     def as_kept(self) -> bool:
@@ -69,21 +83,24 @@ class TimeRange:
         return self.earliest > self.latest
 
 
+EVER: Final = TimeRange()
+
+
 def sort_range(order: TimeOrder, times: TimeRange, cursor: Cursor | None) -> SortRange | None:
     """The sort keys to read for what comes after ``cursor``; None if there can be none.
 
     Where groups of one time are turned around, the cursor's whole group is in the range.
     """
+    time_ms, entity_id = (0, "") if cursor is None else (int(cursor[0]), str(cursor[1]))
     low = None if times.latest >= _LARGEST_TIME else newest_first(times.latest, "")
     high = None if times.earliest <= -_LARGEST_TIME else newest_first(times.earliest, "") + _LAST
     if cursor is not None:
+        at, group = newest_first(time_ms, entity_id), newest_first(time_ms, "")
         if order.newest_first:
-            reached = newest_first(*cursor) + "\0" if order.as_kept else newest_first(cursor[0], "")
+            reached = at + "\0" if order.as_kept else group
             low = reached if low is None else max(low, reached)
         else:
-            reached = (
-                newest_first(*cursor) if order.as_kept else newest_first(cursor[0], "") + _LAST
-            )
+            reached = at if order.as_kept else group + _LAST
             high = reached if high is None else min(high, reached)
     if times.is_empty or (low is not None and high is not None and low > high):
         return None
@@ -98,7 +115,7 @@ def entries(
     cursor: Cursor | None,
     *,
     page_size: int,
-    attributes: Sequence[str] | None,
+    attributes: Sequence[str] | None = None,
 ) -> Iterator[Item]:
     """The entries of all the listings in one order, those after ``cursor``.
 
@@ -118,8 +135,10 @@ def entries(
         attributes=attributes,
     )
     if not order.as_kept:
-        merged = _groups_turned(merged)
-    return merged if cursor is None else dropwhile(_reached(order, cursor), merged)
+        merged = groups_sorted(merged, lambda item: item["gsi1sk"][:_TIME_DIGITS], order)
+    if cursor is None:
+        return merged
+    return dropwhile(lambda item: not order.is_behind(order.place(item), cursor), merged)
 
 
 def merged_listings(
@@ -177,46 +196,3 @@ def merged_listings(
     if len(streams) == 1:
         return streams[0]
     return heapq.merge(*streams, key=_sort_key, reverse=reverse)
-
-
-def in_order(
-    items: Iterable[Item], order: TimeOrder, times: TimeRange, cursor: Cursor | None
-) -> list[Item]:
-    """Items that did not come from a listing, as one would give them: those in the range of times
-    and after ``cursor``, in order."""
-    placed = [(parse_newest_first(_sort_key(item)), item) for item in items]
-    found = [
-        (place, item)
-        for place, item in placed
-        if times.earliest <= place[0] <= times.latest and _is_after(order, place, cursor)
-    ]
-    found.sort(key=lambda entry: entry[0][1], reverse=not order.ids_ascending)
-    found.sort(key=lambda entry: entry[0][0], reverse=order.newest_first)
-    return [item for _, item in found]
-
-
-def _is_after(order: TimeOrder, place: Cursor, cursor: Cursor | None) -> bool:
-    if cursor is None:
-        return True
-    if place[0] == cursor[0]:
-        return place[1] > cursor[1] if order.ids_ascending else place[1] < cursor[1]
-    return place[0] < cursor[0] if order.newest_first else place[0] > cursor[0]
-
-
-def _groups_turned(merged: Iterator[Item]) -> Iterator[Item]:
-    for _, group in groupby(merged, lambda item: item["gsi1sk"][:_TIME_DIGITS]):
-        yield from reversed(list(group))
-
-
-def _reached(order: TimeOrder, cursor: Cursor) -> Callable[[Item], bool]:
-    """Whether an entry at the head of the order is at the cursor or before it."""
-    time = newest_first(cursor[0], "")
-    at = newest_first(*cursor)
-
-    def reached(item: Item) -> bool:
-        key = _sort_key(item)
-        if not key.startswith(time):
-            return False
-        return key <= at if order.ids_ascending else key >= at
-
-    return reached

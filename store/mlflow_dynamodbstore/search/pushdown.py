@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from dynamodbstore_projections.tags.reader import may_hold
 from dynamodbstore_table.conditions import (
@@ -21,7 +21,7 @@ from dynamodbstore_table.conditions import (
     Missing,
 )
 
-from mlflow_dynamodbstore.runs.search.run_filter import AttributeClause
+from mlflow_dynamodbstore.search.clause import Clause
 from mlflow_dynamodbstore.search.comparisons import IS_NOT_NULL, IS_NULL
 from mlflow_dynamodbstore.search.listings import TimeRange
 
@@ -30,18 +30,16 @@ _MOST_TEXT = 1000
 _COMPARATORS = ("=", "!=", "<", "<=", ">", ">=")
 
 
-def condition_of(clause: AttributeClause) -> Condition | None:
-    """The clause as a condition on a run's META item, or None."""
+def condition_of(attribute: str, clause: Clause) -> Condition | None:
+    """A clause on an ``attribute`` of the item as a condition with the same meaning, or None."""
     value = clause.value
-    if clause.name == "run_id":
-        return None
     if isinstance(value, float):
         # The table compares whole numbers; 2.0 is one.
         value = int(value) if value.is_integer() else None
     if isinstance(value, int):
         small = abs(value) <= _LARGEST
-        return Compare(clause.name, clause.comparator, value) if small else None  # type: ignore[arg-type]
-    return text_condition(clause.name, clause.comparator, value)
+        return Compare(attribute, clause.comparator, value) if small else None  # type: ignore[arg-type]
+    return text_condition(attribute, clause.comparator, value)
 
 
 def tag_condition(attribute: str, comparator: str, value: Any) -> Condition | None:
@@ -83,24 +81,28 @@ def _like_condition(name: str, pattern: str) -> Condition | None:
     return None
 
 
-def time_range(clauses: Iterable[AttributeClause]) -> tuple[TimeRange, list[AttributeClause]]:
-    """The start times that the clauses leave, and the clauses that this does not decide."""
-    earliest, latest = -_LARGEST, _LARGEST
-    rest: list[AttributeClause] = []
+def like_prefix(pattern: str) -> str:
+    """The literal beginning of a LIKE pattern: what every text that matches begins with."""
+    ends = [end for end in map(pattern.find, "%_\0") if end >= 0]
+    return pattern[: min(ends)] if ends else pattern
+
+
+def time_range(clauses: Iterable[Clause]) -> TimeRange:
+    """The times (ms) that clauses with a comparator of ``RANGED`` leave."""
+    times = TimeRange()
     for clause in clauses:
-        bounds = _bounds(clause)
-        if bounds is None:
-            rest.append(clause)
-        else:
-            earliest, latest = max(earliest, bounds[0]), min(latest, bounds[1])
-    return TimeRange(earliest, latest), rest
+        low, high = _bounds(clause.comparator, clause.value)
+        times = TimeRange(max(times.earliest, low), min(times.latest, high))
+    return times
 
 
-def _bounds(clause: AttributeClause) -> tuple[int, int] | None:
-    if clause.name != "start_time":
-        return None
-    value = max(-_LARGEST - 1, min(_LARGEST + 1, clause.value))
-    match clause.comparator:
+RANGED: Final = ("=", ">", ">=", "<", "<=")
+"""The comparators that leave one range of a number."""
+
+
+def _bounds(comparator: str, value: float) -> tuple[int, int]:
+    value = max(-_LARGEST - 1, min(_LARGEST + 1, value))
+    match comparator:
         case "=":
             return math.ceil(value), math.floor(value)
         case ">":
@@ -109,6 +111,4 @@ def _bounds(clause: AttributeClause) -> tuple[int, int] | None:
             return math.ceil(value), _LARGEST
         case "<":
             return -_LARGEST, math.ceil(value) - 1
-        case "<=":
-            return -_LARGEST, math.floor(value)
-    return None
+    return -_LARGEST, math.floor(value)

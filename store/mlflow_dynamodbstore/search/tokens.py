@@ -1,8 +1,8 @@
 """Page tokens: base64 of a JSON object with a readable ``offset``.
 
 MLflow's authorization layer takes tokens apart and makes bare ``{"offset": N}`` ones itself, so a
-bare offset is a good token. Ours say more: the ``query`` they belong to, and where the listing's
-own order allows it the ``cursor``, the (time in ms, id) of the last result.
+bare offset is a good token. Ours hold more: the ``query`` they belong to, and where the listing's
+own order allows it the ``cursor``, which is the place of the last result in that order.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import base64
 import binascii
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from dynamodbstore_table.op_rules import is_unicode
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
-RULE = (
+from mlflow_dynamodbstore.search.order import Cursor
+
+_RULE = (
     "A page token is the next_page_token of the page before, used with the same query (what is "
     "searched, filter, order); or base64 of a JSON object whose 'offset' is a positive whole number"
 )
@@ -29,7 +31,7 @@ class PageStart:
     """Where a page starts: after ``offset`` results, the last of which stands at ``cursor``."""
 
     offset: int = 0
-    cursor: tuple[int, str] | None = None
+    cursor: Cursor | None = None
 
 
 FIRST_PAGE = PageStart()
@@ -41,25 +43,67 @@ def fingerprint(*query: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def encode(query: str, start: PageStart) -> str:
-    """The token of the page that starts there; ``query`` is the query's fingerprint."""
-    token: dict[str, Any] = {"offset": start.offset, "query": query}
-    if start.cursor is not None:
-        token["cursor"] = list(start.cursor)
-    return base64.b64encode(json.dumps(token).encode()).decode()
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The page tokens of one query.
 
-
-def decode(query: str, token: str | bytes | None) -> PageStart:
-    """Where the page of a token starts; no token means the first page.
-
-    Raises ``INVALID_PARAMETER_VALUE`` for a malformed token and for one of another query.
+    ``query`` is its fingerprint, and ``types`` are those of a cursor's values: none where the order
+    is no listing's own. ``envelope`` is what MLflow's own token of such a query holds beside the
+    offset, which may then be 0.
     """
-    if not token:
-        return FIRST_PAGE
-    parsed = _parse(token)
-    if parsed.get("query", query) != query:
-        _refuse("it belongs to another query")
-    return PageStart(_offset(parsed.get("offset")), _cursor(parsed))
+
+    query: str
+    types: tuple[type, ...] = ()
+    envelope: Mapping[str, Any] = field(default_factory=dict)
+
+    def encode(self, start: PageStart) -> str:
+        """The token of the page that starts there."""
+        token = {**self.envelope, "offset": start.offset, "query": self.query}
+        if start.cursor is not None:
+            token["cursor"] = list(start.cursor)
+        return base64.b64encode(json.dumps(token).encode()).decode()
+
+    def decode(self, token: str | bytes | None) -> PageStart:
+        """Where the page of a token starts; no token means the first page.
+
+        Raises ``INVALID_PARAMETER_VALUE`` for a malformed token and for one of another query.
+        """
+        if not token:
+            return FIRST_PAGE
+        parsed = _parse(token)
+        own = all((parsed.get(name) or None) == (v or None) for name, v in self.envelope.items())
+        if not own or parsed.get("query", self.query) != self.query:
+            _refuse("it belongs to another query")
+        offset = parsed.get("offset", 0 if self.envelope else None)
+        return PageStart(self._offset(offset), self._cursor(parsed))
+
+    def _offset(self, offset: Any) -> int:
+        if isinstance(offset, str) and offset.isascii() and offset.isdigit() and len(offset) < 20:
+            offset = int(offset)
+        least = 0 if self.envelope else 1
+        if not isinstance(offset, int) or isinstance(offset, bool) or not least <= offset < 2**63:
+            _refuse(f"its offset is {offset!r}")
+        return offset
+
+    def _cursor(self, parsed: Mapping[str, Any]) -> Cursor | None:
+        cursor = parsed.get("cursor")
+        if cursor is None:
+            return None
+        # Without the query that it belongs to, a cursor means nothing.
+        if (
+            "query" in parsed
+            and isinstance(cursor, list)
+            and len(cursor) == len(self.types)
+            and all(map(_is_valid, cursor, self.types))
+        ):
+            return tuple(cursor)
+        return _refuse("its cursor is not a place in the order of the query")
+
+
+def _is_valid(value: Any, expected: type) -> bool:
+    if isinstance(value, str):
+        return expected is str and value != "" and is_unicode(value)
+    return expected is int and type(value) is int and abs(value) < 2**63
 
 
 def _parse(token: str | bytes) -> dict[str, Any]:
@@ -76,26 +120,13 @@ def _parse(token: str | bytes) -> dict[str, Any]:
     return parsed
 
 
-def _offset(offset: Any) -> int:
-    if isinstance(offset, str) and offset.isascii() and offset.isdigit() and len(offset) < 20:
-        offset = int(offset)
-    if not isinstance(offset, int) or isinstance(offset, bool) or not 0 < offset < 2**63:
-        _refuse(f"its offset is {offset!r}")
-    return offset
-
-
-def _cursor(parsed: dict[str, Any]) -> tuple[int, str] | None:
-    cursor = parsed.get("cursor")
-    if cursor is None:
-        return None
-    # Without the query that it belongs to, a cursor says nothing.
-    if "query" in parsed and isinstance(cursor, list) and len(cursor) == 2:
-        time_ms, entity_id = cursor
-        told = type(time_ms) is int and abs(time_ms) < 2**63
-        if told and isinstance(entity_id, str) and is_unicode(entity_id):
-            return time_ms, entity_id
-    return _refuse("its cursor is not a time and an id of the query")
-
-
 def _refuse(reason: str) -> NoReturn:
-    raise MlflowException(f"Invalid page token: {reason}. {RULE}.", INVALID_PARAMETER_VALUE)
+    raise MlflowException.invalid_parameter_value(f"Invalid page token: {reason}. {_RULE}.")
+
+
+def encode(query: str, start: PageStart) -> str:
+    return Tokens(query, (int, str)).encode(start)
+
+
+def decode(query: str, token: str | bytes | None) -> Any:
+    return Tokens(query, (int, str)).decode(token)

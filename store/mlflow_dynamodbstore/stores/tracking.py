@@ -15,7 +15,7 @@ from mlflow_dynamodbstore.core.lookup import Lookup
 from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.evaluation.no_datasets import NoDatasets
 from mlflow_dynamodbstore.experiments.experiments import Experiments
-from mlflow_dynamodbstore.experiments.search.experiment_search import SearchExperiments
+from mlflow_dynamodbstore.experiments.search import SearchExperiments
 from mlflow_dynamodbstore.garbage.garbage import Garbage
 from mlflow_dynamodbstore.garbage.tombstones import Tombstones
 from mlflow_dynamodbstore.logged_models.logged_models import LoggedModels
@@ -28,7 +28,7 @@ from mlflow_dynamodbstore.runs.metrics.history_expiry import history_expiry
 from mlflow_dynamodbstore.runs.metrics.metrics import Metrics
 from mlflow_dynamodbstore.runs.params import Params
 from mlflow_dynamodbstore.runs.runs import Runs
-from mlflow_dynamodbstore.runs.search.run_search import SearchRuns
+from mlflow_dynamodbstore.runs.search import SearchRuns
 from mlflow_dynamodbstore.runs.tags import RunTags
 from mlflow_dynamodbstore.stores.assemble import assembled, by_class
 from mlflow_dynamodbstore.traces.no_traces import NoTraces

@@ -11,7 +11,7 @@ from dynamodbstore_table.conditions import Not, equals
 from mlflow_dynamodbstore.core.lifecycle import DELETED
 from mlflow_dynamodbstore.logged_models.search.filter import Clause, ModelFilter
 from mlflow_dynamodbstore.logged_models.search.order import NEWEST_FIRST, OrderTerm
-from mlflow_dynamodbstore.runs.search.joins import having_texts
+from mlflow_dynamodbstore.search.joins import having_texts
 from mlflow_dynamodbstore.search.listings import Listing, TimeOrder
 
 _EVERY_METRIC = "METRIC#"

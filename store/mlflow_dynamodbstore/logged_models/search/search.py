@@ -27,11 +27,11 @@ from mlflow_dynamodbstore.logged_models.search.order import ordered, parse_order
 from mlflow_dynamodbstore.logged_models.search.plan import ModelPlan, plan_search
 from mlflow_dynamodbstore.logged_models.search.tokens import ModelQuery, decode, encode
 from mlflow_dynamodbstore.search.listings import (
-    Cursor,
     TimeOrder,
     TimeRange,
     entries,
 )
+from mlflow_dynamodbstore.search.order import Cursor
 from mlflow_dynamodbstore.search.tokens import PageStart
 
 _SMALLEST_CHUNK = 100

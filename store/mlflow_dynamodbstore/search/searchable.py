@@ -1,0 +1,78 @@
+"""What an entity supplies to be searched for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeAlias
+
+from dynamodbstore_projections.config import Config
+from mlflow.entities import ViewType
+from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
+
+from mlflow_dynamodbstore.core.lifecycle import ExperimentState
+from mlflow_dynamodbstore.search.clause import Column
+from mlflow_dynamodbstore.search.plan import E, Plan, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A search as MLflow's callers give it; each kind of entity takes some of this."""
+
+    filter_string: str | None = None
+    max_results: int | None = None
+    order_by: Sequence[Any] | None = None
+    page_token: str | bytes | None = None
+    workspace: str = DEFAULT_WORKSPACE_NAME
+    experiment_ids: Sequence[Any] = ()
+    view_type: int = ViewType.ACTIVE_ONLY
+    datasets: Sequence[Mapping[str, Any]] | None = None
+
+
+FindExperiments: TypeAlias = Callable[[Sequence[str]], dict[str, ExperimentState]]
+"""Those of the experiments with these ids that exist."""
+
+
+def _nothing_built() -> Config:
+    return Config()
+
+
+def _no_experiments(experiment_ids: Sequence[str]) -> dict[str, ExperimentState]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a plan depends on besides the request: which projections are built (a plan uses no
+    others), whether the table joins listings with items, and which experiments there are."""
+
+    config: Callable[[], Config] = field(default=_nothing_built)
+    joins: bool = False
+    experiments: FindExperiments = field(default=_no_experiments)
+
+
+class Searchable(ABC, Generic[E]):
+    """One kind of entity that can be searched for."""
+
+    name: ClassVar[str]
+    """As ``mlflow-dynamodbstore explain`` calls it."""
+    noun: ClassVar[str]
+    rows: ClassVar[str] = "META items"
+    """What rows are, in words."""
+    results: ClassVar[int]
+    """How many results a page has unless the request says."""
+    options: ClassVar[tuple[str, ...]] = ()
+    """Which of ``experiment_ids`` and ``view_type`` a request has."""
+    columns: ClassVar[Mapping[str, Column]]
+    """By name: the attributes that clauses and orders can be on."""
+    smallest_chunk: ClassVar[int] = 50
+    """The least candidates for which items are read at once."""
+
+    @abstractmethod
+    def parse(self, request: Request) -> Query:
+        """Read a request; raises MLflow's errors for whatever in it can't be read."""
+
+    @abstractmethod
+    def plan(self, request: Request, query: Query, context: Context) -> Plan[E]:
+        """How the request, of which ``parse`` made the query, will be answered."""
