@@ -37,7 +37,7 @@ BUDGETS: dict[str, tuple[Work, int, int]] = {
     "delete_alias": (lambda r: r.delete_registered_model_alias("net", "best"), 2, 2),
     "set_registered_model_tag": (lambda r: r.set_registered_model_tag("net", tags(1)[0]), 2, 4),
     "set_model_version_tag": (lambda r: r.set_model_version_tag("net", 1, TAGS[0]), 2, 1),
-    "a model that is not there": (lambda r: r._find_model("none"), 1, 0),
+    "a model that is not there": (lambda r: r._models.find("none"), 1, 0),
     "delete_model_version": (lambda r: r.delete_model_version("net", 3), 3, 7),
     "rename_registered_model": (lambda r: r.rename_registered_model("net", "new name"), 3, 9),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from mlflow.entities import (
@@ -25,29 +24,18 @@ from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.entities.webhook import WebhookEvent
 from mlflow.models import Model
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY, PROMPT_TEXT_TAG_KEY
-from mlflow_dynamodbstore.core.errors import _CALLED_BY_MLFLOW
 from mlflow_dynamodbstore.evaluation.no_datasets import NoDatasets
 from mlflow_dynamodbstore.traces.no_traces import NoTraces
 
-OURS = "mlflow_dynamodbstore"
 # What is not kept makes no request: it lists nothing, or is refused.
 NOT_KEPT = (NoTraces, NoDatasets)
-NOT_MLFLOWS = {"keep_house", "ensure_default_experiment"}
+NOT_MLFLOWS = {"ensure_default_experiment"}
 
 
 def operations_of(store_class: type) -> set[str]:
     """The names of the operations that MLflow may ask of a store, and that ask its table."""
-    if hasattr(store_class, "offered"):
-        offered: dict[str, type] = store_class.offered
-        return {n for n, part in offered.items() if part not in NOT_KEPT} - NOT_MLFLOWS
-    found = set()
-    for name in dir(store_class):
-        method = inspect.getattr_static(store_class, name)
-        module = getattr(method, "__module__", "")
-        if inspect.isfunction(method) and module.startswith(OURS):
-            found.add(name)
-    public = {name for name in found if not name.startswith("_") or name in _CALLED_BY_MLFLOW}
-    return public - NOT_MLFLOWS
+    offered: dict[str, type] = store_class.offered  # type: ignore[attr-defined]
+    return {name for name, part in offered.items() if part not in NOT_KEPT} - NOT_MLFLOWS
 
 
 class Recorded:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dynamodbstore_events.keys import newest_first, registered_model_key, renamed_models_lookup
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.port import Item, Put, Table
 from dynamodbstore_table.testing.counting import CountingTable, Meter, Usage
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow_dynamodbstore.core.claims import REGISTERED_MODEL_KIND, claim
 from mlflow_dynamodbstore.core.long_texts import stored_texts
+from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.registered_models.model_items import (
     LATEST,
     PROMPT_VERSIONS,
@@ -21,10 +23,10 @@ from mlflow_dynamodbstore.registered_models.model_items import (
     tag_lookup_item,
 )
 from mlflow_dynamodbstore.registered_models.search.model_version_search import (
-    ModelVersionSearchMixin,
+    SearchModelVersions,
 )
 from mlflow_dynamodbstore.registered_models.search.registered_model_search import (
-    RegisteredModelSearchMixin,
+    SearchRegisteredModels,
 )
 from mlflow_dynamodbstore.registered_models.version_items import touched, version_item
 
@@ -89,22 +91,21 @@ def _version_puts(key: str, number: int, said: Mapping[str, Any], meta: Item) ->
     yield Put(item)
 
 
-class _Registry(RegisteredModelSearchMixin, ModelVersionSearchMixin):
-    """The searches of a registry, and nothing else."""
-
-
 class Searching:
     """The searches on a table, and what they ask of DynamoDB."""
 
     def __init__(self, table: Table, *, metered: bool = True) -> None:
         self.table = table
         self.meter = Meter()
-        self.store = _Registry(CountingTable(table, self.meter) if metered else table)
+        searched = CountingTable(table, self.meter) if metered else table
+        self._config = ConfigSource(searched)
+        self._models = SearchRegisteredModels(searched, Scope(), self._config)
+        self._versions = SearchModelVersions(searched, Scope(), self._config)
         self.read_config()
 
     def read_config(self) -> None:
         """Let searches know the configuration as it is now; they remember it for a while."""
-        self.store._config.read()
+        self._config.read()
 
     def built(self, *marks: str) -> None:
         """Let searches rely on these projections."""
@@ -125,7 +126,7 @@ class Searching:
     ) -> tuple[list[RegisteredModel], str | None]:
         """A page of models, and the token of the next one."""
         self.meter.take()
-        page = self.store.search_registered_models(filter_string, limit, order_by, token)
+        page = self._models.search_registered_models(filter_string, limit, order_by, token)
         return list(page), page.token
 
     def versions(
@@ -138,7 +139,7 @@ class Searching:
     ) -> tuple[list[ModelVersion], str | None]:
         """A page of versions, and the token of the next one."""
         self.meter.take()
-        page = self.store.search_model_versions(filter_string, limit, order_by, token)
+        page = self._versions.search_model_versions(filter_string, limit, order_by, token)
         return list(page), page.token
 
     def cost(self) -> Usage:

@@ -109,7 +109,7 @@ def test_a_write_meant_for_a_name_changes_the_model_that_has_it(
         add_versions(registry, "a", 1)
         registry.set_registered_model_alias("a", "old", 1)
         if not registry.search_registered_models("name = 'b'"):
-            outdated = registry._models.find("default", "a", [version_sk(1)])
+            outdated = registry._models.find("a", [version_sk(1)])
             # when another model gets the name
             registry.rename_registered_model("a", "b")
     assert outdated is not None

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dynamodbstore_table.errors import Throttled
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from mlflow.tracing.constant import TraceTagKey
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from mlflow_dynamodbstore.stores.build_registry import build_registry_store
@@ -91,10 +90,10 @@ class TestPrompts:
     def test_a_table_that_cant_answer_is_not_taken_for_a_missing_prompt(
         self, registry: DynamoRegistryStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def busy(name: str) -> None:
-            raise MlflowException("The table is busy", TEMPORARILY_UNAVAILABLE)
+        def busy(*asked: object) -> None:
+            raise Throttled("the table is busy")
 
-        monkeypatch.setattr(registry, "get_registered_model", busy)
+        monkeypatch.setattr(registry._table, "batch_get", busy)
 
         with refused("TEMPORARILY_UNAVAILABLE"):
             registry.get_prompt("greeting")

@@ -167,6 +167,6 @@ def test_tags_set_by_all_are_all_there(uri: str) -> None:
 
 
 def _prompt_versions(store: DynamoRegistryStore) -> int:
-    meta = store._require_model("net").meta
+    meta = store._models.require("net").meta
     count: int = meta["prompt_versions"]
     return count

@@ -191,7 +191,7 @@ def test_a_slow_deletion_touches_nothing_of_the_next_model(
     remove_marked(table, marked)
 
     # then that model is whole
-    assert registry._require_model("net").key == registered_model_key("default", "net")
+    assert registry._models.require("net").key == registered_model_key("default", "net")
     assert [registry.get_model_version("net", n).version for n in (1, 2, 3)] == [1, 2, 3]
 
 

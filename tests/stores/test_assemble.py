@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from dynamodbstore_table.errors import Throttled
 from mlflow.exceptions import MlflowException
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as SqlAlchemyRegistry
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow_dynamodbstore.stores.assemble import assembled, by_class
+from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 
@@ -118,10 +121,19 @@ def test_a_method_in_two_parts_is_refused() -> None:
         assembled(Abstract, (Things, More))(Abstract)
 
 
-@pytest.mark.parametrize(
-    "name", ["delete_tag", "get_max_step_for_metric", "get_metric_history_bulk"]
-)
-def test_a_method_that_only_the_sql_store_has_has_its_parameters(name: str) -> None:
-    ours = inspect.signature(getattr(DynamoTrackingStore, name)).parameters
+@pytest.mark.parametrize("store", [DynamoTrackingStore, DynamoRegistryStore])
+def test_parts_extend_no_class_of_mlflow_s(store: Any) -> None:
+    parts = set(store.offered.values())
 
-    assert list(ours) == list(inspect.signature(getattr(SqlAlchemyStore, name)).parameters)
+    assert len(parts) > 5
+    assert {base for part in parts for base in part.__mro__ if base is not object} == parts
+
+
+@pytest.mark.parametrize(
+    ("ours", "sql"),
+    [(DynamoTrackingStore, SqlAlchemyStore), (DynamoRegistryStore, SqlAlchemyRegistry)],
+)
+def test_parameters_are_those_of_mlflow_s_sql_store(ours: Any, sql: type) -> None:
+    for name in ours.offered.keys() & {n for n, _ in inspect.getmembers(sql)}:
+        theirs = inspect.signature(getattr(sql, name)).parameters
+        assert list(inspect.signature(getattr(ours, name)).parameters) == list(theirs), name

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
-from time import perf_counter
-from typing import Any, TypeVar
-
 from dynamodbstore_projections.config import InvalidConfig
 from dynamodbstore_table.errors import (
     InvalidOps,
@@ -19,7 +13,6 @@ from dynamodbstore_table.errors import (
     Throttled,
     TransactionConflict,
 )
-from dynamodbstore_table.request_count import REQUESTS
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
     INTERNAL_ERROR,
@@ -27,20 +20,6 @@ from mlflow.protos.databricks_pb2 import (
     INVALID_STATE,
     RESOURCE_DOES_NOT_EXIST,
     TEMPORARILY_UNAVAILABLE,
-)
-
-from mlflow_dynamodbstore.slow_calls import LIMIT, tell
-
-_C = TypeVar("_C", bound=type)
-
-_CALLED_BY_MLFLOW = (
-    "_search_runs",
-    "_search_datasets",
-    "_get_deleted_runs",
-    "_get_deleted_logged_models",
-    "_hard_delete_run",
-    "_hard_delete_experiment",
-    "_hard_delete_logged_model",
 )
 
 
@@ -59,34 +38,3 @@ def as_mlflow_error(error: TableError) -> MlflowException:
             f"The store's table can't serve this now: {error}.", TEMPORARILY_UNAVAILABLE
         )
     return MlflowException(f"The store's table refused: {error}.", INTERNAL_ERROR)
-
-
-def translated(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let ``function`` raise MLflow's errors in place of the table's, and tell when it is slow."""
-    name = function.__name__.lstrip("_")
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        requests, begin = REQUESTS.made, perf_counter()
-        try:
-            return function(*args, **kwargs)
-        except TableError as error:
-            raise as_mlflow_error(error) from error
-        finally:
-            seconds = perf_counter() - begin
-            if seconds >= LIMIT.seconds:
-                tell(name, seconds, REQUESTS.made - requests)
-
-    return call
-
-
-def translate_public_methods(cls: _C) -> _C:
-    """Class decorator: every method of ours that MLflow calls raises MLflow's errors."""
-    for name in dir(cls):
-        if name.startswith("_") and name not in _CALLED_BY_MLFLOW:
-            continue
-        member = inspect.getattr_static(cls, name)
-        ours = getattr(member, "__module__", "").startswith("mlflow_dynamodbstore")
-        if inspect.isfunction(member) and ours:
-            setattr(cls, name, translated(member))
-    return cls

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dynamodbstore_events.keys import Key
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Check, Update
+from dynamodbstore_table.port import Check, Table, Update
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
@@ -26,18 +26,25 @@ from mlflow_dynamodbstore.registered_models.model_items import (
     latest_of,
     meta_key,
 )
-from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel
+from mlflow_dynamodbstore.registered_models.model_lookup import (
+    FoundModel,
+    ModelLookup,
+    raise_version_missing,
+)
 from mlflow_dynamodbstore.registered_models.version_items import (
     NOT_DELETED,
     can_be_number,
     is_deleted,
     version_key,
 )
-from mlflow_dynamodbstore.stores.registry_base import RegistryBase, raise_version_missing
 
 
-class AliasesMixin(RegistryBase):
+class Aliases:
     """Aliases: each is an attribute of its model."""
+
+    def __init__(self, table: Table, models: ModelLookup) -> None:
+        self._table = table
+        self._models = models
 
     def set_registered_model_alias(self, name: str, alias: str, version: str | int) -> None:
         """Let an alias stand for a version, whatever it stood for before.
@@ -51,7 +58,7 @@ class AliasesMixin(RegistryBase):
         number: int = _validate_model_version(version)
 
         def point() -> None:
-            found = self._find_model(name)
+            found = self._models.find(name)
             if found is None or not can_be_number(number):
                 raise_version_missing(name, version)
             try:
@@ -80,7 +87,7 @@ class AliasesMixin(RegistryBase):
         _validate_model_alias_name(alias)
 
         def remove() -> None:
-            found = self._require_model(name)
+            found = self._models.require(name)
             if alias in aliases_of(found.meta):
                 self._table.write(
                     Update(
@@ -103,11 +110,11 @@ class AliasesMixin(RegistryBase):
         _validate_model_alias_name(alias)
 
         def read() -> ModelVersion:
-            found = self._require_model(name)
+            found = self._models.require(name)
             item = self._table.get(_version_meant(found, alias))
             if item is None or is_deleted(item):
                 raise _Moved
-            return self._version_entity(found, item)
+            return self._models.version_entity(found, item)
 
         return retried(f"the model {name!r}", read, on=(_Moved, TextReplaced))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dynamodbstore_table.conditions import ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
-from dynamodbstore_table.port import Item, Put, Update
+from dynamodbstore_table.port import Item, Put, Table, Update
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_INTERNAL, STAGE_NONE
 from mlflow.exceptions import MlflowException
@@ -36,7 +36,7 @@ from mlflow_dynamodbstore.registered_models.model_items import (
     is_still,
     meta_key,
 )
-from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel
+from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel, ModelLookup
 from mlflow_dynamodbstore.registered_models.stage_moves import StageMove, move_stages
 from mlflow_dynamodbstore.registered_models.version_items import (
     LISTED,
@@ -46,11 +46,23 @@ from mlflow_dynamodbstore.registered_models.version_items import (
     touched,
     version_item,
 )
-from mlflow_dynamodbstore.stores.registry_base import RegistryBase
 
 
-class ModelVersionsMixin(RegistryBase):
-    """The versions of models. Numbers are 1, 2, 3, … and never given twice, whoever creates."""
+class ModelVersions:
+    """The versions of models. Numbers are 1, 2, 3, … and never given twice, whoever creates.
+
+    ``tracking_uri`` is where logged models and their runs are looked up; None leaves it to MLflow.
+    """
+
+    serves = ("_await_model_version_creation",)
+
+    def __init__(self, table: Table, models: ModelLookup, tracking_uri: str | None) -> None:
+        self._table = table
+        self._models = models
+        self._tracking_uri = tracking_uri
+
+    def _await_model_version_creation(self, mv: ModelVersion, await_creation_for: float) -> None:
+        """There is nothing to wait for: a version is ready when it is created."""
 
     def create_model_version(
         self,
@@ -87,7 +99,7 @@ class ModelVersionsMixin(RegistryBase):
 
         def create() -> ModelVersion:
             nonlocal found
-            found = found or self._require_model(name)
+            found = found or self._models.require(name)
             try:
                 return self._add_version(found, attributes, texts)
             except ConditionFailed as failed:
@@ -145,13 +157,13 @@ class ModelVersionsMixin(RegistryBase):
         """The version with its tags and aliases; raises ``RESOURCE_DOES_NOT_EXIST``."""
 
         def read() -> ModelVersion:
-            return self._version_entity(*self._require_version(name, version))
+            return self._models.version_entity(*self._models.require_version(name, version))
 
         return retried(f"version {version} of {name!r}", read, on=(TextReplaced,))
 
     def get_model_version_download_uri(self, name: str, version: str | int) -> str:
         """Where the version's files are; raises ``RESOURCE_DOES_NOT_EXIST``."""
-        _, item = self._require_version(name, version)
+        _, item = self._models.require_version(name, version)
         uri: str = item.get("storage_location") or item["source"]
         return uri
 
@@ -161,7 +173,7 @@ class ModelVersionsMixin(RegistryBase):
         """Replace the description (None clears it); raises ``RESOURCE_DOES_NOT_EXIST``."""
 
         def update() -> ModelVersion:
-            found, item = self._require_version(name, version)
+            found, item = self._models.require_version(name, version)
             new = touched(found.key, item["number"], get_current_time_millis())
 
             def write(texts: dict[str, StoredText]) -> None:
@@ -169,7 +181,7 @@ class ModelVersionsMixin(RegistryBase):
                 self._table.write(Update(key, set={**texts, **new}, condition=NOT_DELETED))
 
             stored = replace_texts(self._table, item, {DESCRIPTION: description}, write)
-            return self._version_entity(found, {**item, **new, **stored.attributes})
+            return self._models.version_entity(found, {**item, **new, **stored.attributes})
 
         return retried(f"version {version} of {name!r}", update, on=(ConditionFailed, TextReplaced))
 
@@ -180,7 +192,7 @@ class ModelVersionsMixin(RegistryBase):
         """
 
         def delete() -> Item:
-            found, item = self._require_version(name, version)
+            found, item = self._models.require_version(name, version)
             now = get_current_time_millis()
             deleted = StageMove(
                 item, STAGE_DELETED_INTERNAL, set={**REDACTED, "updated": now}, remove=LISTED

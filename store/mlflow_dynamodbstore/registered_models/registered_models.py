@@ -16,7 +16,7 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import ITEM_MISSING
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import MAX_OPS, Item, Op, Put, Update
+from dynamodbstore_table.port import MAX_OPS, Item, Op, Put, Table, Update
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel, RegisteredModelTag
 from mlflow.entities.model_registry.model_version_stages import ALL_STAGES, get_canonical_stage
 from mlflow.exceptions import MlflowException
@@ -52,14 +52,18 @@ from mlflow_dynamodbstore.registered_models.model_items import (
     registered_model,
     tag_lookup_item,
 )
-from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel
-from mlflow_dynamodbstore.stores.registry_base import RegistryBase
+from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel, ModelLookup
 
 _TAGS_IN_ONE_WRITE: Final = MAX_OPS - 2
 
 
-class RegisteredModelsMixin(RegistryBase):
+class RegisteredModels:
     """Registered models by name. A name is a claim item: unique whoever else is writing."""
+
+    def __init__(self, table: Table, models: ModelLookup) -> None:
+        self._table = table
+        self._models = models
+        self._scope = models.scope
 
     def create_registered_model(
         self,
@@ -77,7 +81,7 @@ class RegisteredModelsMixin(RegistryBase):
         for tag in tags or []:
             _validate_registered_model_tag(tag.key, tag.value)
             values[tag.key] = tag.value
-        workspace = self._workspace()
+        workspace = self._scope.workspace
         # Where the tags take more than one write, the partition must be ours before the model is.
         alone = len(values) <= _TAGS_IN_ONE_WRITE
         key = registered_model_key(workspace, name) if alone else _new_key()
@@ -97,7 +101,7 @@ class RegisteredModelsMixin(RegistryBase):
     def _create_model(
         self, key: str, name: str, description: str | None, tags: dict[str, str | None]
     ) -> RegisteredModel:
-        workspace, pk = self._workspace(), registered_model_pk(key)
+        workspace, pk = self._scope.workspace, registered_model_pk(key)
         named = {TAG + tag: value for tag, value in tags.items()}
         texts = stored_texts(pk, {DESCRIPTION: description, **named})
         meta = model_meta(key, workspace, name, get_current_time_millis(), texts.attributes)
@@ -113,7 +117,7 @@ class RegisteredModelsMixin(RegistryBase):
         return registered_model(meta, texts.long, [])
 
     def _raise_if_taken(self, name: str, by_prompt: bool) -> None:
-        found = self._find_model(name)
+        found = self._models.find(name)
         if found is not None:
             handle_resource_already_exist_error(name, PROMPT_TAG in found.meta, by_prompt)
 
@@ -141,7 +145,7 @@ class RegisteredModelsMixin(RegistryBase):
 
     def _model_with_latest(self, name: str) -> ModelWithLatest:
         def read() -> ModelWithLatest:
-            found = self._require_model(name)
+            found = self._models.require(name)
             latest = read_latest(self._table, [found.meta]).get(found.pk)
             if latest is None or not is_model(latest.meta, name):
                 raise _Renamed
@@ -155,7 +159,7 @@ class RegisteredModelsMixin(RegistryBase):
         """Replace the description (None clears it); raises ``RESOURCE_DOES_NOT_EXIST``."""
 
         def update() -> Item:
-            found = self._require_model(name)
+            found = self._models.require(name)
             updated = {"updated": get_current_time_millis()}
 
             def write(texts: dict[str, StoredText]) -> None:
@@ -181,7 +185,7 @@ class RegisteredModelsMixin(RegistryBase):
         _validate_model_renaming(new_name)
 
         def rename() -> Item:
-            found = self._require_model(name)
+            found = self._models.require(name)
             changed = _named(found, new_name, get_current_time_millis())
             try:
                 self._table.write(*_renaming(found, changed))
@@ -201,7 +205,7 @@ class RegisteredModelsMixin(RegistryBase):
         """
 
         def mark() -> Item:
-            found = self._require_model(name)
+            found = self._models.require(name)
             marked = deletion_mark(found.key, get_current_time_millis(), is_still(name))
             given_up = release(found.meta["workspace"], REGISTERED_MODEL_KIND, name, found.key)
             self._table.write(marked, given_up)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.port import Table
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.entities.model_registry.model_version_stages import (
     DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS,
@@ -18,12 +19,16 @@ from mlflow.utils.time import get_current_time_millis
 from mlflow_dynamodbstore.core.long_texts import TextReplaced
 from mlflow_dynamodbstore.core.retry import retried
 from mlflow_dynamodbstore.registered_models.latest_versions import in_stage
+from mlflow_dynamodbstore.registered_models.model_lookup import ModelLookup
 from mlflow_dynamodbstore.registered_models.stage_moves import MOST_MOVES, move_stages, transition
-from mlflow_dynamodbstore.stores.registry_base import RegistryBase
 
 
-class StagesMixin(RegistryBase):
+class Stages:
     """The stages of versions: None, Staging, Production, Archived."""
+
+    def __init__(self, table: Table, models: ModelLookup) -> None:
+        self._table = table
+        self._models = models
 
     def transition_model_version_stage(
         self, name: str, version: str | int, stage: str, archive_existing_versions: bool
@@ -57,7 +62,7 @@ class StagesMixin(RegistryBase):
         self, name: str, version: str | int, target: str, archive: bool
     ) -> ModelVersion | None:
         """Do one write of the transition; the version, or None if that was not the last one."""
-        found, item = self._require_version(name, version)
+        found, item = self._models.require_version(name, version)
         now = get_current_time_millis()
         others = in_stage(self._table, found.meta, target) if archive else []
         leave = [
@@ -71,4 +76,4 @@ class StagesMixin(RegistryBase):
         comes = transition(found.key, item, target, now)
         move_stages(self._table, found, [*leave, comes], now, target if archive else None)
         changed: Mapping[str, Any] = {**item, "stage": target, **comes.set}
-        return self._version_entity(found, dict(changed))
+        return self._models.version_entity(found, dict(changed))

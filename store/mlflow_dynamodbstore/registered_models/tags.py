@@ -7,7 +7,7 @@ from typing import Any
 from dynamodbstore_events.keys import tag_sk
 from dynamodbstore_table.conditions import Condition, Not, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Delete, Item, Op, Put, Update
+from dynamodbstore_table.port import Delete, Item, Op, Put, Table, Update
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.utils.validation import (
@@ -31,13 +31,16 @@ from mlflow_dynamodbstore.registered_models.model_items import (
     meta_key,
     tag_lookup_item,
 )
-from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel
+from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel, ModelLookup
 from mlflow_dynamodbstore.registered_models.version_items import NOT_DELETED
-from mlflow_dynamodbstore.stores.registry_base import RegistryBase
 
 
-class RegistryTagsMixin(RegistryBase):
+class RegistryTags:
     """Tags. The one that makes a model a prompt also decides where the model is listed."""
+
+    def __init__(self, table: Table, models: ModelLookup) -> None:
+        self._table = table
+        self._models = models
 
     def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
         """Set a tag of a model; raises ``RESOURCE_DOES_NOT_EXIST`` without the model."""
@@ -46,7 +49,7 @@ class RegistryTagsMixin(RegistryBase):
         key, value = tag.key, tag.value
 
         def change() -> None:
-            found = self._require_model(name)
+            found = self._models.require(name)
             relisted = _relisted(found, key, value)
             lookup = Put(tag_lookup_item(found.key, found.meta["workspace"], key, value))
 
@@ -66,7 +69,7 @@ class RegistryTagsMixin(RegistryBase):
         _validate_tag_name(key)
 
         def change() -> None:
-            found = self._require_model(name)
+            found = self._models.require(name)
             if TAG + key not in found.meta:
                 return
             update = Update(
@@ -88,7 +91,7 @@ class RegistryTagsMixin(RegistryBase):
         attribute = TAG + tag.key
 
         def change() -> None:
-            found, item = self._require_version(name, version)
+            found, item = self._models.require_version(name, version)
 
             def write(texts: dict[str, StoredText]) -> None:
                 self._table.write(*_version_ops(found, item, attribute, set=texts))
@@ -106,7 +109,7 @@ class RegistryTagsMixin(RegistryBase):
         attribute = TAG + key
 
         def change() -> None:
-            found, item = self._require_version(name, version)
+            found, item = self._models.require_version(name, version)
             if attribute in item:
                 self._table.write(*_version_ops(found, item, attribute, remove=(attribute,)))
                 remove_texts(self._table, item, [attribute])

@@ -27,7 +27,7 @@ LISTED: Final = (
 )
 
 
-class UnreadableWebhook(Webhook):
+class UnreadableWebhook(Webhook):  # type: ignore[misc]
     """A webhook whose secret this process can't decrypt.
 
     All but the secret can be seen and changed. To send with it fails, as unsigned it must not go.

@@ -10,7 +10,7 @@ from typing import NoReturn
 from dynamodbstore_events.keys import META, Key, webhook_pk, webhooks_listing
 from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Delete, Item, Put, Update
+from dynamodbstore_table.port import Delete, Item, Put, Table, Update
 from mlflow.entities.webhook import Webhook, WebhookEvent, WebhookStatus, WebhookTestResult
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
@@ -26,9 +26,9 @@ from mlflow.utils.validation import (
     _validate_webhook_url,
 )
 
+from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.search.listings import Listing, TimeOrder, TimeRange, entries
 from mlflow_dynamodbstore.search.tokens import PageStart, decode, encode, fingerprint
-from mlflow_dynamodbstore.stores.registry_base import RegistryBase
 from mlflow_dynamodbstore.webhooks.webhook_items import (
     LISTED,
     changed,
@@ -41,8 +41,12 @@ _DEFAULT_RESULTS = 100
 _MOST_RESULTS = 1000
 
 
-class WebhooksMixin(RegistryBase):
+class Webhooks:
     """The webhooks of a workspace. Names need not be unique; a deleted webhook is gone for good."""
+
+    def __init__(self, table: Table, scope: Scope) -> None:
+        self._table = table
+        self._scope = scope
 
     def create_webhook(
         self,
@@ -63,7 +67,7 @@ class WebhooksMixin(RegistryBase):
         _check_events(events)
         item = webhook_item(
             str(uuid.uuid4()),
-            self._workspace(),
+            self._scope.workspace,
             get_current_time_millis(),
             name=name,
             url=url,
@@ -144,12 +148,12 @@ class WebhooksMixin(RegistryBase):
 
     def _read_webhook(self, webhook_id: str) -> Item:
         item = self._table.get(_key(webhook_id))
-        if item is None or item["workspace"] != self._workspace():
+        if item is None or item["workspace"] != self._scope.workspace:
             _raise_missing(webhook_id)
         return item
 
     def _is_ours(self) -> Condition:
-        return equals("workspace", self._workspace())
+        return equals("workspace", self._scope.workspace)
 
     def _page_of_webhooks(
         self, event: WebhookEvent | None, max_results: int | None, page_token: str | None
@@ -160,7 +164,7 @@ class WebhooksMixin(RegistryBase):
                 f"max_results must be between 1 and {_MOST_RESULTS}. Got {max_results!r}.",
                 INVALID_PARAMETER_VALUE,
             )
-        listing = webhooks_listing(self._workspace())
+        listing = webhooks_listing(self._scope.workspace)
         query = fingerprint(listing, None if event is None else str(event))
         start = decode(query, page_token)
         skipped = 0 if start.cursor else start.offset

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Final
 
 from dynamodbstore_events.keys import GSI2, META, Key, run_versions_lookup
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.fts.reader import MOST_CANDIDATES, posted_keys
 from dynamodbstore_table.op_rules import is_unicode
 from dynamodbstore_table.port import Item, SortRange, Table
@@ -19,6 +20,7 @@ from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.model_registry import SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT
 
 from mlflow_dynamodbstore.core.gc_pause import collector_paused_listing
+from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.registered_models.search.found_version import (
     FoundVersion,
     Models,
@@ -43,15 +45,19 @@ from mlflow_dynamodbstore.registered_models.search.version_listing import (
 from mlflow_dynamodbstore.registered_models.version_items import model_version
 from mlflow_dynamodbstore.search import tokens
 from mlflow_dynamodbstore.search.tokens import PageStart
-from mlflow_dynamodbstore.stores.registry_base import RegistryBase
 
 _READ_AT_ONCE: Final = 1000
 _QUERIES_AT_ONCE: Final = 16
 _FOR_TIES: Final = 20
 
 
-class ModelVersionSearchMixin(RegistryBase):
+class SearchModelVersions:
     """``search_model_versions``."""
+
+    def __init__(self, table: Table, scope: Scope, config: ConfigSource) -> None:
+        self._table = table
+        self._scope = scope
+        self._config = config
 
     def search_model_versions(
         self,
@@ -66,7 +72,7 @@ class ModelVersionSearchMixin(RegistryBase):
         ``INVALID_PARAMETER_VALUE`` for a filter, order, token or number that is wrong.
         """
         query = parse_version_query(
-            self._workspace(), filter_string, max_results, order_by, page_token
+            self._scope.workspace, filter_string, max_results, order_by, page_token
         )
         plan = plan_versions(query, self._config.current)
         with collector_paused_listing(self._table):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from dynamodbstore_events.entities import DELETING
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.fts.reader import posted_keys
 from dynamodbstore_table.port import Item, Table
 from mlflow.entities.model_registry import RegisteredModel
@@ -13,6 +14,7 @@ from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.model_registry import SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT
 
 from mlflow_dynamodbstore.core.gc_pause import collector_paused_listing
+from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.registered_models.latest_versions import read_latest
 from mlflow_dynamodbstore.registered_models.model_items import is_prompt
 from mlflow_dynamodbstore.registered_models.search.known_tags import known_tags, tag_texts
@@ -28,13 +30,17 @@ from mlflow_dynamodbstore.registered_models.search.registered_model_plan import 
 from mlflow_dynamodbstore.registered_models.search.tag_lookup import few_with_tags
 from mlflow_dynamodbstore.search import tokens
 from mlflow_dynamodbstore.search.tokens import PageStart
-from mlflow_dynamodbstore.stores.registry_base import RegistryBase
 
 _READ_AT_ONCE = 1000
 
 
-class RegisteredModelSearchMixin(RegistryBase):
+class SearchRegisteredModels:
     """``search_registered_models``."""
+
+    def __init__(self, table: Table, scope: Scope, config: ConfigSource) -> None:
+        self._table = table
+        self._scope = scope
+        self._config = config
 
     def search_registered_models(
         self,
@@ -49,7 +55,7 @@ class RegisteredModelSearchMixin(RegistryBase):
         ``INVALID_PARAMETER_VALUE`` for a filter, order, token or number that is wrong.
         """
         query = parse_model_query(
-            self._workspace(), filter_string, max_results, order_by, page_token
+            self._scope.workspace, filter_string, max_results, order_by, page_token
         )
         if query.limit < 1:
             return PagedList([], None)
