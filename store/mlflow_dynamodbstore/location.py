@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, TypeAlias, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from dynamodbstore_table.dynamodb.regions import partition_of, similar
 from mlflow.exceptions import MlflowException
@@ -69,6 +70,15 @@ def parse_location(uri: str) -> Location:
             uri, f"{authority!r} is neither an AWS region nor <host>:<port>{_likely(authority)}"
         )
     return RegionLocation(authority, _table(uri, path))
+
+
+def options_of(location: Location) -> str:
+    """The options that name a location to a command, quoted for a shell."""
+    if isinstance(location, RegionLocation):
+        return shlex.join(("--table", location.table, "--region", location.region))
+    if isinstance(location, EndpointLocation):
+        return shlex.join(("--table", location.table, "--endpoint-url", location.endpoint_url))
+    return shlex.join(("--store-uri", f"{_SCHEME}/{quote(str(location.path))}"))
 
 
 def _file(uri: str, rest: str) -> FileLocation:

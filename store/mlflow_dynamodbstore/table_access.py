@@ -14,6 +14,7 @@ from mlflow_dynamodbstore.location import (
     FileLocation,
     Location,
     RegionLocation,
+    options_of,
 )
 
 
@@ -63,8 +64,7 @@ def _create_missing(table: Table, location: Location) -> None:
         raise MlflowException(
             f"There is no DynamoDB table {location.table!r} in region {location.region!r}. Create "
             "it, and the functions that keep its projections, with 'sam deploy --guided', or the "
-            "table alone with 'mlflow-dynamodbstore create-table --table "
-            f"{location.table} --region {location.region}'.",
+            f"table alone with 'mlflow-dynamodbstore create-table {options_of(location)}'.",
             error_code=RESOURCE_DOES_NOT_EXIST,
         )
     table.create()

@@ -84,6 +84,12 @@ class TestOfAFile:
         missing = found["drift"]["fts"]["missing"]["examples"]
         assert any(key.startswith("FTSMARK#RM#") for key in missing)
 
+    def test_of_a_new_table_has_its_projections_built(self, tmp_path: Path) -> None:
+        named = "--store-uri", f"dynamodb:///{tmp_path}/new.ddb"
+        run("create-table", *named)
+
+        assert "tags:mlflow.*" in run_json("status", *named)["built"]
+
     def test_that_is_missing_is_an_error_in_a_line(self, tmp_path: Path) -> None:
         done = run("status", "--store-uri", f"dynamodb:///{tmp_path}/none.ddb")
 

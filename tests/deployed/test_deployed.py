@@ -12,7 +12,6 @@ from dynamodbstore_projections.all import STREAM_FUNCTIONS, inline_projections
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.fts.projection import NAME_FIELD, built_mark
 from dynamodbstore_projections.heartbeat import read_heartbeats
-from dynamodbstore_table.facts import table_facts
 from mlflow import MlflowClient
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
@@ -66,7 +65,7 @@ def test_a_heartbeat_goes_through_the_stream_to_both_functions(deployment: Deplo
         return read_heartbeats(table, STREAM_FUNCTIONS).missing(inline_projections(), now_ms)
 
     wait_until(lambda: not kept_by_servers(), 60, "both functions have marked the heartbeat")
-    stream = table_facts(table).stream_arn
+    stream = table.facts().stream_arn
     arrived = read_heartbeats(table, STREAM_FUNCTIONS).arrived
     assert {found.stream for found in arrived.values()} == {stream}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from mlflow_dynamodbstore.location import (
     FileLocation,
     Location,
     RegionLocation,
+    options_of,
     parse_location,
 )
 
@@ -75,6 +77,36 @@ def test_what_is_no_store_uri_is_refused_with_the_forms(uri: str, reason: str) -
     assert reason in refusal.value.message
     for form in ("<region>/<table>", "<host>:<port>/<table>", "http://<host>", "<path of a file>"):
         assert form in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        RegionLocation("eu-central-1", "mlflow"),
+        EndpointLocation("http://localhost:8000", "mlflow"),
+        EndpointLocation("http://[::1]:8000", "mlflow"),
+        *(
+            FileLocation(Path(path))
+            for path in (
+                "mlflow.ddb",
+                "/srv/mlflow.ddb",
+                "a b.ddb",
+                "a%41.ddb",
+                "it's here?/#1 & $HOME;.ddb",
+                "größe*~.ddb",
+            )
+        ),
+    ],
+)
+def test_the_options_of_a_location_can_be_pasted(location: Location) -> None:
+    first, one, *rest = shlex.split(options_of(location))
+
+    if first == "--store-uri":
+        assert parse_location(one) == location
+    else:
+        second, other = rest
+        assert (first, second) in {("--table", "--region"), ("--table", "--endpoint-url")}
+        assert parse_location(f"dynamodb://{other}/{one}") == location
 
 
 def test_every_region_of_aws_with_dynamodb_is_a_region() -> None:

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Column
 from rich.table import Table as Grid
 
-from mlflow_dynamodbstore.commands.failures import options_of
 from mlflow_dynamodbstore.commands.replay import (
     end_if_failed,
     print_rebuilt,
@@ -20,7 +19,7 @@ from mlflow_dynamodbstore.commands.replay import (
     rebuilt_json,
 )
 from mlflow_dynamodbstore.commands.table_options import name_of
-from mlflow_dynamodbstore.location import Location
+from mlflow_dynamodbstore.location import Location, options_of
 
 _WIDE: Final = 1000
 

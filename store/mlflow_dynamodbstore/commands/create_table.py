@@ -8,6 +8,7 @@ import click
 
 from mlflow_dynamodbstore.commands.table_options import name_of, opened, table_command
 from mlflow_dynamodbstore.location import Location
+from mlflow_dynamodbstore.new_table import mark_if_new
 
 
 @click.command("create-table")
@@ -22,6 +23,8 @@ def create_table(location: Location, as_json: bool) -> None:
     with opened(location) as table:
         created = not table.exists()
         table.create()
+        if created:
+            mark_if_new(table)
         found = table.facts()
     if as_json:
         click.echo(

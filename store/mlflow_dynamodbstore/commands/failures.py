@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import Final, NoReturn
 
@@ -10,7 +9,7 @@ import click
 from dynamodbstore_table.errors import TableError, TableMissing
 
 from mlflow_dynamodbstore.core.errors import as_mlflow_error
-from mlflow_dynamodbstore.location import EndpointLocation, Location, RegionLocation
+from mlflow_dynamodbstore.location import EndpointLocation, Location, RegionLocation, options_of
 
 FAILED: Final = 1
 """The exit code of what failed, and of drift that was found. Wrong usage is 2."""
@@ -51,15 +50,6 @@ def describe_file(error: OSError) -> str:
         f"can't use {error.filename!r}: {error.strerror}. Name a path whose directory is there and "
         "where this user may write, or change that."
     )
-
-
-def options_of(location: Location) -> str:
-    """The options that name a location on the command line."""
-    if isinstance(location, RegionLocation):
-        return f"--table {location.table} --region {location.region}"
-    if isinstance(location, EndpointLocation):
-        return f"--table {location.table} --endpoint-url {location.endpoint_url}"
-    return f"--store-uri {shlex.quote(f'dynamodb:///{location.path}')}"
 
 
 def _missing(location: Location) -> str:

@@ -10,8 +10,7 @@ from dynamodbstore_projections.all import inline_projections
 from dynamodbstore_projections.heartbeat import FRESH_MS, Heartbeats
 from dynamodbstore_table.facts import TableFacts
 
-from mlflow_dynamodbstore.commands.failures import options_of
-from mlflow_dynamodbstore.location import FileLocation, Location, RegionLocation
+from mlflow_dynamodbstore.location import FileLocation, Location, RegionLocation, options_of
 from mlflow_dynamodbstore.projection_mode import INLINE, MIXED, STREAM, mode_by
 
 _MINUTES: Final = FRESH_MS // 60_000
