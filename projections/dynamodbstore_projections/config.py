@@ -218,6 +218,7 @@ class ConfigSource:
         self._extra_fields = tuple(extra_fields)
         self._clock = clock
         self._known: tuple[float, Config] | None = None
+        self._incarnation = table.incarnation
         self._warned = False
         if known is not None:
             self.remember(known)
@@ -231,7 +232,9 @@ class ConfigSource:
         known = self._known
         if known is None:
             return self.read()
-        if self._clock() < known[0]:
+        if self._incarnation != self._table.incarnation:
+            self._incarnation = self._table.incarnation
+        elif self._clock() < known[0]:
             return known[1]
         items = self._items()
         try:

@@ -202,6 +202,12 @@ class Table(ABC):
         On DynamoDB the service does it, and this returns nothing.
         """
 
+    @property
+    def incarnation(self) -> int:
+        """Goes up when another table is found in the place of the one that was open, as when a file
+        is restored under a running server: what was read before is of the other one."""
+        return 0
+
     @abstractmethod
     def now(self) -> float:
         """The time by which this table goes, in Unix seconds.

@@ -107,6 +107,10 @@ class InterposedTable(Table):
     def sweep_expired(self, limit: int = 1000) -> list[ChangeEvent]:
         return self._request().sweep_expired(limit)
 
+    @property
+    def incarnation(self) -> int:
+        return self._table.incarnation
+
     def now(self) -> float:
         return self._table.now()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -102,3 +104,18 @@ def _outcome(work: Callable[[], object]) -> tuple[str, str]:
         return "done", str(work())
     except TableError as error:
         return type(error).__name__, str(error)
+
+
+def cut_short_and_read(path: Path, pipe: Connection) -> None:
+    """Fill a table over many pages, cut its file short, send what a read and a write come to."""
+    table = SqliteTable(path)
+    table.create()
+    table.bulk(Put({"PK": "A", "SK": f"{n:05}", "x": "x" * 500}) for n in range(3000))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    reader = SqliteTable(path)
+    assert reader.get(("A", "00000")) is not None
+    os.truncate(path, 40_000)
+    reads = _outcome(lambda: list(reader.query_all("A")))
+    writes = _outcome(lambda: table.write(Put({"PK": "A", "SK": "more"})))
+    pipe.send([reads[0], writes[0]])

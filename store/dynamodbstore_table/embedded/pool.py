@@ -17,7 +17,8 @@ from typing import Final
 
 from dynamodbstore_table.errors import TableUnavailable
 
-_MAX_IDLE: Final = 32
+# Each may hold as much of the file in memory as the page cache of a connection takes.
+_MAX_IDLE: Final = 16
 _FORK_WAIT_SECONDS: Final = 10.0
 
 
@@ -33,6 +34,7 @@ class ConnectionPool:
         self._in_use_here = in_use_here
         self._idle: list[Connection] = []
         self._live: set[Connection] = set()
+        self._outdated: set[Connection] = set()
         self._gate = threading.Lock()
         self._closed = False
         self.inherited = False
@@ -40,15 +42,19 @@ class ConnectionPool:
 
     def acquire(self) -> Connection:
         """A connection for this thread alone, until ``release`` or ``discard``."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._open()
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return self._open()
+            if connection not in self._outdated:
+                return connection
+            self.discard(connection)
 
     def release(self, connection: Connection) -> None:
         """Give back a connection that is in no transaction."""
         idle = self._idle
-        if self._closed or len(idle) >= _MAX_IDLE:
+        if self._closed or len(idle) >= _MAX_IDLE or connection in self._outdated:
             self.discard(connection)
         else:
             idle.append(connection)
@@ -59,6 +65,22 @@ class ConnectionPool:
         """Close a connection that is in doubt or not needed."""
         connection.close()
         self._live.discard(connection)
+        self._outdated.discard(connection)
+
+    def renew(self) -> None:
+        """Close every connection, those in use when they are given back; new ones are opened."""
+        # Without the gate: a fork holds it while it waits for connections in use, as the caller's.
+        self._outdated |= self._live
+        self._close_idle()
+
+    def is_outdated(self, connection: Connection) -> bool:
+        """Whether the pool was renewed since this connection was opened."""
+        return connection in self._outdated
+
+    @property
+    def empty(self) -> bool:
+        """Whether no connection is open."""
+        return not self._live
 
     def close(self) -> None:
         """Close every connection, those in use when they are given back."""

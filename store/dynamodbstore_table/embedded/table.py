@@ -270,6 +270,10 @@ class SqliteTable(JoiningTable, AdvancingTable):
 
     # The file
 
+    @property
+    def incarnation(self) -> int:
+        return self._transactions.incarnation
+
     def now(self) -> float:
         return time.time()
 

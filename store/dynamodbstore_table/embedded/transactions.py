@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from dynamodbstore_table.embedded.identity import FileChanged, FileWatch
 from dynamodbstore_table.embedded.pool import ConnectionPool
 from dynamodbstore_table.embedded.schema import describe, is_busy, trim_log
-from dynamodbstore_table.errors import TableUnavailable, TransactionConflict
+from dynamodbstore_table.errors import TableError, TableUnavailable, TransactionConflict
 
 _T = TypeVar("_T")
 
@@ -38,9 +39,13 @@ class Transactions:
 
     def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
         self._path = path
+        self._connect = connect
         self._open = _Open()
-        self._pool = ConnectionPool(str(path), connect, lambda: self.joined)
+        self._watch = FileWatch(path)
+        self._pool = ConnectionPool(str(path), self._connection, lambda: self.joined)
         self._writes = 0
+        self.incarnation = 0
+        """How often another file, or none, was found where the one was that had been open."""
 
     @property
     def joined(self) -> bool:
@@ -53,8 +58,13 @@ class Transactions:
 
     def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do the work, again if another connection was in the way."""
-        connection = self._open.connection
-        return self.retried(lambda: self._read(work)) if connection is None else self._join(work)
+        if self._open.connection is not None:
+            return self._join(work)
+        try:
+            return self.retried(lambda: self._read(work))
+        except FileChanged:
+            self._renew()
+            raise
 
     def write(
         self,
@@ -72,24 +82,12 @@ class Transactions:
         if not lock.acquire(timeout=BUSY_SECONDS):
             raise TransactionConflict(f"other threads kept writing to {self._path}")
         try:
-            connection = self.retried(self._begin)
-            try:
-                result = work(connection)
-                if within is not None:
-                    self._run_within(connection, within, result)
-                connection.execute("COMMIT")
-            except BaseException as error:
-                self._roll_back(connection)
-                if isinstance(error, sqlite3.Error | UnicodeEncodeError):
-                    raise describe(error, self._path) from error
-                raise
-            self._writes += 1
-            if self._writes % _WRITES_BETWEEN_TRIMS == 0:
-                trim_log(connection, self._path)
-            self._pool.release(connection)
+            return self._write(work, within)
+        except FileChanged:
+            self._renew()
+            raise
         finally:
             lock.release()
-        return result
 
     def retried(self, work: Callable[[], _T]) -> _T:
         """Do the work again, after a short random wait, while another connection is in the way."""
@@ -111,12 +109,76 @@ class Transactions:
     def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         connection = self._pool.acquire()
         try:
+            if self._watch.due():
+                self._check(connection)
+                self._watch.check_log()
             result = work(connection)
+        except sqlite3.Error as error:
+            explained = None if is_busy(error) else self._explained(error, connection)
+            self._pool.discard(connection)
+            if explained is None:
+                raise
+            raise explained from error
         except BaseException:
             self._pool.discard(connection)
             raise
         self._pool.release(connection)
         return result
+
+    def _write(
+        self,
+        work: Callable[[sqlite3.Connection], _T],
+        within: Callable[[_T], None] | None,
+    ) -> _T:
+        connection = self.retried(self._begin)
+        try:
+            result = work(connection)
+            if within is not None:
+                self._run_within(connection, within, result)
+            if self._pool.is_outdated(connection):
+                raise self._watch.replaced()
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back(connection)
+            if isinstance(error, sqlite3.Error | UnicodeEncodeError):
+                raise self._explained(error, connection) from error
+            raise
+        self._writes += 1
+        if self._writes % _WRITES_BETWEEN_TRIMS == 0:
+            trim_log(connection, self._path)
+        self._pool.release(connection)
+        return result
+
+    def _connection(self) -> sqlite3.Connection:
+        """A new connection, to the file that the others have open."""
+        seen = self._watch.before_opening()
+        connection = self._connect()
+        try:
+            self._watch.opened(seen, alone=self._pool.empty)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """Raise ``FileChanged`` unless the connection has the file open that is at the path."""
+        if self._pool.is_outdated(connection):
+            raise self._watch.replaced()
+        self._watch.check(connection)
+
+    def _explained(self, error: Exception, connection: sqlite3.Connection) -> TableError:
+        """What went wrong: what a moved or overwritten file answers says nothing of the cause."""
+        try:
+            self._check(connection)
+        except FileChanged as changed:
+            return changed
+        return describe(error, self._path)
+
+    def _renew(self) -> None:
+        """Open the file anew from now on: what is open, and what was read of it, is of another."""
+        self.incarnation += 1
+        self._watch.closed()
+        self._pool.renew()
 
     def _run_within(
         self, connection: sqlite3.Connection, within: Callable[[_T], None], result: _T
@@ -152,6 +214,7 @@ class Transactions:
         connection = self._pool.acquire()
         try:
             connection.execute("BEGIN IMMEDIATE")
+            self._check(connection)
         except BaseException as error:
             if isinstance(error, sqlite3.Error) and is_busy(error):
                 self._pool.release(connection)

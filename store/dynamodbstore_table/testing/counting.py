@@ -210,6 +210,10 @@ class CountingTable(Table):
         # On DynamoDB the service does this, for nothing.
         return self._table.sweep_expired(limit)
 
+    @property
+    def incarnation(self) -> int:
+        return self._table.incarnation
+
     def now(self) -> float:
         return self._table.now()
 

@@ -26,7 +26,7 @@ class ExperimentLookup:
     def __init__(self, table: Table, scope: Scope) -> None:
         self._table = table
         self._scope = scope
-        self._memory = Memory(remembered_seconds(table))
+        self._memory = Memory(remembered_seconds(table), table)
 
     def find(self, experiment_id: str, *, fresh: bool = False) -> ExperimentState | None:
         """The experiment, or None; ``fresh`` reads the table whatever is remembered."""
@@ -104,8 +104,8 @@ class RunLookup:
         self._table = table
         self._scope = scope
         self._experiments = experiments
-        self._active = Memory(active_seconds(table))
-        self._experiment_ids = Memory(remembered_seconds(table))
+        self._active = Memory(active_seconds(table), table)
+        self._experiment_ids = Memory(remembered_seconds(table), table)
 
     def meta(self, run_id: str) -> Item:
         """The run's META item; raises ``RESOURCE_DOES_NOT_EXIST`` if there is no such run."""

@@ -24,13 +24,20 @@ def active_seconds(table: Table) -> float:
 
 
 class Memory:
-    """Values by key, each for at most ``seconds``; with 0 seconds nothing is remembered."""
+    """Values by key, read of a table, each for at most ``seconds``; with 0 nothing is remembered.
 
-    def __init__(self, seconds: float) -> None:
+    All are forgotten when another table is found in the place of that one.
+    """
+
+    def __init__(self, seconds: float, table: Table) -> None:
         self._seconds = seconds
+        self._table = table
+        self._incarnation = table.incarnation
         self._values: dict[str, tuple[float, Any]] = {}
 
     def get(self, key: str) -> Any | None:
+        if self._incarnation != self._table.incarnation:
+            self._values, self._incarnation = {}, self._table.incarnation
         found = self._values.get(key)
         if found is None or found[0] < time.monotonic():
             return None

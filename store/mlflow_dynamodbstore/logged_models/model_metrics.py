@@ -71,8 +71,8 @@ class ModelMetrics:
     def __init__(self, table: Table, lookup: Lookup) -> None:
         self._table = table
         self._lookup = lookup.logged_models
-        self._models = Memory(remembered_seconds(table))
-        self._markers = Memory(_MARKER_SECONDS)
+        self._models = Memory(remembered_seconds(table), table)
+        self._markers = Memory(_MARKER_SECONDS, table)
 
     def require(self, model_ids: Iterable[str]) -> None:
         """Raise ``BAD_REQUEST`` unless each model exists, in any stage."""
