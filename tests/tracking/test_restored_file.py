@@ -1,4 +1,4 @@
-"""A backup that is restored under a running store: what the store remembers is of the file before."""
+"""A backup is restored under a running store: what the store remembers is of the file before."""
 
 from __future__ import annotations
 
