@@ -131,11 +131,11 @@ class RunLookup:
         """The experiment of a run; raises ``RESOURCE_DOES_NOT_EXIST`` for the run of another
         workspace, and for an experiment that has gone."""
         state = self._experiments.find(meta["experiment_id"])
-        if state is not None:
-            return state
-        if self._scope.shared:
-            raise_run_missing(run_id)
-        raise_experiment_missing(meta["experiment_id"])
+        if state is None:
+            if self._scope.shared:
+                raise_run_missing(run_id)
+            raise_experiment_missing(meta["experiment_id"])
+        return state
 
     def require_active(self, run_id: str) -> str:
         """The experiment id of an active run.
