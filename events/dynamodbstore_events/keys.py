@@ -26,6 +26,13 @@ model version              ``RM#<model key>``            ``VERSION#<number>``
 registered model has a tag ``RM#<model key>``            ``TAG#<key>``
 long text of these         ``RM#<model key>``            ``TEXT#<text id>#<n>``
 webhook                    ``WEBHOOK#<id>``              ``META``
+trace                      ``TRACE#<id>``                ``META``
+tags, metadata, previews   ``TRACE#<id>``                ``INFO``
+assessments of a trace     ``TRACE#<id>``                ``ASSESS``
+long text of these         ``TRACE#<id>``                ``MORE#<name>``
+spans of a batch: whole    ``SPANS#<trace id>``          ``B#<batch>#<n>``
+spans of a batch: digests  ``SPANS#<trace id>``          ``D#<batch>#<n>``
+link of two entities       ``LINKS#<type>#<id>``         ``<other type>#<other id>``
 configuration              ``CONFIG``                    ``<name>``
 heartbeat                  ``HEARTBEAT``                 ``HEARTBEAT``
 posting (projection)       ``FTS#…#<trigram>``          ``<entity id>``
@@ -60,6 +67,11 @@ EXPIRED_MODELS: Final = "EXPIRED#MODELS"
 DELETED_REGISTERED_MODELS: Final = "DELETED#RM"
 
 VERSIONS: Final = "VERSION#"
+INFO: Final = "INFO"
+ASSESS: Final = "ASSESS"
+MORE: Final = "MORE#"
+BODIES: Final = "B#"
+DIGESTS: Final = "D#"
 WEBHOOK: Final = "WEBHOOK"
 LAST_VERSION_NUMBER: Final = 10**10 - 1
 
@@ -140,6 +152,19 @@ def webhook_pk(webhook_id: str) -> str:
     return f"{WEBHOOK}#{part(webhook_id)}"
 
 
+def trace_pk(trace_id: str) -> str:
+    return f"TRACE#{part(trace_id)}"
+
+
+def spans_pk(trace_id: str) -> str:
+    return f"SPANS#{part(trace_id)}"
+
+
+def links_pk(kind: str, entity_id: str) -> str:
+    """The links of one entity (``trace``, ``run``, ``prompt_version``) to others, one an item."""
+    return f"LINKS#{kind}#{part(entity_id)}"
+
+
 def dataset_pk(dataset_hash: str) -> str:
     return f"DATASET#{dataset_hash}"
 
@@ -218,6 +243,25 @@ def model_metrics_marker_sk(model_id: str) -> str:
     return f"MODEL#{part(model_id)}"
 
 
+def more_sk(name: str) -> str:
+    """An attribute of a trace that is too long for the item that holds its like."""
+    return f"{MORE}{part(name)}"
+
+
+def body_sk(batch: str, n: int) -> str:
+    """The n-th part of the spans of a batch (16 hex digits)."""
+    return f"{BODIES}{batch}#{n:04d}"
+
+
+def digest_sk(batch: str, n: int) -> str:
+    """The n-th part of the digests of a batch's spans."""
+    return f"{DIGESTS}{batch}#{n:04d}"
+
+
+def link_sk(kind: str, entity_id: str) -> str:
+    return f"{kind}#{part(entity_id)}"
+
+
 def dataset_hash(experiment_id: str, name: str, digest: str) -> str:
     """The identity of a dataset: 32 hex digits of its experiment, name and digest."""
     return _digest(experiment_id, name, digest)
@@ -247,6 +291,15 @@ def experiments_listing(workspace: str) -> str:
 
 def runs_listing(experiment_id: str, shard: int) -> str:
     return f"EXP#{experiment_id}#RUNS#{shard}"
+
+
+def traces_listing(experiment_id: str, shard: int) -> str:
+    return f"EXP#{experiment_id}#TRACES#{shard}"
+
+
+def session_lookup(experiment_id: str, session: str) -> str:
+    """The traces of a session; sort keys are ``newest_first``."""
+    return f"SESSION#{experiment_id}#{part(session)}"
 
 
 def models_listing(experiment_id: str) -> str:

@@ -23,6 +23,7 @@ DENORMALIZE_TAGS: Final = "MLFLOW_DYNAMODB_DENORMALIZE_TAGS"
 FTS_TRIGRAM_FIELDS: Final = "MLFLOW_DYNAMODB_FTS_TRIGRAM_FIELDS"
 PROJECTIONS: Final = "MLFLOW_DYNAMODB_PROJECTIONS"
 RUN_SHARDS: Final = "MLFLOW_DYNAMODB_RUN_SHARDS"
+TRACE_SHARDS: Final = "MLFLOW_DYNAMODB_TRACE_SHARDS"
 SLOW_MS: Final = "MLFLOW_DYNAMODB_SLOW_MS"
 
 DAYS_VARIABLES: Final = {
@@ -49,6 +50,7 @@ class Settings:
 
     projections: str = "auto"
     run_shards: int = 1
+    trace_shards: int = 4
     slow_ms: int = 1000
     patterns: tuple[str, ...] = ()
     days: Mapping[str, int] = field(default_factory=dict)
@@ -70,6 +72,7 @@ def read_settings(variables: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         projections=read(PROJECTIONS, _mode, default.projections),
         run_shards=read(RUN_SHARDS, _shards, default.run_shards),
+        trace_shards=read(TRACE_SHARDS, _shards, default.trace_shards),
         slow_ms=read(SLOW_MS, _milliseconds, default.slow_ms),
         patterns=read(DENORMALIZE_TAGS, _patterns, default.patterns),
         days={
@@ -88,6 +91,14 @@ def run_shards() -> int:
     Raises ``INVALID_PARAMETER_VALUE`` that names the variable for anything else.
     """
     return _shards(RUN_SHARDS, os.environ.get(RUN_SHARDS, "1"))
+
+
+def trace_shards() -> int:
+    """How many listing partitions a new experiment spreads its traces over (1 to 100, default 4).
+
+    Raises ``INVALID_PARAMETER_VALUE`` that names the variable for anything else.
+    """
+    return _shards(TRACE_SHARDS, os.environ.get(TRACE_SHARDS, "4"))
 
 
 def projections_mode() -> str:
@@ -120,6 +131,7 @@ VARIABLES: Final = (
     FTS_TRIGRAM_FIELDS,
     PROJECTIONS,
     RUN_SHARDS,
+    TRACE_SHARDS,
     SLOW_MS,
 )
 """Every variable that this module reads."""

@@ -21,11 +21,15 @@ from mlflow.entities import (
     ViewType,
 )
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
+from mlflow.entities.model_registry.prompt_version import PromptVersion
+from mlflow.entities.trace_status import TraceStatus
 from mlflow.entities.webhook import WebhookEvent
 from mlflow.models import Model
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY, PROMPT_TEXT_TAG_KEY
 from mlflow_dynamodbstore.evaluation.no_datasets import NoDatasets
 from mlflow_dynamodbstore.traces.no_traces import NoTraces
+
+from tests.traces.made import NOW_MS, new_feedback, new_span, new_trace_id, new_trace_info
 
 # What is not kept makes no request: it lists nothing, or is refused.
 NOT_KEPT = (NoTraces, NoDatasets)
@@ -76,6 +80,7 @@ def work_of_tracking(store: Any) -> None:
     store._hard_delete_run(run_id)
     store.delete_experiment(experiment)
     store.restore_experiment(experiment)
+    _trace(store, experiment, other)
     store.delete_experiment(experiment)
     store._hard_delete_experiment(experiment)
 
@@ -96,6 +101,31 @@ def _log(store: Any, run_id: str) -> None:
     store.get_metric_history_bulk_interval([run_id], "loss", 10, None, None)
     store.get_metric_history_bulk_interval_from_steps(run_id, "loss", [0, 1], 10)
     store.get_max_step_for_metric(run_id, "loss")
+
+
+def _trace(store: Any, experiment: str, run_id: str) -> None:
+    trace_ids = [new_trace_id(), new_trace_id()]
+    spans = [new_span(trace_id, outputs="x" * 9_000) for trace_id in trace_ids]
+    store.log_spans(experiment, spans[:1])
+    store.log_spans(experiment, spans)
+    for trace_id in trace_ids:
+        store.start_trace(new_trace_info(trace_id, experiment))
+        store.set_trace_tag(trace_id, "team", "cats")
+        store.delete_trace_tag(trace_id, "team")
+        store.get_trace_info(trace_id)
+        store.get_trace(trace_id)
+    store.batch_get_traces(trace_ids)
+    store.batch_get_trace_infos(trace_ids)
+    store.link_traces_to_run(trace_ids, run_id)
+    store.link_prompts_to_trace(trace_ids[0], [PromptVersion("greeting", 1, "hi")])
+    given = store.create_assessment(new_feedback(trace_ids[0], "yes", run_id=run_id))
+    store.update_assessment(trace_ids[0], given.assessment_id, rationale="because")
+    store.get_assessment(trace_ids[0], given.assessment_id)
+    store.delete_assessment(trace_ids[0], given.assessment_id)
+    begun = store.deprecated_start_trace_v2(experiment, NOW_MS, {}, {})
+    store.deprecated_end_trace_v2(begun.request_id, NOW_MS + 1, TraceStatus.OK, {}, {})
+    store._delete_traces(experiment, max_timestamp_millis=2)
+    store._delete_traces(experiment, trace_ids=trace_ids)
 
 
 def _log_models(store: Any, experiment: str, run_id: str) -> None:

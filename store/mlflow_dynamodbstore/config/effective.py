@@ -55,6 +55,7 @@ class EffectiveConfig:
             "fts_trigram_fields": dict(self.field_sources),
             "projections": self._setting(self.settings.projections, variables.PROJECTIONS),
             "run_shards": self._setting(self.settings.run_shards, variables.RUN_SHARDS),
+            "trace_shards": self._setting(self.settings.trace_shards, variables.TRACE_SHARDS),
             "slow_ms": self._setting(self.settings.slow_ms, variables.SLOW_MS),
             "built": sorted(self.config.built),
             "changed": list(self.changes),

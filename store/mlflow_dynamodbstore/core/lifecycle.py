@@ -18,6 +18,8 @@ from mlflow.entities import LifecycleStage, ViewType
 ACTIVE: str = LifecycleStage.ACTIVE
 DELETED: str = LifecycleStage.DELETED
 
+DEFAULT_TRACE_SHARDS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class ExperimentState:
@@ -33,6 +35,7 @@ class ExperimentState:
     updated: int
     deleted: int | None
     run_shards: int
+    trace_shards: int
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> ExperimentState:
@@ -47,6 +50,8 @@ class ExperimentState:
             updated=item["updated"],
             deleted=item.get("deleted"),
             run_shards=item["run_shards"],
+            # An experiment made before traces were kept has as many as a new one by default.
+            trace_shards=item.get("trace_shards", DEFAULT_TRACE_SHARDS),
         )
 
 

@@ -42,7 +42,7 @@ from mlflow_dynamodbstore.core.housekeeping import Housekeeping
 from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED, ExperimentState
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_experiment_missing
 from mlflow_dynamodbstore.core.tag_removal import remove_tag
-from mlflow_dynamodbstore.settings import run_shards
+from mlflow_dynamodbstore.settings import run_shards, trace_shards
 
 DEFAULT_EXPERIMENT_ID = "0"
 _META_AND_TAGS = SortRange(META, "TAG#\U0010ffff")
@@ -189,6 +189,7 @@ class Experiments:
             "created": now,
             "updated": now,
             "run_shards": run_shards(),
+            "trace_shards": trace_shards(),
             "gsi1pk": scope.experiments_listing,
             "gsi1sk": newest_first(now, padded_id(experiment_id)),
         }

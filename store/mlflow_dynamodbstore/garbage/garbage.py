@@ -7,7 +7,7 @@ is deleted: all that is left to delete are the artifacts, which MLflow does, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from dynamodbstore_events.keys import (
@@ -64,6 +64,7 @@ class Garbage:
         expired_runs: Tombstones,
         expired_models: Tombstones,
         model_metrics: ModelMetrics,
+        remove_traces: Callable[[str, int], int],
     ) -> None:
         self._table = table
         self._scope = lookup.scope
@@ -74,6 +75,7 @@ class Garbage:
         self._expired_runs = expired_runs
         self._expired_models = expired_models
         self._model_metrics = model_metrics
+        self._remove_traces = remove_traces
 
     def _get_deleted_runs(self, older_than: int = 0) -> list[str]:
         """Ids of the runs deleted at least ``older_than`` ms ago, alone or with an experiment, the
@@ -167,7 +169,7 @@ class Garbage:
             self._table.write(Delete(record_key(meta["PK"])))
 
     def _hard_delete_experiment(self, experiment_id: str) -> None:
-        """Remove a deleted experiment with all of its runs, models and datasets.
+        """Remove a deleted experiment with all of its runs, models, traces and datasets.
 
         Raises ``RESOURCE_DOES_NOT_EXIST`` if there is no such experiment or it is not deleted.
         """
@@ -186,6 +188,7 @@ class Garbage:
             )
         ):
             self._delete_model(meta["PK"])
+        self._remove_traces(canonical, state.trace_shards)
         for header in self._table.query_all(
             pk, sk=begins_with(dataset_sk("")), attributes=("PK", "SK")
         ):

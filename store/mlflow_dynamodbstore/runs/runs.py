@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dynamodbstore_events.keys import (
@@ -56,13 +56,19 @@ class Runs:
     """Runs: create, get, update, delete, restore."""
 
     def __init__(
-        self, table: Table, lookup: Lookup, expired: Tombstones, housekeeping: Housekeeping
+        self,
+        table: Table,
+        lookup: Lookup,
+        expired: Tombstones,
+        housekeeping: Housekeeping,
+        remove_assessments: Callable[[str], None],
     ) -> None:
         self._table = table
         self._experiments = lookup.experiments
         self._runs = lookup.runs
         self._expired_runs = expired
         self._housekeeping = housekeeping
+        self._remove_assessments = remove_assessments
 
     def create_run(
         self,
@@ -161,7 +167,10 @@ class Runs:
             return run_info({**meta, **changed}, experiment)
 
     def delete_run(self, run_id: str) -> None:
-        """Mark a run deleted, from now; a deleted run is deleted again."""
+        """Mark a run deleted, from now; a deleted run is deleted again.
+
+        The assessments of traces that the run made go for good, as in the SQL store.
+        """
         now = now_ms(self._table)
         self._set_stage(
             run_id,
@@ -173,6 +182,7 @@ class Runs:
             },
             remove=("ttl",),
         )
+        self._remove_assessments(run_id)
 
     def restore_run(self, run_id: str) -> None:
         """Bring a run back, also inside a deleted experiment; an active run stays as it is."""

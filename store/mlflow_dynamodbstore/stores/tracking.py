@@ -31,13 +31,24 @@ from mlflow_dynamodbstore.runs.runs import Runs
 from mlflow_dynamodbstore.runs.search import SearchRuns
 from mlflow_dynamodbstore.runs.tags import RunTags
 from mlflow_dynamodbstore.stores.assemble import assembled, by_class
+from mlflow_dynamodbstore.traces.assessments import Assessments
+from mlflow_dynamodbstore.traces.deletion import TraceDeletion
+from mlflow_dynamodbstore.traces.info_texts import InfoTexts
+from mlflow_dynamodbstore.traces.links import TraceLinks
+from mlflow_dynamodbstore.traces.merging import TraceMerging
 from mlflow_dynamodbstore.traces.no_traces import NoTraces
+from mlflow_dynamodbstore.traces.removal import TraceRemoval
+from mlflow_dynamodbstore.traces.run_assessments import RunAssessments
+from mlflow_dynamodbstore.traces.traces import Traces
+from mlflow_dynamodbstore.traces.version_two import TracesOfVersionTwo
+from mlflow_dynamodbstore.traces.writing import Heads, Retention
 
 _PARTS: Final = (
     *(Experiments, SearchExperiments),
     *(Runs, RunTags, Params, Metrics, LogBatch, Inputs, Links, SearchRuns),
     *(LoggedModels, SearchLoggedModels),
-    *(Garbage, NoTraces, NoDatasets),
+    *(Traces, TracesOfVersionTwo, Assessments, TraceLinks, TraceDeletion, NoTraces),
+    *(Garbage, NoDatasets),
 )
 
 BEYOND_THE_BASE: Final = (
@@ -73,7 +84,14 @@ class DynamoTrackingStore(AbstractStore):
         expired_models = Tombstones(table, MODEL, lookup.scope)
         model_metrics = ModelMetrics(table, lookup)
         history_expires = history_expiry(config, table)
-        runs = Runs(table, lookup, expired_runs, self._housekeeping)
+        heads, retention = Heads(table, lookup), Retention(lookup.experiments, config)
+        infos = InfoTexts(table)
+        merging = TraceMerging(table, lookup.experiments, heads, infos, retention)
+        traces = Traces(table, lookup.experiments, heads, infos, retention, merging)
+        assessments = Assessments(table, heads, retention)
+        removal = TraceRemoval(table, heads)
+        of_run = RunAssessments(table, assessments)
+        runs = Runs(table, lookup, expired_runs, self._housekeeping, of_run.remove)
         self._parts = by_class(
             Experiments(table, lookup, config, self._housekeeping, artifact_root_uri),
             SearchExperiments(table, lookup.scope, config),
@@ -87,7 +105,15 @@ class DynamoTrackingStore(AbstractStore):
             SearchRuns(table, lookup, config),
             LoggedModels(table, lookup, expired_models),
             SearchLoggedModels(table, lookup),
-            Garbage(table, lookup, config, expired_runs, expired_models, model_metrics),
+            Garbage(
+                *(table, lookup, config, expired_runs, expired_models, model_metrics),
+                remove_traces=removal.delete_all,
+            ),
+            traces,
+            TracesOfVersionTwo(traces, merging),
+            assessments,
+            TraceLinks(table, heads, lookup.runs),
+            TraceDeletion(lookup.experiments, removal),
             NoTraces(),
             NoDatasets(),
         )

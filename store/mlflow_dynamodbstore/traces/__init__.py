@@ -1,1 +1,1 @@
-"""Traces, which can't be kept yet."""
+"""Traces: their spans, tags, metadata and assessments."""
