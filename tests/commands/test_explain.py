@@ -114,7 +114,7 @@ class TestOfLoggedModels:
             "  EXP#0#MODELS where Not(condition=Compare(name='stage', op='=', value='deleted'))",
             "order: the listing's, newest first, then id ascending; "
             "reading stops when the page is full",
-            "page: 100 models; each model is then read whole",
+            "page: 100 logged models; each model is then read whole",
         ]
 
     def test_what_the_filter_reads_is_named(self, store: DynamoTrackingStore, named: Named) -> None:
@@ -122,11 +122,11 @@ class TestOfLoggedModels:
 
         planned = run_json("explain", asked, *self.ASKED, *named)["plan"]
 
-        assert "from META items: name, status" in planned
+        assert "from META items: name = 'm'; status = '2'" in planned
         texts = [line for line in planned if "TAG#team" in line]
         assert texts in (
-            ["from items TAG#team, joined to the listing"],
-            ["from items TAG#team, METRIC#a b#…, read of each candidate"],
+            ["from items TAG#team, joined to the listing: tags.team = 'red'"],
+            ["from items TAG#team, read of each candidate: tags.team = 'red'"],
         )
         assert any("METRIC#a b#…, read of each candidate" in line for line in planned)
 
@@ -140,8 +140,8 @@ class TestOfLoggedModels:
         assert planned[2:] == [
             "order: metrics.acc DESC, name, creation_timestamp_ms DESC, model_id; "
             "every candidate is collected, then sorted",
-            "  by items METRIC#acc#…, read of each that passes",
-            "page: 7 models; each model is then read whole",
+            "sorted by items METRIC#acc#…, read of each that passes",
+            "page: 7 logged models; each model is then read whole",
         ]
 
     def test_an_experiment_that_is_not_there_is_named(
@@ -156,7 +156,7 @@ class TestOfLoggedModels:
 
     def test_a_page_of_none_reads_nothing(self, store: DynamoTrackingStore, named: Named) -> None:
         assert run_json("explain", *self.ASKED, "--max-results", "-1", *named)["plan"] == [
-            "nothing is read: -1 models are asked for"
+            "nothing is read: the page has room for -1 logged models"
         ]
 
     def test_what_can_not_be_asked_is_wrong_usage(

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.testing.counting import CountingTable, Meter
-from mlflow.entities import LoggedModelParameter, LoggedModelTag
+from mlflow.entities import LoggedModel, LoggedModelParameter, LoggedModelTag, Metric
 from mlflow.utils.search_utils import SearchLoggedModelsPaginationToken
 from mlflow_dynamodbstore.logged_models import logged_models
-from mlflow_dynamodbstore.logged_models.search.filter import parse_filter
-from mlflow_dynamodbstore.logged_models.search.order import parse_order
-from mlflow_dynamodbstore.logged_models.search.plan import ModelPlan, plan_search
+from mlflow_dynamodbstore.logged_models.search import LOGGED_MODELS
+from mlflow_dynamodbstore.search.plan import Plan
+from mlflow_dynamodbstore.search.searchable import Context, Request
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, refused, store_on
@@ -189,18 +189,21 @@ def test_a_field_that_can_not_be_sorted_by_is_refused(
         store.search_logged_models(["0"], order_by=[{"field_name": field}])
 
 
-def plan(filter_string: str | None, order: list[dict[str, object]] | None = None) -> ModelPlan:
-    return plan_search(("0",), parse_filter(filter_string, None), parse_order(order))
+def plan(
+    filter_string: str | None, order: list[dict[str, object]] | None = None
+) -> Plan[LoggedModel]:
+    request = Request(filter_string, None, order, experiment_ids=["0"])
+    return LOGGED_MODELS.plan(request, LOGGED_MODELS.parse(request), Context())
 
 
 def test_the_listings_own_order_is_recognized() -> None:
     newest = {"field_name": "creation_time", "ascending": False}
 
-    assert plan(None).listed
-    assert plan(None, [newest]).listed
-    assert plan(None, [newest, {"field_name": "model_id"}]).listed
-    assert not plan(None, [{"field_name": "creation_time"}]).listed
-    assert not plan(None, [{"field_name": "metrics.loss"}]).listed
+    assert plan(None).query.orders == ()
+    assert plan(None, [newest]).query.orders == ()
+    assert plan(None, [newest, {"field_name": "model_id"}]).query.orders == ()
+    assert plan(None, [{"field_name": "creation_time"}]).query.orders != ()
+    assert plan(None, [{"field_name": "metrics.loss"}]).query.orders != ()
 
 
 def test_only_the_items_that_a_filter_names_are_read() -> None:
@@ -209,9 +212,20 @@ def test_only_the_items_that_a_filter_names_are_read() -> None:
         [{"field_name": "metrics.c"}, {"field_name": "metrics.d"}],
     )
 
-    assert [sk for sk, _ in found.texts] == ["TAG#a", "TAG#a", "PARAM#b"]
-    assert found.filter_metrics == ("METRIC#c#",)
-    assert found.order_metrics == ("METRIC#d#",)
+    keys = [found.kinds[step.clause.on.kind].sort_key(step.clause.on) for step in found.steps]
+    assert keys == ["TAG#a", "TAG#a", "PARAM#b", "METRIC#c#…"]
+    assert [str(order) for order in found.query.orders[:2]] == ["metrics.c", "metrics.d"]
+
+
+def test_datasets_alone_are_a_clause_on_any_metric() -> None:
+    found = LOGGED_MODELS.parse(
+        Request(experiment_ids=["0"], datasets=[{"dataset_name": "a", "dataset_digest": "1"}])
+    )
+
+    (clause,) = found.clauses
+    assert not clause.test([])
+    assert not clause.test([Metric("m", 1.0, 0, 0, dataset_name="a", dataset_digest="2")])
+    assert clause.test([Metric("m", 1.0, 0, 0, dataset_name="a", dataset_digest="1")])
 
 
 @pytest.mark.usefixtures("clock")

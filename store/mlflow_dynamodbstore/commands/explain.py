@@ -30,10 +30,7 @@ from mlflow_dynamodbstore.core.lookup import ExperimentLookup
 from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.experiments.search import EXPERIMENTS
 from mlflow_dynamodbstore.location import Location
-from mlflow_dynamodbstore.logged_models.search.filter import parse_filter
-from mlflow_dynamodbstore.logged_models.search.order import parse_order
-from mlflow_dynamodbstore.logged_models.search.plan import ModelPlan as LoggedModelPlan
-from mlflow_dynamodbstore.logged_models.search.plan import plan_search
+from mlflow_dynamodbstore.logged_models.search import LOGGED_MODELS
 from mlflow_dynamodbstore.registered_models.search.model_version_plan import (
     VersionQuery,
     parse_version_query,
@@ -74,16 +71,8 @@ _OF_SOME: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _LoggedModels:
-    """A search for logged models."""
-
-    plan: LoggedModelPlan
-    limit: int
-
-
 _Searched: TypeAlias = tuple[Searchable[Any], Request]
-_Query: TypeAlias = _Searched | _LoggedModels | ModelQuery | VersionQuery
+_Query: TypeAlias = _Searched | ModelQuery | VersionQuery
 
 
 @click.command()
@@ -151,10 +140,9 @@ def explain(
             query = EXPERIMENTS, Request(text, limit, order_by, view_type=_VIEWS[view])
             EXPERIMENTS.parse(query[1])
         elif search == _LOGGED:
-            orders = parse_order([_order_field(order) for order in order_by])
-            wanted = tuple(dict.fromkeys(map(str, _parse_experiment_ids(experiment_ids))))
-            plan = plan_search(wanted, parse_filter(text, None), orders)
-            query = _LoggedModels(plan, limit or _MOST[_LOGGED])
+            fields = LOGGED_MODELS.order_by(order_by)
+            query = LOGGED_MODELS, Request(text, limit, fields, experiment_ids=experiment_ids)
+            LOGGED_MODELS.parse(query[1])
         else:
             query = (
                 RUNS,
@@ -195,25 +183,13 @@ def _planned(table: Table, query: _Query) -> _Planned:
     if isinstance(query, VersionQuery):
         return _Planned(list(version_plan_lines(plan_versions(query, lambda: config))), [])
     joins = isinstance(table, JoiningTable)
-    if isinstance(query, _LoggedModels):
-        wanted: tuple[str, ...] = query.plan.experiment_ids
-        lines = list(query.plan.lines(query.limit, joins=joins))
-    else:
-        searchable, request = query
-        context = Context(lambda: config, joins, ExperimentLookup(table, Scope()).find_many)
-        plan = searchable.plan(request, searchable.parse(request), context)
-        lines = list(plan.lines())
-        wanted = tuple(map(str, request.experiment_ids))
-    experiments = ExperimentLookup(table, Scope()).find_many(list(wanted))
-    return _Planned(lines, [e for e in wanted if e not in experiments])
-
-
-def _order_field(order: str) -> dict[str, Any]:
-    """A field to sort by as search_logged_models takes it, from the words that others take."""
-    name, _, direction = order.strip().rpartition(" ")
-    if direction.upper() not in ("ASC", "DESC"):
-        return {"field_name": order.strip()}
-    return {"field_name": name.strip(), "ascending": direction.upper() == "ASC"}
+    searchable, request = query
+    experiments = ExperimentLookup(table, Scope())
+    context = Context(lambda: config, joins, experiments.find_many)
+    plan = searchable.plan(request, searchable.parse(request), context)
+    wanted = dict.fromkeys(map(str, _parse_experiment_ids(list(request.experiment_ids))))
+    found = experiments.find_many(list(wanted))
+    return _Planned(list(plan.lines()), [e for e in wanted if e not in found])
 
 
 def _refuse_options_of_others(search: str) -> None:

@@ -65,12 +65,3 @@ def _all(tests: Sequence[_Test]) -> _Test:
     if len(tests) == 1:
         return tests[0]
     return lambda item: all(test(item) for test in tests)
-
-
-def having_texts(tests: Sequence[tuple[str, Predicate]]) -> tuple[Having, ...]:
-    """The same for tests of the texts under sort keys."""
-    by_sk: dict[str, list[Predicate]] = {}
-    for sk, test in tests:
-        by_sk.setdefault(sk, []).append(test)
-    few = list(by_sk.items())[:MOST_JOINED]
-    return tuple(Having(sk, _all([_text_test(test) for test in found])) for sk, found in few)

@@ -191,10 +191,13 @@ class Plan(Generic[E]):
         if filtered:
             yield f"table filters: {_listed(filtered)}"
         for (place, _), steps in self._groups().items():
-            where = self.of.rows if place in (Place.LISTED, Place.TAG) else self._keys(steps)
+            fields = (step.clause.on for step in steps)
+            where = self.of.rows if place in (Place.LISTED, Place.TAG) else self._keys(fields)
             yield f"{place.value.format(where)}: {_listed(step.clause for step in steps)}"
         if query.orders:
             yield f"order: {_listed(query.orders, ', ')}; every candidate is collected, then sorted"
+            if keys := self._keys(order.on for order in query.orders):
+                yield f"sorted by items {keys}, read of each that passes"
         elif self.sources[-1].in_order:
             yield f"order: the listing's, {query.comes}; reading stops when the page is full"
         else:
@@ -215,9 +218,10 @@ class Plan(Generic[E]):
                     groups.setdefault((place, read), []).append(step)
         return groups
 
-    def _keys(self, steps: Iterable[Step]) -> str:
-        fields = [step.clause.on for step in steps if step.clause.on.kind != ATTRIBUTE]
-        return _listed(dict.fromkeys(self.kinds[on.kind].sort_key(on) for on in fields), ", ")
+    def _keys(self, fields: Iterable[Field]) -> str:
+        """The sort keys of the items that hold these fields."""
+        keyed = [on for on in fields if on.kind != ATTRIBUTE]
+        return _listed(dict.fromkeys(self.kinds[on.kind].sort_key(on) for on in keyed), ", ")
 
 
 def _reads(place: Place) -> bool:

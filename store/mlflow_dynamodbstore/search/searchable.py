@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeAlias
 
@@ -45,11 +45,13 @@ def _no_experiments(experiment_ids: Sequence[str]) -> dict[str, ExperimentState]
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a plan depends on besides the request: which projections are built (a plan uses no
-    others), whether the table joins listings with items, and which experiments there are."""
+    others), whether the table joins listings with items, which experiments there are, and which of
+    some are not another workspace's."""
 
     config: Callable[[], Config] = field(default=_nothing_built)
     joins: bool = False
     experiments: FindExperiments = field(default=_no_experiments)
+    owned: Callable[[Iterable[str]], list[str]] = field(default=list)
 
 
 class Searchable(ABC, Generic[E]):
@@ -76,3 +78,7 @@ class Searchable(ABC, Generic[E]):
     @abstractmethod
     def plan(self, request: Request, query: Query, context: Context) -> Plan[E]:
         """How the request, of which ``parse`` made the query, will be answered."""
+
+    def order_by(self, words: Sequence[str]) -> Sequence[Any]:
+        """Orders in words such as ``name DESC`` in the form in which a request has them."""
+        return words

@@ -71,7 +71,8 @@ class Tokens:
         if not token:
             return FIRST_PAGE
         parsed = _parse(token)
-        own = all((parsed.get(name) or None) == (v or None) for name, v in self.envelope.items())
+        # As MLflow compares them: a query with an empty text or list has no second page.
+        own = all((parsed.get(name) or None) == v for name, v in self.envelope.items())
         if not own or parsed.get("query", self.query) != self.query:
             _refuse("it belongs to another query")
         offset = parsed.get("offset", 0 if self.envelope else None)

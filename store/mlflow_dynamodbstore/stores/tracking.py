@@ -20,7 +20,7 @@ from mlflow_dynamodbstore.garbage.garbage import Garbage
 from mlflow_dynamodbstore.garbage.tombstones import Tombstones
 from mlflow_dynamodbstore.logged_models.logged_models import LoggedModels
 from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics
-from mlflow_dynamodbstore.logged_models.search.search import SearchLoggedModels
+from mlflow_dynamodbstore.logged_models.search import SearchLoggedModels
 from mlflow_dynamodbstore.runs.inputs import Inputs
 from mlflow_dynamodbstore.runs.links import Links
 from mlflow_dynamodbstore.runs.log_batch import LogBatch
