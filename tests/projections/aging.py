@@ -18,12 +18,12 @@ from dynamodbstore_projections.expiry.projection import ExpiryProjection
 from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.projector import Projector
 from dynamodbstore_projections.ttl.projection import TtlProjection
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Item, Put, Table
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.projections.entities import everything
-from tests.projections.unguarded import UnguardedTable
 from tests.tracking.stores import new_run, store_on
 
 RETENTION_DAYS = 90
@@ -31,12 +31,14 @@ DAY = 86_400
 
 
 class Calendar:
-    """The time of this process, some days ahead of the machine's."""
+    """The time of this process, some days ahead of the machine's: both its clocks, as when time
+    passes, and not as when one is set."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._ahead = 0.0
-        real = time.time
+        real, passed = time.time, time.monotonic
         monkeypatch.setattr(time, "time", lambda: real() + self._ahead)
+        monkeypatch.setattr(time, "monotonic", lambda: passed() + self._ahead)
 
     def days_pass(self, days: float) -> None:
         self._ahead += days * DAY
@@ -70,7 +72,7 @@ class Aging:
 
     def __init__(self, folder: Path, calendar: Calendar) -> None:
         self.stream = Stream()
-        self.table = UnguardedTable(
+        self.table = SqliteTable(
             folder / "aging.ddb", durability="process", observer=self.stream.record
         )
         self.table.create()

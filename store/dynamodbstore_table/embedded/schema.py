@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from dynamodbstore_table.embedded.clock import start_clock
 from dynamodbstore_table.embedded.files import network_file_system
 from dynamodbstore_table.errors import (
     InvalidOps,
@@ -85,6 +86,7 @@ def create_schema(connection: sqlite3.Connection, path: Path) -> None:
         if not _is_ours(connection, path):
             for statement in _SCHEMA:
                 connection.execute(statement)
+            start_clock(connection)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, repeat
@@ -17,6 +16,7 @@ from dynamodbstore_table.advances import Advances, AdvancingTable
 from dynamodbstore_table.apply import allowed
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.embedded.advances import advance_stored
+from dynamodbstore_table.embedded.clock import ClockState, OnDoubt
 from dynamodbstore_table.embedded.codec import decode, decode_some, stored_bytes
 from dynamodbstore_table.embedded.facts import file_facts
 from dynamodbstore_table.embedded.joins import joined_page
@@ -64,7 +64,8 @@ class SqliteTable(JoiningTable, AdvancingTable):
     ``durability``: with ``full`` an acknowledged write survives a power loss, with ``process``
     the kill of any process but perhaps not of the machine. ``observer`` is called within each
     write's transaction, in the thread that writes; what it does to this table there belongs to
-    that transaction, and its failure undoes the write.
+    that transaction, and its failure undoes the write. ``on_doubt`` is called once while the
+    machine's clock is too far off the file's time to be believed.
     """
 
     remote: ClassVar[bool] = False
@@ -75,13 +76,14 @@ class SqliteTable(JoiningTable, AdvancingTable):
         *,
         durability: Durability = "full",
         observer: Observer | None = None,
+        on_doubt: OnDoubt = lambda state: None,
     ) -> None:
         if durability not in ("full", "process"):
             raise InvalidOps(f"durability must be 'full' or 'process', not {durability!r}")
         self.path = Path(path).absolute()
         self._durability: Durability = durability
         self._observer = observer
-        self._transactions = Transactions(self.path, self._connect)
+        self._transactions = Transactions(self.path, self._connect, on_doubt)
 
     # Reading
 
@@ -275,7 +277,19 @@ class SqliteTable(JoiningTable, AdvancingTable):
         return self._transactions.incarnation
 
     def now(self) -> float:
-        return time.time()
+        clock = self._transactions.clock
+        if not clock.known:
+            self._transactions.read(lambda _: None)
+        return clock.now()
+
+    def clock_state(self) -> ClockState:
+        """The machine's clock beside the file's time."""
+        self.now()
+        return self._transactions.clock.state()
+
+    def confirm_clock(self) -> None:
+        """Let the file go by the machine's clock from now on, however far it is off."""
+        self._transactions.write(self._transactions.clock.confirm)
 
     def create(self) -> None:
         check_place(self.path)

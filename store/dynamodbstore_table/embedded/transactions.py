@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from dynamodbstore_table.embedded.clock import FileClock, OnDoubt
 from dynamodbstore_table.embedded.identity import FileChanged, FileWatch
 from dynamodbstore_table.embedded.pool import ConnectionPool
 from dynamodbstore_table.embedded.schema import describe, is_busy, trim_log
@@ -31,17 +32,20 @@ class _Open(threading.local):
 
 
 class Transactions:
-    """Runs work on connections to one file, which ``connect`` opens.
+    """Runs work on connections to one file, which ``connect`` opens, by the file's own clock.
 
     Work that a thread starts within its own open write (see ``write``) joins that transaction.
     A ``TransactionConflict`` is raised when others were in the way for 30 seconds.
     """
 
-    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(
+        self, path: Path, connect: Callable[[], sqlite3.Connection], on_doubt: OnDoubt
+    ) -> None:
         self._path = path
         self._connect = connect
         self._open = _Open()
         self._watch = FileWatch(path)
+        self.clock = FileClock(path, on_doubt)
         self._pool = ConnectionPool(str(path), self._connection, lambda: self.joined)
         self._writes = 0
         self.incarnation = 0
@@ -112,6 +116,8 @@ class Transactions:
             if self._watch.due():
                 self._check(connection)
                 self._watch.check_log()
+                if self.clock.load_due():
+                    self.clock.load(connection)
             result = work(connection)
         except sqlite3.Error as error:
             explained = None if is_busy(error) else self._explained(error, connection)
@@ -137,6 +143,8 @@ class Transactions:
                 self._run_within(connection, within, result)
             if self._pool.is_outdated(connection):
                 raise self._watch.replaced()
+            if self.clock.keep_due():
+                self.clock.keep(connection)
             connection.execute("COMMIT")
         except BaseException as error:
             self._roll_back(connection)
@@ -155,6 +163,8 @@ class Transactions:
         connection = self._connect()
         try:
             self._watch.opened(seen, alone=self._pool.empty)
+            if not self.clock.known:
+                self.clock.load(connection)
         except BaseException:
             connection.close()
             raise
@@ -178,6 +188,7 @@ class Transactions:
         """Open the file anew from now on: what is open, and what was read of it, is of another."""
         self.incarnation += 1
         self._watch.closed()
+        self.clock.forget()
         self._pool.renew()
 
     def _run_within(
