@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 COMMANDS: Final = {
+    "clock": "clock:clock",
     "create-table": "create_table:create_table",
     "denormalize-tags": "denormalize_tags:denormalize_tags",
     "explain": "explain:explain",

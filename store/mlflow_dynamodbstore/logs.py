@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, MutableMapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from dynamodbstore_projections.config import InvalidConfig
 from dynamodbstore_table.dynamodb.retry import Retry
@@ -27,13 +29,23 @@ from dynamodbstore_table.errors import (
     TransactionConflict,
 )
 
-from mlflow_dynamodbstore.location import EndpointLocation, Location, RegionLocation
-from mlflow_dynamodbstore.server_process import starts_a_server
+from mlflow_dynamodbstore.location import (
+    EndpointLocation,
+    FileLocation,
+    Location,
+    RegionLocation,
+    options_of,
+)
+from mlflow_dynamodbstore.server_process import is_worker, starts_a_server
+
+if TYPE_CHECKING:
+    from dynamodbstore_table.embedded.clock import ClockState
 
 LOGGER: Final = "mlflow_dynamodbstore"
 OF_MLFLOW: Final = "mlflow.dynamodbstore"
 
 _SAID: Final[set[Location]] = set()
+_DOUBTED: Final[set[tuple[Path, int]]] = set()
 # Their texts are ours or DynamoDB's own, which hold no values.
 _TOLD_IN_FULL: Final = (
     InvalidConfig,
@@ -141,6 +153,36 @@ def table_not_checked(error: TableError) -> None:
 def expiry_delayed(error: TableError) -> None:
     """What has expired could not be removed yet; that is tried again."""
     _emit(logging.WARNING, "expiry_delayed", **reason_of(error), heals="tried again in a minute")
+
+
+def clock_doubted(state: ClockState) -> None:
+    """The machine's clock is too far off the time of a file; the tables of one file, and the
+    workers of one server, report it once."""
+    doubt = state.path, round((state.machine - state.file) / 86_400)
+    if doubt in _DOUBTED or is_worker():
+        return
+    _DOUBTED.add(doubt)
+    location = FileLocation(state.path)
+    _emit(
+        logging.WARNING,
+        "clock_doubted",
+        file=str(state.path),
+        machine=utc(state.machine),
+        file_time=utc(state.file),
+        meaning="what expires goes by the file's time until the machine's has held for an hour",
+        do=(
+            "set the machine's clock; or, if it is right, mlflow-dynamodbstore clock confirm "
+            f"{options_of(location)}"
+        ),
+    )
+
+
+def utc(seconds: float) -> str:
+    """A time in Unix seconds as text, or the number where a calendar does not reach."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)
 
 
 def removal_delayed(entity: str, error: TableError) -> None:

@@ -28,7 +28,12 @@ def open_table(
     if isinstance(location, FileLocation):
         from dynamodbstore_table.embedded.table import SqliteTable
 
-        return SqliteTable(location.path, durability=location.durability, observer=observer)
+        return SqliteTable(
+            location.path,
+            durability=location.durability,
+            observer=observer,
+            on_doubt=logs.clock_doubted,
+        )
     from dynamodbstore_table.dynamodb.table import DynamoDBTable
 
     if isinstance(location, EndpointLocation):

@@ -24,6 +24,8 @@ def example_of(path: tuple[str, ...]) -> list[str]:
 
 def test_the_commands_are_those_of_the_contract() -> None:
     assert {" ".join(path) for path in ALL} == {
+        "clock confirm",
+        "clock show",
         "create-table",
         "denormalize-tags set",
         "denormalize-tags show",
