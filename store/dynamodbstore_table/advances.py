@@ -27,7 +27,8 @@ class Advances:
 
     It gets its one of ``marks`` as the attribute ``mark``, has its one of ``values`` put behind
     the list ``values_in``, and loses ``drop``: if its mark was lower, or missing, and the list
-    shorter than ``room``, or missing.
+    shorter than ``room``, or missing. Where ``once`` names an attribute that the item lacks, it
+    gets its one of ``defaults`` as that.
     """
 
     pk: str
@@ -38,6 +39,8 @@ class Advances:
     values: Sequence[str]
     room: int
     drop: str
+    once: str
+    defaults: Sequence[int]
 
     def updates(self) -> Iterator[Update]:
         """All of the updates, as they are needed."""
@@ -52,6 +55,7 @@ class Advances:
             (self.drop,),
             append={self.values_in: [self.values[number]]},
             condition=Both((below(self.mark, mark), shorter(self.values_in, self.room))),
+            default={self.once: self.defaults[number]},
         )
 
 
@@ -101,15 +105,16 @@ def shorter(name: str, length: int) -> Condition:
 
 
 def _check(ops: Advances) -> None:
-    names = {ops.mark, ops.values_in, ops.drop}
-    if len(names) < 3 or not _NEVER_CHANGED.isdisjoint(names):
+    names = {ops.mark, ops.values_in, ops.drop, ops.once}
+    if len(names) < 4 or not _NEVER_CHANGED.isdisjoint(names):
         raise InvalidOps(
-            f"advances can't change {ops.mark!r}, {ops.values_in!r} and {ops.drop!r}: "
-            "these must be three attributes, and neither keys nor the time to live"
+            f"advances can't change {ops.mark!r}, {ops.values_in!r}, {ops.drop!r} and "
+            f"{ops.once!r}: these must be four attributes, and neither keys nor the time to live"
         )
-    if not len(ops.sks) == len(ops.marks) == len(ops.values):
+    if not len(ops.sks) == len(ops.marks) == len(ops.values) == len(ops.defaults):
         raise InvalidOps(
-            f"{len(ops.sks)} items can't get {len(ops.marks)} marks and {len(ops.values)} values"
+            f"{len(ops.sks)} items can't get {len(ops.marks)} marks, {len(ops.values)} values and "
+            f"{len(ops.defaults)} defaults"
         )
     check_keys(ops.pk, ops.sks)
     if len(set(ops.sks)) < len(ops.sks):

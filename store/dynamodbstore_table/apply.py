@@ -43,6 +43,9 @@ def updated(op: Update, item: Mapping[str, Any] | None) -> Item:
             after[name] = _joined(name, after.get(name, []), values, op)
     if op.set:
         after.update(op.set)
+    if op.default:
+        for name, value in op.default.items():
+            after.setdefault(name, value)
     for name in op.remove:
         after.pop(name, None)
     return after

@@ -101,8 +101,9 @@ def is_unicode(text: str) -> bool:
 
 
 def _check_update(op: Update) -> None:
-    names = {*op.set, *op.remove, *op.add, *op.append}
-    if len(names) < len(op.set) + len(op.remove) + len(op.add) + len(op.append):
+    parts = (op.set, op.remove, op.add, op.append, op.default)
+    names = set().union(*parts)
+    if len(names) < sum(map(len, parts)):
         raise InvalidOps("an update may name an attribute only once", (op,))
     if "PK" in names or "SK" in names:
         raise InvalidOps("an update can't change PK or SK", (op,))

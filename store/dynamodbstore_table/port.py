@@ -48,7 +48,8 @@ class Update:
     """Change attributes of an item, creating it if it is missing.
 
     ``set`` replaces values, ``remove`` drops attributes, ``add`` adds to numbers (a missing one
-    counts as 0), ``append`` extends lists (a missing one counts as empty).
+    counts as 0), ``append`` extends lists (a missing one counts as empty), ``default`` sets what is
+    missing and leaves what is there.
     """
 
     key: Key
@@ -57,6 +58,7 @@ class Update:
     add: Mapping[str, int] = field(default_factory=dict)
     append: Mapping[str, list[Any]] = field(default_factory=dict)
     condition: Condition | None = None
+    default: Mapping[str, Any] = field(default_factory=dict)
 
 
 @value

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynamodbstore_events.keys import is_hashed, unpart
+from dynamodbstore_events.places import PLACE, in_place
 
+from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.errors import InvalidOps
-from dynamodbstore_table.port import Item, Put
+from dynamodbstore_table.port import Item, Put, Update
 
 _PLAIN_BYTES = 64 * 1024
 _PART_BYTES = 300 * 1024
+_FORMS = ("v", "z", "generation", "parts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,17 @@ class TextItems:
 
     item: Item
     parts: tuple[Put, ...] = ()
+
+    def put(self, place: int) -> Put:
+        """The op that writes the text anew, at a place, whatever was there."""
+        return Put({**self.item, PLACE: place})
+
+    def update(self, place: int, condition: Condition | None = None) -> Update:
+        """The op that writes the text where it stands already, or else at a place."""
+        kept = {name: value for name, value in self.item.items() if name not in ("PK", "SK")}
+        others = tuple(name for name in _FORMS if name not in kept)
+        key = self.item["PK"], self.item["SK"]
+        return Update(key, kept, others, condition=condition, default={PLACE: place})
 
 
 def parts_of(texts: Iterable[TextItems]) -> list[Put]:
@@ -101,7 +115,7 @@ def text_of(item: Mapping[str, Any], parts: Mapping[str, bytes]) -> str | None:
 
 
 def texts(items: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
-    """Every text among a partition's items of one kind, by name."""
-    items = list(items)
+    """Every text among a partition's items of one kind, by name, in the order of their places."""
+    items = in_place(items)
     parts = {item["SK"]: item["z"] for item in items if is_part(item["SK"])}
     return {text_name(item): text_of(item, parts) for item in items if not is_part(item["SK"])}

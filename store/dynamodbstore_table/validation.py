@@ -28,9 +28,9 @@ MAX_CHOICES = 100
 MAX_DEPTH = 32
 MAX_EXPRESSION_BYTES = 4096
 
-# What one change costs in an update expression, at most: "#123=:123,", "#123,", "#123 :123," and
-# "#123=list_append(if_not_exists(#123,:124),:123),".
-_SET_BYTES, _REMOVE_BYTES, _ADD_BYTES, _APPEND_BYTES = 10, 5, 10, 48
+# What one change costs in an update expression, at most: "#123=:123,", "#123,", "#123 :123,",
+# "#123=list_append(if_not_exists(#123,:124),:123)," and "#123=if_not_exists(#123,:123),".
+_SET_BYTES, _REMOVE_BYTES, _ADD_BYTES, _APPEND_BYTES, _DEFAULT_BYTES = 10, 5, 10, 48, 30
 _CLAUSES_BYTES = 16
 
 _PLAIN = frozenset({str, bytes, bool, type(None)})
@@ -97,6 +97,7 @@ def check_update_length(op: Update) -> None:
         + _REMOVE_BYTES * len(op.remove)
         + _ADD_BYTES * len(op.add)
         + _APPEND_BYTES * len(op.append)
+        + _DEFAULT_BYTES * len(op.default)
     )
     if length == 0:
         raise InvalidOps(f"the update of {op.key!r} changes nothing", (op,))
@@ -115,6 +116,7 @@ def _check_update(op: Update) -> None:
             raise InvalidOps(f"can't append {values!r} to {name}: not a list", (op,))
     _check_values(op.add)
     _check_values(op.append)
+    _check_values(op.default)
     _check_size({**op.set, **op.append}, f"the update of {op.key!r}")
 
 

@@ -16,11 +16,11 @@ from tests.table.contract_base import Contract, NewTable, keys
 
 def advances(sks: Sequence[str], marks: Sequence[bytes], values: Sequence[str]) -> Advances:
     """To ``top``, with the value behind ``list``, which has room for three."""
-    return Advances("a", sks, "top", marks, "list", values, 3, "old")
+    return Advances("a", sks, "top", marks, "list", values, 3, "old", "once", [7] * len(sks))
 
 
 def row(sk: str, top: bytes, *values: str, **more: object) -> Item:
-    return {"PK": "a", "SK": sk, "top": top, "list": list(values), **more}
+    return {"PK": "a", "SK": sk, "top": top, "list": list(values), "once": 7, **more}
 
 
 class AdvanceContract(Contract):
@@ -48,6 +48,18 @@ class AdvanceContract(Contract):
             row("3", b"\2", "y", kept=7, gsi1pk="g", gsi1sk="1"),
         ]
         assert keys(table.query("g", index="GSI1").items) == [("a", "3")]
+
+    def test_what_is_set_once_stays_and_is_set_where_it_is_missing(self, table: Table) -> None:
+        lacking = {name: v for name, v in row("2", b"\1", "x").items() if name != "once"}
+        table.bulk([Put(row("1", b"\1", "x", once=1)), Put(lacking)])
+
+        bulk_advances(table, advances(["1", "2", "3"], [b"\2"] * 3, ["y"] * 3))
+
+        assert table.query("a").items == [
+            row("1", b"\2", "x", "y", once=1),
+            row("2", b"\2", "x", "y"),
+            row("3", b"\2", "y"),
+        ]
 
     def test_what_may_not_move_on_is_told_when_all_else_is_done(self, table: Table) -> None:
         before = [
@@ -158,6 +170,7 @@ class AdvanceContract(Contract):
             replace(whole, sks=["1"]),
             replace(whole, marks=[b"\1"]),
             replace(whole, values=["x", "y", "z"]),
+            replace(whole, defaults=[7]),
         ):
             with pytest.raises(InvalidOps, match="items can't get"):
                 bulk_advances(table, part)

@@ -68,6 +68,8 @@ BAD_OPS: dict[str, Op] = {
     "an update of 500 attributes": Update(KEY, set={f"a{n}": n for n in range(500)}),
     "an add of text": Update(KEY, add={"n": "1"}),  # type: ignore[dict-item]
     "an add of true": Update(KEY, add={"n": True}),
+    "a default of what is set": Update(KEY, set={"x": 1}, default={"x": 1}),
+    "a default that no item can hold": Update(KEY, default={"x": 1.5}),
     "an append of a number": Update(KEY, append={"l": 1}),  # type: ignore[dict-item]
     "one of 101 values": Put(ITEM, OneOf("x", tuple(range(101)))),
     "a condition 40 deep": Put(ITEM, _negated(20)),

@@ -87,10 +87,20 @@ class UpdateContract(Contract):
                 remove=("r",),
                 add={"n": -3},
                 append={"l": [1]},
+                default={"d": [b"d"]},
             )
         )
 
-        assert table.get(KEY) == {**ITEM, "s": "x", "m": {"k": [1]}, "n": -3, "l": [1]}
+        made = {"s": "x", "m": {"k": [1]}, "n": -3, "l": [1], "d": [b"d"]}
+        assert table.get(KEY) == {**ITEM, **made}
+
+    def test_a_default_stays_out_of_what_is_there(self, table: Table) -> None:
+        table.write(Put({**ITEM, "there": None, "s": 1}))
+
+        for value in (1, 2):
+            table.write(Update(KEY, set={"s": value}, default={"there": value, "new": value}))
+
+        assert table.get(KEY) == {**ITEM, "there": None, "s": 2, "new": 1}
 
     def test_an_update_changes_only_what_it_names(self, table: Table) -> None:
         table.write(Put({**ITEM, "keep": b"k", "s": 1, "r": 1, "n": 40, "l": ["a"], "m": {"a": 1}}))

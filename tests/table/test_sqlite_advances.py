@@ -27,6 +27,7 @@ attributes = st.fixed_dictionaries(
     optional={
         "list": lists | st.just([b"\0"]) | st.just("t") | st.just({"a": 1}),
         "old": st.booleans() | st.binary(max_size=2),
+        "once": st.integers(5, 9) | st.binary(max_size=2),
         "more": st.binary(max_size=2) | st.just(2**70) | st.just(["\x7fb"]),
         "ttl": st.sampled_from([1, 2**40]),
     },
@@ -68,7 +69,7 @@ def test_they_leave_the_same_rows_and_errors(
     for table in pair:
         table.bulk(Put({"PK": pk, "SK": sk, **item}) for sk, item in before.items())
     sks, tops, values = [list(c) for c in zip(*rows, strict=True)] if rows else [[], [], []]
-    ops = Advances(pk, sks, "top", tops, "list", values, 3, "old")
+    ops = Advances(pk, sks, "top", tops, "list", values, 3, "old", "once", [7] * len(sks))
 
     one, other = pair
     if together:
@@ -104,7 +105,9 @@ def _full(size: int) -> Item:
 
 def test_an_item_that_would_grow_too_large_is_refused(sqlite_table: SqliteTable) -> None:
     sqlite_table.write(Put(_full(400_000)))
-    ops = Advances("p", ["0", "1"], "top", [b"\2"] * 2, "list", ["v" * 20_000] * 2, 3, "old")
+    ops = Advances(
+        "p", ["0", "1"], "top", [b"\2"] * 2, "list", ["v" * 20_000] * 2, 3, "old", "once", [7, 7]
+    )
 
     with pytest.raises(ItemTooLarge):
         bulk_advances(sqlite_table, ops)
@@ -114,7 +117,9 @@ def test_an_item_that_would_grow_too_large_is_refused(sqlite_table: SqliteTable)
 
 def test_a_large_item_may_grow_to_the_limit(sqlite_table: SqliteTable) -> None:
     sqlite_table.write(Put(_full(300_000)))
-    ops = Advances("p", ["0", "1"], "top", [b"\2"] * 2, "list", ["v" * 20_000] * 2, 3, "old")
+    ops = Advances(
+        "p", ["0", "1"], "top", [b"\2"] * 2, "list", ["v" * 20_000] * 2, 3, "old", "once", [7, 7]
+    )
 
     bulk_advances(sqlite_table, ops)
 
@@ -122,7 +127,9 @@ def test_a_large_item_may_grow_to_the_limit(sqlite_table: SqliteTable) -> None:
 
 
 def test_a_value_that_is_not_unicode_undoes_all_of_them(sqlite_table: SqliteTable) -> None:
-    ops = Advances("p", ["0", "1"], "top", [b"\2"] * 2, "list", ["v", "\ud800"], 3, "old")
+    ops = Advances(
+        "p", ["0", "1"], "top", [b"\2"] * 2, "list", ["v", "\ud800"], 3, "old", "once", [7, 7]
+    )
 
     with pytest.raises(InvalidOps):
         bulk_advances(sqlite_table, ops)
@@ -133,7 +140,7 @@ def test_a_value_that_is_not_unicode_undoes_all_of_them(sqlite_table: SqliteTabl
 def test_a_failure_within_another_write_leaves_none_of_them(tmp_path: Path) -> None:
     # Given an observer that goes on where a condition fails
     failed: list[ConditionFailed] = []
-    ops = Advances("p", ["0", "1"], "top", [b"\2"] * 2, "list", ["v"] * 2, 3, "old")
+    ops = Advances("p", ["0", "1"], "top", [b"\2"] * 2, "list", ["v"] * 2, 3, "old", "once", [7, 7])
 
     def advance(table: Table, events: Sequence[ChangeEvent]) -> None:
         try:

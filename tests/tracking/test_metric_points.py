@@ -38,6 +38,8 @@ from mlflow_dynamodbstore.runs.metrics.metric_writes import (
 
 RUN_ID = "0123456789abcdef0123456789abcdef"
 NOW = 1_785_000_000_123
+PLACE = 99_999_999_999_999
+"""As long as a place gets."""
 
 numbers = st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0)
 integers = st.integers(SMALLEST_INT, LARGEST_INT)
@@ -166,7 +168,7 @@ class TestWriteUnits:
     def test_a_batch_of_a_thousand_points_of_a_key_fits_ten_units(self) -> None:
         many = tuple(Point(n, NOW + n, math.sin(n), False) for n in range(1000))
 
-        plan = first_plan(MetricPoints(RUN_ID, "loss", many))
+        plan = first_plan(MetricPoints(RUN_ID, "loss", many, PLACE))
 
         (batch,) = plan.history
         assert isinstance(batch, Put)
@@ -176,7 +178,7 @@ class TestWriteUnits:
 class TestAdvances:
     @given(st.dictionaries(st.text(min_size=1, max_size=90), points, min_size=1))
     def test_they_are_the_first_plans_of_their_metrics(self, of_keys: dict[str, Point]) -> None:
-        metrics = [MetricPoints(RUN_ID, key, (point,)) for key, point in of_keys.items()]
+        metrics = [MetricPoints(RUN_ID, key, (point,), PLACE) for key, point in of_keys.items()]
         advances = [metric for metric in metrics if is_advance(metric)]
         assume(advances)
 
@@ -187,10 +189,10 @@ class TestAdvances:
     def test_they_are_single_numbers_under_keys_that_tell_themselves(self) -> None:
         number, nan = Point(1, NOW, 0.5, False), Point(1, NOW, 0.0, True)
 
-        assert is_advance(MetricPoints(RUN_ID, "loss", (number,)))
-        assert not is_advance(MetricPoints(RUN_ID, "loss", (nan,)))
-        assert not is_advance(MetricPoints(RUN_ID, "loss", (number, nan)))
-        assert not is_advance(MetricPoints(RUN_ID, "🚀" * 250, (number,)))
+        assert is_advance(MetricPoints(RUN_ID, "loss", (number,), PLACE))
+        assert not is_advance(MetricPoints(RUN_ID, "loss", (nan,), PLACE))
+        assert not is_advance(MetricPoints(RUN_ID, "loss", (number, nan), PLACE))
+        assert not is_advance(MetricPoints(RUN_ID, "🚀" * 250, (number,), PLACE))
 
 
 class TestPlans:
@@ -216,7 +218,7 @@ class TestPlans:
 
 
 def metric(*points: Point) -> MetricPoints:
-    return MetricPoints(RUN_ID, "k" * 30, points)
+    return MetricPoints(RUN_ID, "k" * 30, points, PLACE)
 
 
 def logged(item: Item, point: Point) -> Item:

@@ -2,7 +2,8 @@
 
 ``SUMMARY#<run id>``/``SUMMARY`` holds the run's ``status`` and ``end_time`` as they were, which
 tell a reader whether the summary speaks of the run as it is listed, and the rest as JSON: in
-``json`` while it is short, else compressed in ``z``. ``digest`` tells summaries apart. Running runs
+``json`` while it is short, else compressed in ``z``; metrics, params and tags stand there in the
+order in which they were first logged. ``digest`` tells summaries apart. Running runs
 have no summary to rely on, and a run too large for one item has none at all: both are read from
 their canonical items.
 """
@@ -18,6 +19,7 @@ from typing import Any, ClassVar, Final
 from dynamodbstore_events.entities import RUN, Entity
 from dynamodbstore_events.keys import META, SUMMARY, Key, summary_pk
 from dynamodbstore_events.metric_values import decode_point
+from dynamodbstore_events.places import in_place
 from dynamodbstore_table.conditions import ITEM_MISSING, equals
 from dynamodbstore_table.port import Delete, Item, Put
 from dynamodbstore_table.text_items import is_part, text_name, text_of
@@ -80,9 +82,9 @@ def summary_item(key: Key, items: Iterable[Mapping[str, Any]]) -> Item | None:
     gone."""
     parts: dict[str, bytes] = {}
     texts: list[Mapping[str, Any]] = []
-    model: dict[str, Any] = {"params": {}, "tags": {}, "metrics": [], "edges": []}
+    model: dict[str, Any] = {"edges": [], "metrics": [], "params": {}, "tags": {}}
     meta: Mapping[str, Any] = {}
-    for item in items:
+    for item in in_place(items):
         sk: str = item["SK"]
         kind = sk.partition("#")[0]
         if kind == META:
@@ -97,7 +99,8 @@ def summary_item(key: Key, items: Iterable[Mapping[str, Any]]) -> Item | None:
             else:
                 texts.append(item)
         elif kind in ("INPUT", "OUTPUT"):
-            model["edges"].append({k: v for k, v in item.items() if k not in _INPUT_ATTRIBUTES})
+            edge = {k: item[k] for k in sorted(item.keys() - _INPUT_ATTRIBUTES)}
+            model["edges"].append(edge)
     if not meta:
         return None
     for item in texts:
@@ -107,7 +110,7 @@ def summary_item(key: Key, items: Iterable[Mapping[str, Any]]) -> Item | None:
 
 
 def _packed(key: Key, meta: Mapping[str, Any], model: Mapping[str, Any]) -> Item | None:
-    text = json.dumps(model, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    text = json.dumps(model, ensure_ascii=False, separators=(",", ":"))
     item: Item = {"PK": key[0], "SK": key[1], "status": meta["status"]}
     if "end_time" in meta:
         item["end_time"] = meta["end_time"]

@@ -108,6 +108,9 @@ def compile_update(update: Update, to: Expressions) -> str:
             assignments.append(
                 f"{name}=list_append(if_not_exists({name},{empty}),{to.value(more)})"
             )
+    for attribute, value in update.default.items():
+        name = to.name(attribute)
+        assignments.append(f"{name}=if_not_exists({name},{to.value(value)})")
     clauses = []
     if assignments:
         clauses.append("SET " + ",".join(assignments))

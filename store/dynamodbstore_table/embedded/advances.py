@@ -18,8 +18,9 @@ from dynamodbstore_table.port import Item
 
 # So many items of one write unit, as the open chunks of metrics are, are not too large together.
 _TOGETHER: Final = 150
-_SHORTEST: Final = 4
-"""The attributes of an item that advances alone have made: its key, the mark and the list."""
+_SHORTEST: Final = 5
+"""The attributes of an item that advances alone have made: its key, the mark, the list and the one
+that is set once."""
 
 # Many rows by one statement take half the time of a statement each.
 _WRITE: Final = """INSERT INTO items (pk, sk, body)
@@ -38,7 +39,8 @@ def advance_stored(
     others: list[int] = []
     failures: dict[int, Item] = {}
     # In the order of the rows: neighbours are on one page.
-    rows = sorted(zip(ops.sks, ops.marks, ops.values, range(len(ops.sks)), strict=True))
+    columns = ops.sks, ops.marks, ops.values, ops.defaults, range(len(ops.sks))
+    rows = sorted(zip(*columns, strict=True))
     for first in range(0, len(rows), _TOGETHER):
         _advance_some(connection, ops, rows[first : first + _TOGETHER], others, failures)
     return others, failures
@@ -47,18 +49,19 @@ def advance_stored(
 def _advance_some(
     connection: sqlite3.Connection,
     ops: Advances,
-    rows: Sequence[tuple[str, bytes, str, int]],
+    rows: Sequence[tuple[str, bytes, str, int, int]],
     others: list[int],
     failures: dict[int, Item],
 ) -> None:
     sks = [row[0] for row in rows]
     if not (listable(sks) and listable([row[2] for row in rows])):
-        others += [row[3] for row in rows]
+        others += [row[4] for row in rows]
         return
     mark, values_in, room, drop = ops.mark, ops.values_in, ops.room, ops.drop
+    once = ops.once
     found = _stored(connection, ops.pk, sks)
     changed: dict[str, Item] = {}
-    for place, (sk, at, value, number) in enumerate(rows):
+    for place, (sk, at, value, default, number) in enumerate(rows):
         item = found.get(place)
         if item is None:
             item = {"PK": mark, "SK": sk, values_in: [value]}
@@ -78,11 +81,12 @@ def _advance_some(
             if drop in item:
                 del item[drop]
         item[mark] = b2a_base64(at, newline=False).decode()
+        item.setdefault(once, default)
         changed[sk] = item
     text = orjson.dumps(changed)
     if len(text) > NEVER_TOO_LARGE:
         # An item may have grown too large: these are for those who count an item's bytes.
-        others += [number for sk, _, _, number in rows if sk in changed]
+        others += [number for sk, _, _, _, number in rows if sk in changed]
     elif changed:
         connection.execute(_WRITE, (ops.pk, text.decode()))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dynamodbstore_events.keys import tag_sk
+from dynamodbstore_events.places import PLACE
 from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Delete, Put, Table, begins_with
+from dynamodbstore_table.port import Delete, Table, begins_with
 from dynamodbstore_table.text_items import is_part, text_items, text_of
 
 
@@ -17,14 +19,15 @@ def change_tag(
     pk: str,
     key: str,
     change: Callable[[str | None], str | None],
+    place: int,
     *,
     before_write: Callable[[], object] = lambda: None,
 ) -> None:
     """Set a tag of the entity under ``pk`` to what ``change`` makes of its value (None: no tag).
 
     Nothing that another writer adds meanwhile is lost: where one has been quicker, ``change`` gets
-    the newer value. The same value, or None, is not written; ``before_write`` may refuse a write
-    by raising.
+    the newer value. A tag that is new stands at ``place``. The same value, or None, is not written;
+    ``before_write`` may refuse a write by raising.
     """
     sk = tag_sk(key)
     while True:
@@ -40,7 +43,8 @@ def change_tag(
         if text.parts:
             table.bulk(text.parts)
         try:
-            table.write(Put(text.item, condition=_unchanged(found)))
+            there = place if found is None else found.get(PLACE, place)
+            table.write(replace(text.put(there), condition=_unchanged(found)))
         except ConditionFailed:
             table.bulk([Delete(part.key) for part in text.parts])
         else:

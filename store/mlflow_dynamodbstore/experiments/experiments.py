@@ -41,6 +41,7 @@ from mlflow_dynamodbstore.core.claims import EXPERIMENT_KIND, stale_holder
 from mlflow_dynamodbstore.core.housekeeping import Housekeeping
 from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED, ExperimentState
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_experiment_missing
+from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.core.tag_removal import remove_tag
 from mlflow_dynamodbstore.settings import run_shards, trace_shards
 
@@ -103,8 +104,10 @@ class Experiments:
         config: ConfigSource,
         housekeeping: Housekeeping,
         artifact_root_uri: str,
+        places: Places,
     ) -> None:
         self._table = table
+        self._places = places
         self._scope = lookup.scope
         self._experiments = lookup.experiments
         self._runs = lookup.runs
@@ -153,9 +156,11 @@ class Experiments:
             experiment_id = new_experiment_id(get_current_time_millis())
             ops = self._creation(experiment_id, name, artifact_location, stale)
             pk = experiment_pk(experiment_id)
+            distinct = _distinct(tags or [], RESOURCE_ALREADY_EXISTS)
+            places = self._places.take(len(distinct))
             tag_ops = [
-                Put(text_items(pk, tag_sk(key), key, value).item)
-                for key, value in _distinct(tags or [], RESOURCE_ALREADY_EXISTS).items()
+                text_items(pk, tag_sk(key), key, value).put(place)
+                for (key, value), place in zip(distinct.items(), places, strict=True)
             ]
             if len(tag_ops) > _TAGS_IN_ONE_WRITE:
                 self._table.bulk(tag_ops)
@@ -304,8 +309,9 @@ class Experiments:
         _validate_experiment_tag(tag.key, tag.value)
         canonical = given_id(experiment_id)
         self._experiments.require_active(canonical)
-        items = text_items(experiment_pk(canonical), tag_sk(tag.key), tag.key, tag.value)
-        self._table.write(Put(items.item))
+        text = text_items(experiment_pk(canonical), tag_sk(tag.key), tag.key, tag.value)
+        place = self._places.next()
+        self._table.write(text.update(place))
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Delete a tag of an active experiment; raises ``RESOURCE_DOES_NOT_EXIST`` for none."""

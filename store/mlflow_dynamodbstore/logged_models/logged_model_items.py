@@ -8,6 +8,7 @@ from typing import Any
 
 from dynamodbstore_events.keys import META, model_pk, models_listing, newest_first
 from dynamodbstore_events.metric_values import decode
+from dynamodbstore_events.places import in_place
 from dynamodbstore_table.port import Item
 from dynamodbstore_table.text_items import texts
 from mlflow.entities import LoggedModel, LoggedModelStatus, Metric
@@ -83,14 +84,16 @@ def model_metric(item: Mapping[str, Any]) -> Metric:
 
 
 def model_items(items: Iterable[Mapping[str, Any]]) -> ModelItems | None:
-    """Sort the items of one partition; None if there is no model (any more)."""
+    """Sort the items of one partition; None if there is no model (any more). Metrics come in
+    the order in which they were logged."""
     model = ModelItems()
     tags: list[Mapping[str, Any]] = []
     params: list[Mapping[str, Any]] = []
+    metrics: list[Mapping[str, Any]] = []
     for item in items:
         kind = item["SK"].partition("#")[0]
         if kind == "METRIC":
-            model.metrics.append(model_metric(item))
+            metrics.append(item)
         elif kind == "TAG":
             tags.append(item)
         elif kind == "PARAM":
@@ -100,11 +103,16 @@ def model_items(items: Iterable[Mapping[str, Any]]) -> ModelItems | None:
     if not model.meta:
         return None
     model.tags, model.params = texts(tags), texts(params)
+    model.metrics = list(map(model_metric, in_place(metrics)))
     return model
 
 
+def _by_name(named: Mapping[str, str | None]) -> dict[str, str | None]:
+    return dict(sorted(named.items()))
+
+
 def logged_model(model: ModelItems) -> LoggedModel:
-    """MLflow's logged model."""
+    """MLflow's logged model; tags and params by name, as the SQL store's key gives them."""
     meta = model.meta
     return LoggedModel(
         experiment_id=meta["experiment_id"],
@@ -114,8 +122,8 @@ def logged_model(model: ModelItems) -> LoggedModel:
         creation_timestamp=meta["created"],
         last_updated_timestamp=meta["updated"],
         status=LoggedModelStatus.from_int(meta["status"]),
-        tags=dict(model.tags),
-        params=dict(model.params),
+        tags=_by_name(model.tags),
+        params=_by_name(model.params),
         metrics=model.metrics or None,
         **{name: meta.get(name) for name in _OPTIONAL},
     )

@@ -32,6 +32,7 @@ from mlflow.utils.validation import _validate_logged_model_name, _validate_tag
 from mlflow_dynamodbstore.core.insertions import insert_all
 from mlflow_dynamodbstore.core.lifecycle import DELETED
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_logged_model_missing
+from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.core.tag_changes import change_tag
 from mlflow_dynamodbstore.core.text_values import as_text
 from mlflow_dynamodbstore.experiments.experiments import canonical_id
@@ -53,8 +54,9 @@ class LoggedModels:
 
     serves = ("log_logged_model_params",)
 
-    def __init__(self, table: Table, lookup: Lookup, expired: Tombstones) -> None:
+    def __init__(self, table: Table, lookup: Lookup, expired: Tombstones, places: Places) -> None:
         self._table = table
+        self._places = places
         self._experiments = lookup.experiments
         self._runs = lookup.runs
         self._models = lookup.logged_models
@@ -250,7 +252,8 @@ class LoggedModels:
             _validate_tag(MLFLOW_LOGGED_MODELS, value)
             return value
 
-        change_tag(self._table, run_pk(run_id), MLFLOW_LOGGED_MODELS, with_model)
+        place = self._places.next()
+        change_tag(self._table, run_pk(run_id), MLFLOW_LOGGED_MODELS, with_model, place)
 
 
 def _history(run_id: str, text: str | None) -> list[Any]:

@@ -2,13 +2,13 @@
 
 ``LM#<model>`` / ``METRIC#<key>#<time>#<step>#<run>`` holds ``key``, the value ``v`` (8 ordered
 bytes; NaN is 0 here), time ``t`` (ms), step ``s``, ``run_id`` and, where given, ``dataset_name``
-and ``dataset_digest``. The run keeps a marker ``MODEL#<model>`` for each of its models, so that
-what removes the run finds them.
+and ``dataset_digest``, and its place ``o`` (``dynamodbstore_events.places``). The run keeps a
+marker ``MODEL#<model>`` for each of its models, so that what removes the run finds them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dynamodbstore_events.keys import (
@@ -21,6 +21,7 @@ from dynamodbstore_events.keys import (
     run_pk,
 )
 from dynamodbstore_events.metric_values import decode, encode
+from dynamodbstore_events.places import PLACE
 from dynamodbstore_table.conditions import ITEM_MISSING, Both, Condition, Either, Missing, equals
 from dynamodbstore_table.port import Item, Put, Table, Update
 from mlflow.entities import Metric
@@ -29,22 +30,25 @@ from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
 from mlflow_dynamodbstore.core.lookup import Lookup
 from mlflow_dynamodbstore.core.memory import Memory, remembered_seconds
+from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.runs.metrics.metric_points import Point, ordered_text
 
 _DATASET = ("dataset_name", "dataset_digest")
 _MARKER_SECONDS = 3600.0
 
 
-def model_metric_ops(run_id: str, metrics: Iterable[tuple[Metric, Point]]) -> list[Update]:
+def model_metric_ops(
+    run_id: str, metrics: Sequence[tuple[Metric, Point]], places: Places
+) -> list[Update]:
     """The items of those metrics that have a model; each op accepts a repeat of itself.
 
     Raises ``BAD_REQUEST`` where two of them differ at one (model, key, time, step).
     """
     ops: dict[Key, Update] = {}
-    for metric, point in metrics:
+    for (metric, point), place in zip(metrics, places.take(len(metrics)), strict=True):
         if metric.model_id is None:
             continue
-        op = _model_metric(run_id, metric, point)
+        op = _model_metric(run_id, metric, point, place)
         known = ops.setdefault(op.key, op)
         if known.set != op.set:
             raise model_metric_conflict(op, known.set)
@@ -113,7 +117,7 @@ class ModelMetrics:
             self._markers.put(f"{run_id}#{marker.item['model_id']}", True)
 
 
-def _model_metric(run_id: str, metric: Metric, point: Point) -> Update:
+def _model_metric(run_id: str, metric: Metric, point: Point, place: int) -> Update:
     time, step = ordered_text(point.time), ordered_text(point.step)
     sk = f"{metric_sk(metric.key)}#{time}#{step}#{part(run_id)}"
     item: dict[str, Any] = {
@@ -129,4 +133,5 @@ def _model_metric(run_id: str, metric: Metric, point: Point) -> Update:
     same: list[Condition] = [equals("v", item["v"])]
     same += [equals(n, item[n]) if n in item else Missing(n) for n in _DATASET]
     unless = Either((ITEM_MISSING, Both(tuple(same))))
-    return Update((model_pk(metric.model_id), sk), item, condition=unless)
+    key = model_pk(metric.model_id), sk
+    return Update(key, item, condition=unless, default={PLACE: place})

@@ -10,13 +10,14 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from dynamodbstore_events.keys import META
+from dynamodbstore_events.keys import META, param_sk
 from dynamodbstore_table.advances import bulk_advances, write_advances
 from dynamodbstore_table.apply import allowed
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import MAX_OPS, Op, Put, Table, Update
+from dynamodbstore_table.text_items import TextItems
 
 from mlflow_dynamodbstore.core.lookup import raise_run_missing
 from mlflow_dynamodbstore.logged_models.model_metrics import model_metric_conflict
@@ -32,6 +33,14 @@ from mlflow_dynamodbstore.runs.params import param_conflicts
 
 _MOST_ATTEMPTS = 60
 _LONGEST_PAUSE = 0.1
+_PARAM = param_sk("")
+
+
+class Tag(NamedTuple):
+    """A tag's text, and the place that it gets unless it has one."""
+
+    text: TextItems
+    place: int
 
 
 @dataclass(slots=True)
@@ -40,11 +49,11 @@ class Batch:
     with what is there); markers of models and tags (these never do); metrics."""
 
     run_id: str
-    params: Sequence[Put] = ()
+    params: Sequence[Update] = ()
     rename: Update | None = None
     markers: Sequence[Put] = ()
     model_metrics: Sequence[Update] = ()
-    tags: Sequence[Put] = ()
+    tags: Sequence[Tag] = ()
     metrics: Sequence[MetricPoints] = field(default_factory=tuple)
 
     @property
@@ -96,7 +105,8 @@ def write_batch(table: Table, batch: Batch) -> None:
         for n, metric in enumerate(batch.metrics)
     ]
     for _ in attempts():
-        ops: list[Op] = [*batch.params, *batch.model_metrics, *batch.markers, *batch.tags]
+        ops: list[Op] = [*batch.params, *batch.model_metrics, *batch.markers]
+        ops += [text.update(place) for text, place in batch.tags]
         if batch.rename is not None:
             ops.append(batch.rename)
         guarded = len(ops)
@@ -134,14 +144,14 @@ def _write_in_steps(table: Table, batch: Batch) -> None:
     guarded = [*batch.model_metrics, *([batch.rename] if batch.rename else [])]
     if guarded:
         _guarded(batch.run_id, guarded, lambda: table.bulk(guarded))
-    harmless: list[Put] = list(batch.tags)
+    harmless = _tag_ops(table, batch.tags)
     pending = _first_plans(table, batch.metrics)
     for _ in attempts():
         # History goes before the items that point at it: a reader reads it after them.
-        puts = harmless + [put for _, plan in pending for put in plan.history]
+        ops = [*harmless, *(put for _, plan in pending for put in plan.history)]
         harmless = []
-        if puts:
-            table.bulk(puts)
+        if ops:
+            table.bulk(ops)
         pending = [(metric, plan) for metric, plan in pending if plan.latest is not None]
         if not pending:
             return
@@ -153,6 +163,14 @@ def _write_in_steps(table: Table, batch: Batch) -> None:
                 (pending[n][0], _replanned(pending[n][0], item))
                 for n, item in failure.failures.items()
             ]
+
+
+def _tag_ops(table: Table, tags: Sequence[Tag]) -> Sequence[Put | Update]:
+    """A tag that is there keeps its place in a file. Over a network it gets the new one: 25 puts
+    are one request, and an update is one each."""
+    if table.remote:
+        return [text.put(place) for text, place in tags]
+    return [text.update(place) for text, place in tags]
 
 
 def _refuse_conflicts(table: Table, batch: Batch) -> None:
@@ -194,14 +212,14 @@ def _guarded(run_id: str, ops: Sequence[Op], write: Callable[[], object]) -> Non
 
 
 def _raise_conflicts(run_id: str, conflicts: list[tuple[Op, Mapping[str, Any] | None]]) -> None:
-    params = [(op, item) for op, item in conflicts if isinstance(op, Put)]
+    updates = [(op, item) for op, item in conflicts if isinstance(op, Update)]
+    params = [(op, item) for op, item in updates if op.key[1].startswith(_PARAM)]
     if params:
         raise param_conflicts(run_id, params)
-    for op, item in conflicts:
+    for op, item in updates:
         if op.key[1] == META:
             raise_run_missing(run_id)
-        if isinstance(op, Update):
-            raise model_metric_conflict(op, item)
+        raise model_metric_conflict(op, item)
 
 
 def _replanned(metric: MetricPoints, item: Mapping[str, Any] | None) -> MetricPlan:

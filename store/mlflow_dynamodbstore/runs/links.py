@@ -18,6 +18,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from mlflow_dynamodbstore.core.lifecycle import DELETED
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_logged_model_missing
+from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.core.tag_changes import change_tag
 
 
@@ -26,8 +27,9 @@ class Links:
 
     serves = ("link_prompt_versions_to_run", "link_prompt_versions_to_model")
 
-    def __init__(self, table: Table, lookup: Lookup) -> None:
+    def __init__(self, table: Table, lookup: Lookup, places: Places) -> None:
         self._table = table
+        self._places = places
         self._runs = lookup.runs
         self._models = lookup.logged_models
 
@@ -43,6 +45,7 @@ class Links:
             run_pk(run_id),
             TraceTagKey.LINKED_PROMPTS,
             lambda value: update_linked_prompts_tag(value, list(prompts)),
+            self._places.next(),
             before_write=lambda: self._runs.require_active(run_id),
         )
 
@@ -60,6 +63,7 @@ class Links:
             model_pk(model_id),
             TraceTagKey.LINKED_PROMPTS,
             lambda value: update_linked_prompts_tag(value, list(prompts)),
+            self._places.next(),
         )
 
     def set_model_versions_tags(self, name: str, version: str, model_id: str) -> None:
@@ -74,7 +78,8 @@ class Links:
             versions = json.loads(value) if value else []
             return json.dumps(versions if registered in versions else [*versions, registered])
 
-        change_tag(self._table, model_pk(model_id), MLFLOW_MODEL_VERSIONS, with_version)
+        place = self._places.next()
+        change_tag(self._table, model_pk(model_id), MLFLOW_MODEL_VERSIONS, with_version, place)
 
     def _require_model(self, model_id: str) -> None:
         if self._models.meta(model_id)["stage"] == DELETED:

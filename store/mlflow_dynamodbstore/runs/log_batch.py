@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dynamodbstore_events.keys import META, run_pk, tag_sk
 from dynamodbstore_table.conditions import ITEM_EXISTS
-from dynamodbstore_table.port import Put, Table, Update
+from dynamodbstore_table.port import Table, Update
 from dynamodbstore_table.text_items import text_items
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
@@ -14,12 +14,13 @@ from mlflow.utils.validation import _validate_run_id
 
 from mlflow_dynamodbstore.core.gc_pause import collector_paused
 from mlflow_dynamodbstore.core.lookup import Lookup
+from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics, model_metric_ops
 from mlflow_dynamodbstore.runs.batch_checks import checked_batch
-from mlflow_dynamodbstore.runs.batch_writes import Batch, write_batch
+from mlflow_dynamodbstore.runs.batch_writes import Batch, Tag, write_batch
 from mlflow_dynamodbstore.runs.metrics.history_expiry import HistoryExpiry
 from mlflow_dynamodbstore.runs.metrics.metric_checks import metric_points
-from mlflow_dynamodbstore.runs.params import param_put
+from mlflow_dynamodbstore.runs.params import param_op
 
 _OBJECTS_A_METRIC = 8
 
@@ -33,8 +34,10 @@ class LogBatch:
         lookup: Lookup,
         model_metrics: ModelMetrics,
         history_expires: HistoryExpiry,
+        places: Places,
     ) -> None:
         self._table = table
+        self._places = places
         self._runs = lookup.runs
         self._model_metrics = model_metrics
         self._history_expires = history_expires
@@ -69,28 +72,29 @@ class LogBatch:
         logged, params, tags = checked_batch(metrics, params, tags)
         self._runs.require_active(run_id)
         models = [m.model_id for m, _ in logged if m.model_id is not None]
+        places = iter(self._places.take(len(params) + len(tags) + len(logged)))
         batch = Batch(
             run_id,
-            params=[param_put(run_id, param) for param in params],
+            params=[param_op(run_id, param, next(places)) for param in params],
             rename=_rename(run_id, tags),
-            tags=_tag_puts(run_id, tags),
-            metrics=metric_points(run_id, logged, self._history_expires),
+            tags=_tags(run_id, tags, places),
+            metrics=metric_points(run_id, logged, places, self._history_expires),
         )
         if not models:
             write_batch(self._table, batch)
             return
         self._model_metrics.require(models)
-        batch.model_metrics = model_metric_ops(run_id, logged)
+        batch.model_metrics = model_metric_ops(run_id, logged, self._places)
         batch.markers = self._model_metrics.markers(run_id, models)
         write_batch(self._table, batch)
         self._model_metrics.marked(run_id, batch.markers)
 
 
-def _tag_puts(run_id: str, tags: Iterable[RunTag]) -> list[Put]:
+def _tags(run_id: str, tags: Iterable[RunTag], places: Iterator[int]) -> list[Tag]:
     """The last tag of each key; an empty name of the run changes nothing."""
     pk = run_pk(run_id)
     values = {t.key: t.value for t in tags if t.key != MLFLOW_RUN_NAME or t.value}
-    return [Put(text_items(pk, tag_sk(k), k, value).item) for k, value in values.items()]
+    return [Tag(text_items(pk, tag_sk(k), k, v), next(places)) for k, v in values.items()]
 
 
 def _rename(run_id: str, tags: Iterable[RunTag]) -> Update | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynamodbstore_events.metric_values import decode_point
+from dynamodbstore_events.places import PLACE, in_place
 from dynamodbstore_table.text_items import is_part, text_name, text_of
 from mlflow.entities import Metric, RunData, RunInfo
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
@@ -17,7 +18,7 @@ from mlflow_dynamodbstore.core.lifecycle import ExperimentState, run_stage
 RUN_ATTRIBUTES = (
     *("PK", "SK", "k", "v", "z", "generation", "parts", "nan", "s", "t", "last"),
     *("experiment_id", "name", "user_id", "status", "start_time", "end_time", "artifact_uri"),
-    *("stage", "epoch", "deleted", "digest", "tags", "step", "model_id"),
+    *("stage", "epoch", "deleted", "digest", "tags", "step", "model_id", PLACE),
 )
 """What reading a run needs of its items: everything but the packed points of metrics."""
 
@@ -36,7 +37,7 @@ class RunItems:
 
 
 def run_items(items: Iterable[Mapping[str, Any]]) -> RunItems:
-    """Sort the items of one run's partition.
+    """Sort the items of one run's partition by kind, each kind in the order of its places.
 
     Raises ``KeyError`` if a part of a long text is missing: the text was replaced while its
     partition was read, which must be read again.
@@ -45,7 +46,7 @@ def run_items(items: Iterable[Mapping[str, Any]]) -> RunItems:
     params, tags, metrics = run.params, run.tags, run.metrics
     long_texts: list[Mapping[str, Any]] = []
     parts: dict[str, bytes] = {}
-    for item in items:
+    for item in in_place(items):
         sk: str = item["SK"]
         # A run's partition has no two kinds of many items whose sort keys begin alike.
         initial = sk[0]
@@ -59,6 +60,8 @@ def run_items(items: Iterable[Mapping[str, Any]]) -> RunItems:
                 parts[sk] = item["z"]
             else:
                 long_texts.append(item)
+                # Its place among the others; the text follows when all parts are there.
+                (params if initial == "P" else tags)[text_name(item)] = None
         elif sk.startswith("METRIC#"):
             metrics.append(latest_metric(item, text_name(item) if "%" in sk else sk[7:]))
         elif sk == "META":

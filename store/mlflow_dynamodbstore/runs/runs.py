@@ -18,7 +18,7 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Item, Op, Put, Table, Update, now_ms
+from dynamodbstore_table.port import Item, Put, Table, Update, now_ms
 from dynamodbstore_table.text_items import TextItems, parts_of, text_items
 from mlflow.entities import (
     LoggedModelInput,
@@ -40,6 +40,7 @@ from mlflow.utils.uri import append_to_uri_path
 from mlflow_dynamodbstore.core.housekeeping import Housekeeping
 from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED, ExperimentState
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_run_missing
+from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.core.text_values import as_text
 from mlflow_dynamodbstore.core.whole_numbers import SMALLEST_INT, whole_number
 from mlflow_dynamodbstore.experiments.experiments import canonical_id
@@ -62,8 +63,10 @@ class Runs:
         expired: Tombstones,
         housekeeping: Housekeeping,
         remove_assessments: Callable[[str], None],
+        places: Places,
     ) -> None:
         self._table = table
+        self._places = places
         self._experiments = lookup.experiments
         self._runs = lookup.runs
         self._expired_runs = expired
@@ -93,17 +96,17 @@ class Runs:
         name = _run_name(run_name, tags)
         texts = _tag_items(run_id, tags)
         meta = _new_meta(experiment, run_id, name, user_id, _checked_time(start_time))
-        self._write_new_run(meta, texts)
+        places = self._places.take(len(texts))
+        puts = [text.put(place) for text, place in zip(texts, places, strict=True)]
+        self._write_new_run(meta, puts, parts_of(texts))
         self._runs.remember(run_id, experiment.experiment_id)
         self._housekeeping.do_some()
         return Run(run_info(meta, experiment), RunData(tags=tags), RunInputs(dataset_inputs=[]))
 
-    def _write_new_run(self, meta: Item, texts: list[TextItems]) -> None:
-        puts: list[Op] = [Put(text.item) for text in texts]
-        before = parts_of(texts)
+    def _write_new_run(self, meta: Item, puts: list[Put], parts: list[Put]) -> None:
+        before = parts
         if len(puts) > _OPS_BESIDE_META:
-            before += [Put(text.item) for text in texts]
-            puts = []
+            before, puts = [*parts, *puts], []
         if before:
             self._table.bulk(before)
         self._table.write(Put(meta, condition=ITEM_MISSING), *puts)
@@ -152,6 +155,7 @@ class Runs:
         if run_name:
             changed["name"] = as_text(run_name, "run name")
             texts = _tag_items(run_id, [_name_tag(changed["name"])])
+        place = self._places.next()
         while True:
             meta = self._runs.meta(run_id)
             experiment = self._runs.check_active(run_id, meta)
@@ -161,7 +165,7 @@ class Runs:
                 self._table.bulk(parts)
             update = Update((run_pk(run_id), META), set=changed, condition=_same(meta))
             try:
-                self._table.write(update, *(Put(text.item) for text in texts))
+                self._table.write(update, *(text.update(place) for text in texts))
             except ConditionFailed:
                 continue
             return run_info({**meta, **changed}, experiment)

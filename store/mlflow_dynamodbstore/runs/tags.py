@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dynamodbstore_events.keys import run_pk, tag_sk
-from dynamodbstore_table.port import Put, Table
+from dynamodbstore_table.port import Table
 from dynamodbstore_table.text_items import text_items
 from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
@@ -12,6 +12,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.validation import _validate_tag
 
 from mlflow_dynamodbstore.core.lookup import Lookup
+from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.core.tag_removal import remove_tag
 from mlflow_dynamodbstore.runs.runs import Runs
 
@@ -21,8 +22,9 @@ class RunTags:
 
     serves = ("delete_tag",)
 
-    def __init__(self, table: Table, lookup: Lookup, renaming: Runs) -> None:
+    def __init__(self, table: Table, lookup: Lookup, renaming: Runs, places: Places) -> None:
         self._table = table
+        self._places = places
         self._runs = lookup.runs
         self._renaming = renaming
 
@@ -33,7 +35,9 @@ class RunTags:
             self._renaming.update_run_info(run_id, None, None, tag.value)
             return
         self._runs.require_active(run_id)
-        self._table.write(Put(text_items(run_pk(run_id), tag_sk(tag.key), tag.key, tag.value).item))
+        text = text_items(run_pk(run_id), tag_sk(tag.key), tag.key, tag.value)
+        place = self._places.next()
+        self._table.write(text.update(place))
 
     def delete_tag(self, run_id: str, key: str) -> None:
         """Delete a tag of an active run; raises ``RESOURCE_DOES_NOT_EXIST`` if it has none."""

@@ -12,6 +12,7 @@ from mlflow.store.tracking.abstract_store import AbstractStore
 
 from mlflow_dynamodbstore.core.housekeeping import Housekeeping
 from mlflow_dynamodbstore.core.lookup import Lookup
+from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.evaluation.no_datasets import NoDatasets
 from mlflow_dynamodbstore.experiments.experiments import Experiments
@@ -83,6 +84,7 @@ class DynamoTrackingStore(AbstractStore):
         expired_runs = Tombstones(table, RUN, lookup.scope)
         expired_models = Tombstones(table, MODEL, lookup.scope)
         model_metrics = ModelMetrics(table, lookup)
+        places = Places()
         history_expires = history_expiry(config, table)
         heads, retention = Heads(table, lookup), Retention(lookup.experiments, config)
         infos = InfoTexts(table)
@@ -91,19 +93,19 @@ class DynamoTrackingStore(AbstractStore):
         assessments = Assessments(table, heads, retention)
         removal = TraceRemoval(table, heads)
         of_run = RunAssessments(table, assessments)
-        runs = Runs(table, lookup, expired_runs, self._housekeeping, of_run.remove)
+        runs = Runs(table, lookup, expired_runs, self._housekeeping, of_run.remove, places)
         self._parts = by_class(
-            Experiments(table, lookup, config, self._housekeeping, artifact_root_uri),
+            Experiments(table, lookup, config, self._housekeeping, artifact_root_uri, places),
             SearchExperiments(table, lookup.scope, config),
             runs,
-            RunTags(table, lookup, runs),
-            Params(table, lookup),
-            Metrics(table, lookup, model_metrics, history_expires),
-            LogBatch(table, lookup, model_metrics, history_expires),
+            RunTags(table, lookup, runs, places),
+            Params(table, lookup, places),
+            Metrics(table, lookup, model_metrics, history_expires, places),
+            LogBatch(table, lookup, model_metrics, history_expires, places),
             Inputs(table, lookup),
-            Links(table, lookup),
+            Links(table, lookup, places),
             SearchRuns(table, lookup, config),
-            LoggedModels(table, lookup, expired_models),
+            LoggedModels(table, lookup, expired_models, places),
             SearchLoggedModels(table, lookup),
             Garbage(
                 *(table, lookup, config, expired_runs, expired_models, model_metrics),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from dynamodbstore_events.metric_values import stored
@@ -40,13 +40,19 @@ def checked_point(metric: Metric, path: str = "") -> Point:
 
 
 def metric_points(
-    run_id: str, metrics: Iterable[tuple[Metric, Point]], expires: HistoryExpiry = kept_for_ever
+    run_id: str,
+    metrics: Iterable[tuple[Metric, Point]],
+    places: Iterator[int],
+    expires: HistoryExpiry = kept_for_ever,
 ) -> list[MetricPoints]:
-    """The metrics of a batch by key, each with its distinct points."""
+    """The metrics of a batch by key, each with its distinct points and a place."""
     by_key: dict[str, dict[Point, None]] = {}
     for metric, point in metrics:
         by_key.setdefault(metric.key, {})[point] = None
-    return [MetricPoints(run_id, key, tuple(points), expires) for key, points in by_key.items()]
+    return [
+        MetricPoints(run_id, key, tuple(points), next(places), expires)
+        for key, points in by_key.items()
+    ]
 
 
 def _whole(number: Any, metric: Metric, path: str, name: str, rule: str) -> int:

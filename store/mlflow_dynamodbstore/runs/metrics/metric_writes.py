@@ -1,10 +1,11 @@
 """What to write for points of one metric of a run. Pure: from what is known of its item to ops.
 
 The ``METRIC#`` item holds the latest point (``last``: step, time in ms and value as ordered bytes;
-``nan``) and the open chunk: its number ``c`` (missing: 0) and its points ``p``,
-each as text. A chunk with ``OPEN_CHUNK_POINTS`` is full and can't grow: it is sealed, put under its
-number in the run's history, before the item is reset to the next chunk. ``m`` is the latest time
-among sealed points; ``x`` says that the chunks, in their order, do not ascend in time.
+``nan``) and the open chunk: its number ``c`` (missing: 0) and its points ``p``, each as text. ``o``
+is its place (``dynamodbstore_events.places``). A chunk with ``OPEN_CHUNK_POINTS`` is full and can't
+grow: it is sealed, put under its number in the run's history, before the item is reset to the next
+chunk. ``m`` is the latest time among sealed points; ``x`` says that the chunks, in their order, do
+not ascend in time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from dynamodbstore_events.keys import Key, history_pk, is_hashed, metric_sk, part, run_pk
 from dynamodbstore_events.metric_values import decode_point, encode_point
+from dynamodbstore_events.places import PLACE
 from dynamodbstore_events.values import value
 from dynamodbstore_table.advances import Advances, below, shorter
 from dynamodbstore_table.conditions import Both, Condition, Missing, equals
@@ -45,12 +47,14 @@ _SURELY_PLAIN: Final = 75
 
 @value
 class MetricPoints:
-    """Distinct points of one metric, in the order they were logged; never none. ``expires`` tells
-    how long those are kept that become history items."""
+    """Distinct points of one metric, in the order they were logged; never none. ``place`` is the
+    metric's in its run unless it has one, ``expires`` gives how long those are kept that become
+    history items."""
 
     run_id: str
     key: str
     points: tuple[Point, ...]
+    place: int
     expires: HistoryExpiry = field(default=kept_for_ever, compare=False)
 
     @property
@@ -88,6 +92,8 @@ def advancing(metrics: Sequence[MetricPoints]) -> Advances:
         [pack(top) for top in tops],
         OPEN_CHUNK_POINTS,
         "nan",
+        PLACE,
+        [metric.place for metric in metrics],
     )
 
 
@@ -189,7 +195,8 @@ def _update(
     if len(metric.key) > _SURELY_PLAIN and is_hashed(part(metric.key)):
         changed["k"] = metric.key
     remove = () if top.nan else ("nan",)
-    return Update(metric.item_key, changed, remove, {}, append, condition)
+    default = {PLACE: metric.place}
+    return Update(metric.item_key, changed, remove, {}, append, condition, default)
 
 
 def _batch(metric: MetricPoints, points: Sequence[Point]) -> Put:

@@ -13,6 +13,7 @@ from mlflow.utils.validation import _validate_metric
 
 from mlflow_dynamodbstore.core.gc_pause import collector_paused
 from mlflow_dynamodbstore.core.lookup import Lookup
+from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics, model_metric_ops
 from mlflow_dynamodbstore.runs.batch_writes import Batch, write_batch, write_metric
 from mlflow_dynamodbstore.runs.metrics.history_expiry import HistoryExpiry
@@ -37,8 +38,10 @@ class Metrics:
         lookup: Lookup,
         model_metrics: ModelMetrics,
         history_expires: HistoryExpiry,
+        places: Places,
     ) -> None:
         self._table = table
+        self._places = places
         self._runs = lookup.runs
         self._model_metrics = model_metrics
         self._history = MetricHistory(table)
@@ -57,13 +60,14 @@ class Metrics:
         _validate_metric(metric.key, metric.value, metric.timestamp, metric.step)
         point = checked_point(metric)
         self._runs.require_active(run_id)
-        points = MetricPoints(run_id, metric.key, (point,), self._history_expires)
+        place = self._places.next()
+        points = MetricPoints(run_id, metric.key, (point,), place, self._history_expires)
         if metric.model_id is None:
             write_metric(self._table, points)
             return
         self._model_metrics.require([metric.model_id])
         markers = self._model_metrics.markers(run_id, [metric.model_id])
-        ops = model_metric_ops(run_id, [(metric, point)])
+        ops = model_metric_ops(run_id, [(metric, point)], self._places)
         write_batch(
             self._table, Batch(run_id, markers=markers, model_metrics=ops, metrics=[points])
         )
