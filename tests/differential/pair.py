@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from .differences import ANSWER, Outcome, agree
 from .frozen import World
-from .plain import plain, unordered
+from .plain import logged_order, plain, unordered
 
 _MOST_PAGES = 30
 
@@ -80,7 +80,7 @@ class Pair:
         self.world.question()
         theirs, answer = _outcome(self.theirs.store, call)
         self.world.again()
-        ours, _ = _outcome(self.ours.store, call)
+        ours, our_answer = _outcome(self.ours.store, call)
         if currently_in_test_context():
             self._tell(f"{asked}  # {_short(theirs)}")
         if not agree(asked, theirs, ours):
@@ -88,6 +88,13 @@ class Pair:
             raise AssertionError(
                 f"{asked}\n  MLflow's SQL store: {_difference(theirs, ours)}\n"
                 f"  ours:               {_difference(ours, theirs)}"
+            )
+        in_order, ours_in_order = logged_order(answer), logged_order(our_answer)
+        if theirs == ours and in_order != ours_in_order:
+            self.disagreed = True
+            raise AssertionError(
+                f"{asked}\n  the order in which MLflow's SQL store has what was logged: "
+                f"{_only(in_order, ours_in_order)}\n  ours: {_only(ours_in_order, in_order)}"
             )
         self.failed_with = theirs.value if theirs.kind == "error" else None
         return answer

@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-from mlflow.entities import RunData
+from mlflow.entities import Experiment, LoggedModel, Run, RunData
 from mlflow.entities._mlflow_object import _MlflowObject
 from mlflow.store.entities.paged_list import PagedList
 
 
 def plain(value: Any) -> Any:
-    """An answer as a plain value. The order of a listing counts, that inside an entity doesn't.
+    """An answer as a plain value. The order of a listing counts, that inside an entity doesn't: see
+    ``logged_order``.
 
     Floats become text, so that NaN equals NaN and -0.0 differs from 0.0.
     """
@@ -38,6 +39,23 @@ def plain(value: Any) -> Any:
     if isinstance(value, _MlflowObject):
         return {name: _inside(v) for name, v in value}
     return {name: plain(v) for name, v in vars(value).items()}
+
+
+def logged_order(answer: Any) -> list[Any]:
+    """In which order the runs, logged models and experiments of an answer have their metrics,
+    params and tags."""
+    if isinstance(answer, list | tuple):
+        return [logged_order(entity) for entity in answer]
+    if isinstance(answer, Run):
+        data = answer.data
+        return [list(data.metrics), [m.key for m in data._metric_objs], *_keys(data)]
+    if isinstance(answer, LoggedModel):
+        return [[(m.key, m.step, m.timestamp) for m in answer.metrics or ()], *_keys(answer)]
+    return [list(answer.tags)] if isinstance(answer, Experiment) else []
+
+
+def _keys(entity: Any) -> list[Any]:
+    return [list(entity.params), list(entity.tags)]
 
 
 def unordered(values: Any) -> list[Any]:

@@ -60,11 +60,12 @@ class Twins:
 
 
 def _plain(model: Any) -> Any:
-    metrics = sorted(
+    metrics = [
         (m.key, m.value, m.timestamp, m.step, m.dataset_name or "", m.dataset_digest or "")
         for m in model.metrics or []
-    )
-    return model.model_id, model.name, model.status, model.tags, model.params, metrics
+    ]
+    tags, params = list(model.tags.items()), list(model.params.items())
+    return model.model_id, model.name, model.status, tags, params, metrics
 
 
 def _populate(store: Any, experiments: list[str], patch: pytest.MonkeyPatch) -> None:
