@@ -162,16 +162,16 @@ def test_a_metric_costs_the_same_late_in_a_long_run(metered: MeteredStore) -> No
     assert cost == Usage({"UpdateItem": 1}, write_units=1)
 
 
-def test_a_param_is_one_put(metered: MeteredStore) -> None:
+def test_a_param_is_one_request(metered: MeteredStore) -> None:
     cost = metered.cost(lambda: log_param(metered))
 
-    assert cost == Usage({"PutItem": 1}, write_units=1)
+    assert cost == Usage({"UpdateItem": 1}, write_units=1)
 
 
-def test_a_tag_is_one_put(metered: MeteredStore) -> None:
+def test_a_tag_is_one_request(metered: MeteredStore) -> None:
     cost = metered.cost(lambda: set_tag(metered))
 
-    assert cost == Usage({"PutItem": 1}, write_units=1)
+    assert cost == Usage({"UpdateItem": 1}, write_units=1)
 
 
 def test_five_metrics_of_a_step_keep_to_the_budget(metered: MeteredStore) -> None:
