@@ -247,6 +247,10 @@ class ConfigSource:
         self.remember(config)
         return config
 
+    def latest(self) -> Config:
+        """The configuration as it was last read, however long ago; read now if it never was."""
+        return self.read() if self._known is None else self._known[1]
+
     def read(self) -> Config:
         """The configuration as it is now. Raises ``InvalidConfig`` where it is nonsense."""
         config = config_from_items(self._items(), self._extra_fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from binascii import a2b_base64, b2a_base64
 
 import pytest
 from dynamodbstore_events.keys import history_pk, metric_sk, run_pk
@@ -14,6 +15,7 @@ from dynamodbstore_table.port import Item, Put
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from mlflow_dynamodbstore.core.whole_numbers import LARGEST_INT, SMALLEST_INT
+from mlflow_dynamodbstore.runs.metrics.history_expiry import NEVER, UNKNOWN, HistoryEnds
 from mlflow_dynamodbstore.runs.metrics.metric_points import (
     Point,
     in_time,
@@ -40,6 +42,7 @@ RUN_ID = "0123456789abcdef0123456789abcdef"
 NOW = 1_785_000_000_123
 PLACE = 99_999_999_999_999
 """As long as a place gets."""
+ENDS = HistoryEnds(lambda: 21_000, lambda: 21_000)
 
 numbers = st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0)
 integers = st.integers(SMALLEST_INT, LARGEST_INT)
@@ -53,10 +56,43 @@ usual_points = st.builds(
 )
 
 
-@given(st.lists(points) | st.lists(usual_points))
-def test_points_unpacked_together_are_those_unpacked_one_by_one(some: list[Point]) -> None:
-    texts = [pack(point) for point in some]
-    assert unpack_all(texts) == [unpack(text) for text in texts]
+ends = st.sampled_from([NEVER, 1, 20_453, 20_454, 21_000, 24_548, 24_549, 2**24 - 1])
+
+
+@given(st.lists(st.tuples(points, ends)) | st.lists(st.tuples(usual_points, ends)))
+def test_unpack_all_gives_points_and_ends_back(some: list[tuple[Point, int]]) -> None:
+    assert unpack_all([pack(point, end) for point, end in some]) == some
+
+
+def older_text(point: Point) -> str:
+    """A point as versions without ends wrote it."""
+    value = math.nan if point.nan else point.value
+    step, time = point.step, point.time
+    if not 0 <= time < 2**48 or not -(2**31) <= step < 2**31:
+        data = struct.pack(">dqq", value, time, step)
+    else:
+        form = ">dIHb" if -128 <= step < 128 else ">dIHi"
+        data = struct.pack(form, value, time >> 16, time & 0xFFFF, step)
+    return b2a_base64(data, newline=False).decode()
+
+
+@given(st.lists(st.tuples(points | usual_points, st.booleans())))
+def test_unpack_all_reads_what_older_versions_wrote(some: list[tuple[Point, bool]]) -> None:
+    texts = [older_text(point) if older else pack(point, 21_000) for point, older in some]
+
+    assert unpack_all(texts) == [(p, UNKNOWN if older else 21_000) for p, older in some]
+
+
+@given(usual_points, ends)
+def test_an_older_version_refuses_the_text_of_this_one(point: Point, end: int) -> None:
+    # rather than to take it for another point
+    text = pack(point, end)
+
+    try:
+        data = a2b_base64(text)
+    except ValueError:
+        return
+    assert len(data) not in (15, 18, 24)
 
 
 class TestStoredValues:
@@ -98,9 +134,10 @@ class TestPoints:
     def test_equal_points_and_no_others_have_equal_texts(self, a: Point, b: Point) -> None:
         assert (pack(a) == pack(b)) == (a == b)
 
-    @pytest.mark.parametrize(("step", "length"), [(100, 20), (1_000_000, 24), (2**40, 32)])
-    def test_the_text_of_usual_points_is_short(self, step: int, length: int) -> None:
-        assert len(pack(Point(step, NOW, 0.1, False))) == length
+    @pytest.mark.parametrize(("step", "length"), [(100, 24), (16_000_000, 24), (2**40, 36)])
+    @pytest.mark.parametrize("end", [NEVER, 21_000], ids=["kept for ever", "with an end"])
+    def test_the_text_of_usual_points_is_short(self, step: int, length: int, end: int) -> None:
+        assert len(pack(Point(step, NOW, 0.1, False), end)) == length
 
     @pytest.mark.parametrize("text", ["", "AAAA", "?", "é", "A" * 21])
     def test_what_is_not_a_point_is_refused(self, text: str) -> None:
@@ -206,7 +243,7 @@ class TestPlans:
 
         # then the points would go in ascending order, but not behind a later one
         assert update is not None
-        assert update.append == {"p": [pack(low), pack(high)]}
+        assert update.append == {"p": [pack(low, 21_000), pack(high, 21_000)]}
         assert allowed(update, None)
         assert not allowed(update, item)
 
@@ -218,7 +255,7 @@ class TestPlans:
 
 
 def metric(*points: Point) -> MetricPoints:
-    return MetricPoints(RUN_ID, "k" * 30, points, PLACE)
+    return MetricPoints(RUN_ID, "k" * 30, points, PLACE, ENDS)
 
 
 def logged(item: Item, point: Point) -> Item:

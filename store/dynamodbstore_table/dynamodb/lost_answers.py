@@ -43,6 +43,7 @@ def _holds_update(op: Update, found: Mapping[str, Any]) -> bool:
     return (
         all(name in found and found[name] == value for name, value in op.set.items())
         and all(name not in found for name in op.remove)
+        and all(name in found for name in op.default)
         and all(_ends_with(found.get(name), values) for name, values in op.append.items())
     )
 

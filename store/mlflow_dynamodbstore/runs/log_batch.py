@@ -18,7 +18,7 @@ from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics, model_metric_ops
 from mlflow_dynamodbstore.runs.batch_checks import checked_batch
 from mlflow_dynamodbstore.runs.batch_writes import Batch, Tag, write_batch
-from mlflow_dynamodbstore.runs.metrics.history_expiry import HistoryExpiry
+from mlflow_dynamodbstore.runs.metrics.history_expiry import HistoryEnds
 from mlflow_dynamodbstore.runs.metrics.metric_checks import metric_points
 from mlflow_dynamodbstore.runs.params import param_op
 
@@ -33,14 +33,14 @@ class LogBatch:
         table: Table,
         lookup: Lookup,
         model_metrics: ModelMetrics,
-        history_expires: HistoryExpiry,
+        history_ends: HistoryEnds,
         places: Places,
     ) -> None:
         self._table = table
         self._places = places
         self._runs = lookup.runs
         self._model_metrics = model_metrics
-        self._history_expires = history_expires
+        self._history_ends = history_ends
 
     def log_batch(
         self,
@@ -78,7 +78,7 @@ class LogBatch:
             params=[param_op(run_id, param, next(places)) for param in params],
             rename=_rename(run_id, tags),
             tags=_tags(run_id, tags, places),
-            metrics=metric_points(run_id, logged, places, self._history_expires),
+            metrics=metric_points(run_id, logged, places, self._history_ends),
         )
         if not models:
             write_batch(self._table, batch)

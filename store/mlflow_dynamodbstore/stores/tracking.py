@@ -25,7 +25,7 @@ from mlflow_dynamodbstore.logged_models.search import SearchLoggedModels
 from mlflow_dynamodbstore.runs.inputs import Inputs
 from mlflow_dynamodbstore.runs.links import Links
 from mlflow_dynamodbstore.runs.log_batch import LogBatch
-from mlflow_dynamodbstore.runs.metrics.history_expiry import history_expiry
+from mlflow_dynamodbstore.runs.metrics.history_expiry import history_ends
 from mlflow_dynamodbstore.runs.metrics.metrics import Metrics
 from mlflow_dynamodbstore.runs.params import Params
 from mlflow_dynamodbstore.runs.runs import Runs
@@ -85,7 +85,7 @@ class DynamoTrackingStore(AbstractStore):
         expired_models = Tombstones(table, MODEL, lookup.scope)
         model_metrics = ModelMetrics(table, lookup)
         places = Places()
-        history_expires = history_expiry(config, table)
+        ends = history_ends(config, table)
         heads, retention = Heads(table, lookup), Retention(lookup.experiments, config)
         infos = InfoTexts(table)
         merging = TraceMerging(table, lookup.experiments, heads, infos, retention)
@@ -100,8 +100,8 @@ class DynamoTrackingStore(AbstractStore):
             runs,
             RunTags(table, lookup, runs, places),
             Params(table, lookup, places),
-            Metrics(table, lookup, model_metrics, history_expires, places),
-            LogBatch(table, lookup, model_metrics, history_expires, places),
+            Metrics(table, lookup, model_metrics, ends, places),
+            LogBatch(table, lookup, model_metrics, ends, places),
             Inputs(table, lookup),
             Links(table, lookup, places),
             SearchRuns(table, lookup, config),

@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import append_to_json_path
 
 from mlflow_dynamodbstore.core.whole_numbers import LARGEST_INT, SMALLEST_INT, whole_number
-from mlflow_dynamodbstore.runs.metrics.history_expiry import HistoryExpiry, kept_for_ever
+from mlflow_dynamodbstore.runs.metrics.history_expiry import KEPT_FOR_EVER, HistoryEnds
 from mlflow_dynamodbstore.runs.metrics.metric_points import Point
 from mlflow_dynamodbstore.runs.metrics.metric_writes import MetricPoints
 
@@ -43,14 +43,14 @@ def metric_points(
     run_id: str,
     metrics: Iterable[tuple[Metric, Point]],
     places: Iterator[int],
-    expires: HistoryExpiry = kept_for_ever,
+    ends: HistoryEnds = KEPT_FOR_EVER,
 ) -> list[MetricPoints]:
     """The metrics of a batch by key, each with its distinct points and a place."""
     by_key: dict[str, dict[Point, None]] = {}
     for metric, point in metrics:
         by_key.setdefault(metric.key, {})[point] = None
     return [
-        MetricPoints(run_id, key, tuple(points), next(places), expires)
+        MetricPoints(run_id, key, tuple(points), next(places), ends)
         for key, points in by_key.items()
     ]
 

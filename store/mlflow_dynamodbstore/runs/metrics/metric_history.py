@@ -2,7 +2,8 @@
 
 The ``METRIC#`` item is read first and the history items after it, because sealing goes the other
 way: a chunk that leaves the item between the two reads is already in the history. A point may
-so be met twice, and counts once.
+so be met twice, and counts once. Points that are over (``history_expiry``) are left out, but for
+the latest, which stays as long as its run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dynamodbstore_events.keys import Key, history_pk, metric_sk, run_pk
 from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_table.port import Table, begins_with
 
+from mlflow_dynamodbstore.runs.metrics.history_expiry import NEVER, is_over, today
 from mlflow_dynamodbstore.runs.metrics.metric_points import (
     Point,
     in_time,
@@ -23,6 +25,8 @@ from mlflow_dynamodbstore.runs.metrics.metric_points import (
 )
 from mlflow_dynamodbstore.runs.metrics.metric_writes import (
     history_prefix,
+    latest_point,
+    unpacked_ends,
 )
 
 Steps: TypeAlias = tuple[int, int]
@@ -35,29 +39,46 @@ def metric_item_key(run_id: str | None, key: str | None) -> Key:
     return run_pk(run_id or ""), metric_sk(key or "")
 
 
-def open_points(item: Mapping[str, Any]) -> list[Point]:
-    """The points of a ``METRIC#`` item's open chunk."""
-    return unpack_all(item.get("p", ()))
+def item_points(item: Mapping[str, Any], day: int) -> list[Point]:
+    """The points of a ``METRIC#`` item that are shown on a day: of its open chunk, and the latest.
+
+    A day, here and elsewhere, counts since 1970.
+    """
+    points = [point for point, end in unpack_all(item.get("p", ())) if not is_over(end, day)]
+    return [*points, latest_point(item)]
 
 
-def points_of(items: Iterable[Mapping[str, Any]]) -> list[Point]:
-    """The points of history items."""
-    return [point for item in items for point in unpack_chunk(item["points"])]
+def points_of(items: Iterable[Mapping[str, Any]], day: int) -> list[Point]:
+    """The points of history items that are shown on a day."""
+    return [point for item in items for point in chunk_points(item, day)]
+
+
+def chunk_points(item: Mapping[str, Any], day: int) -> list[Point]:
+    """The points of a history item that are shown on a day, in the order that they are kept."""
+    ends = item.get("e", NEVER)
+    if isinstance(ends, int):
+        return [] if is_over(ends, day) else unpack_chunk(item["points"])
+    pairs = zip(unpack_chunk(item["points"]), unpacked_ends(ends), strict=True)
+    return [point for point, end in pairs if not is_over(end, day)]
 
 
 def merged(
-    item: Mapping[str, Any], history: Iterable[Mapping[str, Any]], steps: Steps | None = None
+    item: Mapping[str, Any],
+    history: Iterable[Mapping[str, Any]],
+    day: int,
+    steps: Steps | None = None,
 ) -> list[Point]:
-    """Each point of a metric once, ordered by step, time, value, and NaN behind 0.
+    """Each point of a metric that is shown on a day, once, ordered by step, time, value, and NaN
+    behind 0.
 
     ``item`` is its ``METRIC#`` item and ``history`` its history items. ``steps``, the first and the
     last step that are wanted, leaves out the others.
     """
     if steps is None:
-        return distinct([*points_of(history), *open_points(item)])
+        return distinct([*points_of(history, day), *item_points(item, day)])
     first, last = steps
     near = (h for h in history if "s_lo" not in h or (h["s_lo"] <= last and h["s_hi"] >= first))
-    points = [*points_of(near), *open_points(item)]
+    points = [*points_of(near, day), *item_points(item, day)]
     return distinct([point for point in points if first <= point.step <= last])
 
 
@@ -93,7 +114,7 @@ class MetricHistory:
             return []
         pk = history_pk(run_id)
         history = self._table.partitions([pk], sk=begins_with(history_prefix(key)))[pk]
-        return merged(item, history, steps)
+        return merged(item, history, today(self._table), steps)
 
     def of_runs(
         self, run_ids: Iterable[str], key: str, steps: Steps | None = None
@@ -108,10 +129,11 @@ class MetricHistory:
         if not having:
             return found
         prefix = begins_with(history_prefix(key))
+        day = today(self._table)
         history = self._table.partitions([history_pk(r) for r in having], sk=prefix)
         for run_id in having:
             item = items[metric_item_key(run_id, key)]
-            found[run_id] = merged(item, history[history_pk(run_id)], steps)
+            found[run_id] = merged(item, history[history_pk(run_id)], day, steps)
         return found
 
     def first_of_runs(

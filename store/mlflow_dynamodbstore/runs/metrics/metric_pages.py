@@ -13,13 +13,18 @@ from dynamodbstore_events.keys import history_pk
 from dynamodbstore_table.port import SortRange, Table, begins_with
 from mlflow.exceptions import MlflowException
 
-from mlflow_dynamodbstore.runs.metrics.metric_history import metric_item_key, open_points, points_of
+from mlflow_dynamodbstore.runs.metrics.history_expiry import today
+from mlflow_dynamodbstore.runs.metrics.metric_history import (
+    chunk_points,
+    item_points,
+    metric_item_key,
+    points_of,
+)
 from mlflow_dynamodbstore.runs.metrics.metric_points import (
     Point,
     in_time,
     pack,
     unpack,
-    unpack_chunk,
 )
 from mlflow_dynamodbstore.runs.metrics.metric_writes import (
     OPEN_CHUNK_POINTS,
@@ -49,10 +54,13 @@ def history_page(
         return [], None
     skipped = 0 if after else start.offset
     needed = skipped + most + 1
-    chunks = _chunks(table, run_id, key, first_chunk, after, None if "x" in item else needed)
+    day = today(table)
+    size = None if "x" in item else needed
+    chunks = _chunks(table, run_id, key, first_chunk, after, size, day)
     prefix = history_prefix(key)
     apart = SortRange(f"{prefix}B", begins_with(prefix).high)
-    points = {*open_points(item), *points_of(table.query_all(history_pk(run_id), sk=apart))}
+    beside = table.query_all(history_pk(run_id), sk=apart)
+    points = {*item_points(item, day), *points_of(beside, day)}
     points.update(point for _, in_chunk in chunks for point in in_chunk)
     listed = sorted(_behind(points, after), key=in_time)
     page = listed[skipped : skipped + most]
@@ -63,7 +71,13 @@ def history_page(
 
 
 def _chunks(
-    table: Table, run_id: str, key: str, first: int, after: Point | None, needed: int | None
+    table: Table,
+    run_id: str,
+    key: str,
+    first: int,
+    after: Point | None,
+    needed: int | None,
+    day: int,
 ) -> Chunks:
     """The sealed chunks from a number on, until they hold ``needed`` points behind ``after``."""
     sks = SortRange(chunk_sk(key, first), chunk_sk(key, _LAST_CHUNK))
@@ -71,7 +85,7 @@ def _chunks(
     chunks: Chunks = []
     found = 0
     for item in table.query_all(history_pk(run_id), sk=sks, page_size=size):
-        points = unpack_chunk(item["points"])
+        points = chunk_points(item, day)
         chunks.append((item, points))
         found += len(_behind(points, after))
         if needed is not None and found >= needed:
@@ -91,7 +105,7 @@ def _chunk_from(chunks: Chunks, last: Point, first: int) -> int:
     number = first
     for item, points in chunks:
         number = int(item["SK"][-8:])
-        if max(point.time for point in points) >= last.time:
+        if any(point.time >= last.time for point in points):
             return number
         number += 1
     return number

@@ -1,9 +1,15 @@
 """Points of a metric's history, and how they are packed. Pure.
 
-A point of an open chunk is a text of its own, so that it can be appended: base64 of its value (an
-IEEE-754 double, NaN as itself), time and step (big-endian), in 20 characters for small steps, 24
-for usual ones, 32 for any. A chunk of points is one binary: a format byte, then either rows of 24
-bytes, or columns (differences of steps, differences of times, values) compressed.
+A point of an open chunk is a text of its own, so that it can be appended. It has the point's end
+too (``history_expiry``). Usually it takes 24 characters, base64 of 18 bytes: the bits 11, 12 of the
+end's day since 2026, 41 of the time, 25 of the step, and the value (an IEEE-754 double, NaN as
+itself). Its first character, which the bits 11 begin, is replaced by one that base64 has not: older
+versions wrote other texts of 24 characters, and must not take this for one. Any other point takes
+36: value, time and step of 8 bytes each, and the end's day since 1970 of 3. Older versions wrote
+texts without an end: value, time and step in 20, 24 or 32 characters.
+
+A chunk of points is one binary: a format byte, then either rows of 24 bytes, or columns
+(differences of steps, differences of times, values) compressed.
 """
 
 from __future__ import annotations
@@ -19,11 +25,26 @@ from typing import Any, Final, NamedTuple
 
 from dynamodbstore_events.metric_values import encode
 
+from mlflow_dynamodbstore.runs.metrics.history_expiry import NEVER, UNKNOWN, End
+
+_PACKED: Final = struct.Struct(">QHd")
+_PACKED_CHARACTERS: Final = 24
+_LONG: Final = struct.Struct(">dqqBH")
+_DAYS: Final = 2**12
+_FIRST_DAY: Final = 20_453
+"""The day before 2026: a day of 2026 or later is at least 1 behind it."""
+_TIMES: Final = 2**41
+_STEPS: Final = 2**24
+_MARK: Final = 0b11 << 78
+_PLAIN: Final = "wxyz0123456789+/"
+_MARKED: Final = "!#$%&()*,-.:;<>?"
+_TO_MARKED: Final = dict(zip(_PLAIN, _MARKED, strict=True))
+_TO_PLAIN: Final = dict(zip(_MARKED, _PLAIN, strict=True))
+
+# Forms of older versions.
 _SMALL: Final = struct.Struct(">dIHb")
 _USUAL: Final = struct.Struct(">dIHi")
 _ANY: Final = struct.Struct(">dqq")
-_USUAL_TIMES: Final = 2**48
-_FORMS: Final = {20: _SMALL, 24: _USUAL}
 _ROWS: Final = b"\x00"
 _COLUMNS: Final = b"\x01"
 _SIGN: Final = 1 << 63
@@ -53,22 +74,48 @@ in_time: Final = itemgetter(1, 0, 2, 3)
 """The sort key of a history: time, step, value, and NaN behind 0."""
 
 
-def pack(point: Point) -> str:
-    """A point as text; equal points make equal texts."""
+def pack(point: Point, end: End = NEVER) -> str:
+    """A point and its end as text; equal ones make equal texts."""
     step, time, value, nan = point
     if nan:
         value = _NAN
-    if not 0 <= time < _USUAL_TIMES or not -(2**31) <= step < 2**31:
-        data = _ANY.pack(value, time, step)
-    else:
-        form = _SMALL if -128 <= step < 128 else _USUAL
-        data = form.pack(value, time >> 16, time & 0xFFFF, step)
+    day = end - _FIRST_DAY if end else 0
+    if 0 <= time < _TIMES and -_STEPS <= step < _STEPS and (0 < day < _DAYS or not end):
+        bits = _MARK | day << 66 | time << 25 | step + _STEPS
+        data = _PACKED.pack(bits >> 16, bits & 0xFFFF, value)
+        text = b2a_base64(data, newline=False).decode("ascii")
+        return _TO_MARKED[text[0]] + text[1:]
+    data = _LONG.pack(value, time, step, end >> 16, end & 0xFFFF)
     return b2a_base64(data, newline=False).decode("ascii")
 
 
 def unpack(text: str) -> Point:
-    """The inverse of ``pack``; raises ``ValueError`` for what it did not make."""
+    """The point of a text that this version or an older one made; raises ``ValueError`` for any
+    other."""
+    return unpack_one(text)[0]
+
+
+def unpack_one(text: str) -> tuple[Point, End]:
+    """The inverse of ``pack``, and for an older text the end ``UNKNOWN``; raises ``ValueError`` for
+    what no version made."""
+    if len(text) == _PACKED_CHARACTERS and text[0] in _TO_PLAIN:
+        high, low, value = _PACKED.unpack(a2b_base64(_TO_PLAIN[text[0]] + text[1:]))
+        return _unpacked(high, low, value)
     data = a2b_base64(text)
+    if len(data) == _LONG.size:
+        value, time, step, high, low = _LONG.unpack(data)
+        return _point(value, time, step), high << 16 | low
+    return _older(text, data), UNKNOWN
+
+
+def _unpacked(high: int, low: int, value: float) -> tuple[Point, End]:
+    bits = high << 16 | low
+    day = bits >> 66 & _DAYS - 1
+    point = _point(value, bits >> 25 & _TIMES - 1, (bits & 2 * _STEPS - 1) - _STEPS)
+    return point, day + _FIRST_DAY if day else NEVER
+
+
+def _older(text: str, data: bytes) -> Point:
     if len(data) == _USUAL.size:
         value, high, low, step = _USUAL.unpack(data)
     elif len(data) == _SMALL.size:
@@ -76,20 +123,17 @@ def unpack(text: str) -> Point:
     elif len(data) == _ANY.size:
         return _point(*_ANY.unpack(data))
     else:
-        raise ValueError(f"a point has 20, 24 or 32 characters, not {len(text)}")
+        raise ValueError(f"a point has 20, 24, 32 or 36 characters, not {len(text)}")
     return _point(value, high << 16 | low, step)
 
 
-def unpack_all(texts: Sequence[str]) -> list[Point]:
-    """``unpack`` of each, in a fifth of its time where all have one of the shorter forms."""
-    lengths = set(map(len, texts))
-    form = _FORMS.get(lengths.pop()) if len(lengths) == 1 else None
-    if form is None:
-        return [unpack(text) for text in texts]
-    data = a2b_base64("".join(texts))
-    values, highs, lows, steps = zip(*form.iter_unpack(data), strict=True)
-    times = [high << 16 | low for high, low in zip(highs, lows, strict=True)]
-    return _points(values, times, steps)
+def unpack_all(texts: Sequence[str]) -> list[tuple[Point, End]]:
+    """``unpack_one`` of each, in less of its time where all have the usual form."""
+    marks = [text[:1] for text in texts]
+    if {_PACKED_CHARACTERS}.issuperset(map(len, texts)) and _TO_PLAIN.keys() >= set(marks):
+        plain = "".join([_TO_PLAIN[text[0]] + text[1:] for text in texts])
+        return [_unpacked(*row) for row in _PACKED.iter_unpack(a2b_base64(plain))]
+    return [unpack_one(text) for text in texts]
 
 
 def pack_chunk(points: Sequence[Point]) -> bytes:

@@ -6,24 +6,35 @@ is its place (``dynamodbstore_events.places``). A chunk with ``OPEN_CHUNK_POINTS
 grow: it is sealed, put under its number in the run's history, before the item is reset to the next
 chunk. ``m`` is the latest time among sealed points; ``x`` says that the chunks, in their order, do
 not ascend in time.
+
+A history item has its ``points``, how many (``n``), between which steps and times they are, and
+their ends (``e``, see ``packed_ends``; none where all are kept for ever, or an older version wrote
+the item); its ``ttl`` is the last of them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
+from itertools import groupby, repeat
 from typing import Any, Final
 
 from dynamodbstore_events.keys import Key, history_pk, is_hashed, metric_sk, part, run_pk
 from dynamodbstore_events.metric_values import decode_point, encode_point
 from dynamodbstore_events.places import PLACE
 from dynamodbstore_events.values import value
+from dynamodbstore_projections.config import DAY_SECONDS
 from dynamodbstore_table.advances import Advances, below, shorter
 from dynamodbstore_table.conditions import Both, Condition, Missing, equals
 from dynamodbstore_table.port import Item, Put, Update
 
-from mlflow_dynamodbstore.runs.metrics.history_expiry import HistoryExpiry, kept_for_ever
+from mlflow_dynamodbstore.runs.metrics.history_expiry import (
+    KEPT_FOR_EVER,
+    UNKNOWN,
+    End,
+    HistoryEnds,
+)
 from mlflow_dynamodbstore.runs.metrics.metric_points import (
     Point,
     later,
@@ -48,14 +59,13 @@ _SURELY_PLAIN: Final = 75
 @value
 class MetricPoints:
     """Distinct points of one metric, in the order they were logged; never none. ``place`` is the
-    metric's in its run unless it has one, ``expires`` gives how long those are kept that become
-    history items."""
+    metric's in its run unless it has one, ``ends`` gives how long the points are kept."""
 
     run_id: str
     key: str
     points: tuple[Point, ...]
     place: int
-    expires: HistoryExpiry = field(default=kept_for_ever, compare=False)
+    ends: HistoryEnds = field(default=KEPT_FOR_EVER, compare=False)
 
     @property
     def item_key(self) -> Key:
@@ -83,13 +93,14 @@ def first_plan(metric: MetricPoints) -> MetricPlan:
 def advancing(metrics: Sequence[MetricPoints]) -> Advances:
     """The first plans of metrics of one run for which ``is_advance`` is true, in one."""
     tops = [metric.points[0] for metric in metrics]
+    end = metrics[0].ends.latest()
     return Advances(
         run_pk(metrics[0].run_id),
         [metric_sk(metric.key) for metric in metrics],
         "last",
         [encode_point(*top[:3]) for top in tops],
         "p",
-        [pack(top) for top in tops],
+        [pack(top, end) for top in tops],
         OPEN_CHUNK_POINTS,
         "nan",
         PLACE,
@@ -107,7 +118,9 @@ def next_plan(metric: MetricPoints, item: Mapping[str, Any]) -> MetricPlan:
     """The plan that fits the item, as it was when the first plan's condition failed."""
     latest = latest_point(item)
     open_points: list[str] = item.get("p", [])
-    fresh = [p for p in metric.points if p != latest and pack(p) not in open_points]
+    opened = unpack_all(open_points)
+    known = {latest, *(point for point, _ in opened)}
+    fresh = [p for p in metric.points if p not in known]
     ahead = [p for p in fresh if later(p, latest)]
     if len(fresh) >= BATCH_POINTS:
         newer = _new_latest(metric, _latest(ahead)) if ahead else None
@@ -118,8 +131,9 @@ def next_plan(metric: MetricPoints, item: Mapping[str, Any]) -> MetricPlan:
     top, ahead = _latest(ahead), sorted(ahead)
     if len(open_points) < OPEN_CHUNK_POINTS:
         return MetricPlan(history, _append(metric, ahead, top))
-    sealed = unpack_all(open_points)
-    chunk = _history(metric, chunk_sk(metric.key, item.get("c", 0)), sealed)
+    sealed = [point for point, _ in opened]
+    ends = [metric.ends.current() if end == UNKNOWN else end for _, end in opened]
+    chunk = _history(metric, chunk_sk(metric.key, item.get("c", 0)), sealed, ends)
     return MetricPlan((*history, chunk), _reset(metric, item, sealed, ahead, top))
 
 
@@ -149,7 +163,8 @@ def _append(metric: MetricPoints, points: Sequence[Point], top: Point) -> Update
     at = encode_point(*top[:3])
     first = at if points[0] is top else encode_point(*points[0][:3])
     room = Both((below("last", first), _HAS_ROOM))
-    return _update(metric, top, at, {}, room, {"p": [pack(p) for p in points]})
+    end = metric.ends.latest()
+    return _update(metric, top, at, {}, room, {"p": [pack(p, end) for p in points]})
 
 
 def _new_latest(metric: MetricPoints, top: Point) -> Update:
@@ -167,9 +182,10 @@ def _reset(
     number = item.get("c", 0)
     times = [p.time for p in sealed]
     before = item.get("m", times[0])
+    end = metric.ends.latest()
     changed: dict[str, Any] = {
         "c": number + 1,
-        "p": [pack(p) for p in points],
+        "p": [pack(p, end) for p in points],
         "m": max(before, *times),
     }
     if times[0] < before or times != sorted(times):
@@ -204,14 +220,18 @@ def _batch(metric: MetricPoints, points: Sequence[Point]) -> Put:
     points = sorted(points)
     digest = hashlib.sha256("".join(map(pack, points)).encode()).hexdigest()[:32]
     first = ordered_text(points[0].step)
-    return _history(metric, f"{part(metric.key)}#B#{first}#{digest}", points)
+    return _logged_now(metric, f"{part(metric.key)}#B#{first}#{digest}", points)
 
 
 def _single(metric: MetricPoints, point: Point) -> Put:
-    return _history(metric, f"{part(metric.key)}#P#{point_text(point)}", [point])
+    return _logged_now(metric, f"{part(metric.key)}#P#{point_text(point)}", [point])
 
 
-def _history(metric: MetricPoints, sk: str, points: Sequence[Point]) -> Put:
+def _logged_now(metric: MetricPoints, sk: str, points: Sequence[Point]) -> Put:
+    return _history(metric, sk, points, [metric.ends.current()] * len(points))
+
+
+def _history(metric: MetricPoints, sk: str, points: Sequence[Point], ends: Sequence[End]) -> Put:
     item: Item = {
         "PK": history_pk(metric.run_id),
         "SK": sk,
@@ -222,7 +242,21 @@ def _history(metric: MetricPoints, sk: str, points: Sequence[Point]) -> Put:
         steps, times = [p.step for p in points], [p.time for p in points]
         item["s_lo"], item["s_hi"] = min(steps), max(steps)
         item["t_lo"], item["t_hi"] = min(times), max(times)
-    expires = metric.expires()
-    if expires is not None:
-        item["ttl"] = expires
+    if any(ends):
+        item["e"] = packed_ends(ends)
+    if all(ends):
+        item["ttl"] = max(ends) * DAY_SECONDS
     return Put(item)
+
+
+def packed_ends(ends: Sequence[End]) -> int | list[int]:
+    """The ends of points: one number where all are the same, else a list of how many there are
+    and their end, in turn."""
+    runs = [(len(list(same)), end) for end, same in groupby(ends)]
+    return runs[0][1] if len(runs) == 1 else [number for run in runs for number in run]
+
+
+def unpacked_ends(packed: Sequence[int]) -> Iterator[End]:
+    """The inverse of ``packed_ends`` for a list."""
+    for count, end in zip(packed[::2], packed[1::2], strict=True):
+        yield from repeat(end, count)

@@ -16,7 +16,7 @@ from mlflow_dynamodbstore.core.lookup import Lookup
 from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics, model_metric_ops
 from mlflow_dynamodbstore.runs.batch_writes import Batch, write_batch, write_metric
-from mlflow_dynamodbstore.runs.metrics.history_expiry import HistoryExpiry
+from mlflow_dynamodbstore.runs.metrics.history_expiry import HistoryEnds
 from mlflow_dynamodbstore.runs.metrics.metric_checks import checked_point
 from mlflow_dynamodbstore.runs.metrics.metric_history import MetricHistory, Steps, sample
 from mlflow_dynamodbstore.runs.metrics.metric_pages import history_page
@@ -37,7 +37,7 @@ class Metrics:
         table: Table,
         lookup: Lookup,
         model_metrics: ModelMetrics,
-        history_expires: HistoryExpiry,
+        history_ends: HistoryEnds,
         places: Places,
     ) -> None:
         self._table = table
@@ -45,7 +45,7 @@ class Metrics:
         self._runs = lookup.runs
         self._model_metrics = model_metrics
         self._history = MetricHistory(table)
-        self._history_expires = history_expires
+        self._history_ends = history_ends
 
     def log_metric(self, run_id: str, metric: Metric) -> None:
         """Log a value of an active run at a step and a time (ms); an exact repeat changes nothing.
@@ -61,7 +61,7 @@ class Metrics:
         point = checked_point(metric)
         self._runs.require_active(run_id)
         place = self._places.next()
-        points = MetricPoints(run_id, metric.key, (point,), place, self._history_expires)
+        points = MetricPoints(run_id, metric.key, (point,), place, self._history_ends)
         if metric.model_id is None:
             write_metric(self._table, points)
             return
