@@ -85,7 +85,7 @@ def log_in_every_way(store: DynamoTrackingStore, run_id: str, steps: range) -> N
 
 
 def in_every_way(steps: list[int]) -> dict[str, list[int]]:
-    return {way: steps for way in WAYS}
+    return dict.fromkeys(WAYS, steps)
 
 
 def shown(store: DynamoTrackingStore, run_id: str) -> dict[str, list[int]]:
@@ -167,7 +167,7 @@ def test_all_keys_of_a_run_begin_at_the_same_moment(
     calendar.days_pass(3)
     assert shown(store, run_id) == in_every_way(second_part[-1:])
     data = store.get_run(run_id).data
-    assert {way: data.metrics[way] for way in WAYS} == {way: second_part[-1] / 2 for way in WAYS}
+    assert {way: data.metrics[way] for way in WAYS} == dict.fromkeys(WAYS, second_part[-1] / 2)
 
 
 def test_every_way_to_read_a_history_shows_the_same_points(
