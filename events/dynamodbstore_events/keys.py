@@ -136,8 +136,13 @@ def model_pk(model_id: str) -> str:
     return f"LM#{part(model_id)}"
 
 
+def named_pk(kind: str, key: str) -> str:
+    """The partition of a named thing with versions, of one kind (``RM``)."""
+    return f"{kind}#{key}"
+
+
 def registered_model_pk(model_key: str) -> str:
-    return f"RM#{model_key}"
+    return named_pk("RM", model_key)
 
 
 def registered_model_key(workspace: str, name: str) -> str:

@@ -17,7 +17,6 @@ from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.registered_models.model_items import (
     LATEST,
     PROMPT_VERSIONS,
-    TAG,
     meta_key,
     model_meta,
     tag_lookup_item,
@@ -29,6 +28,7 @@ from mlflow_dynamodbstore.registered_models.search.registered_model_search impor
     SearchRegisteredModels,
 )
 from mlflow_dynamodbstore.registered_models.version_items import touched, version_item
+from mlflow_dynamodbstore.versioned.items import TAG
 
 from tests.search.projected import mark_built
 

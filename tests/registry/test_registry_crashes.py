@@ -10,9 +10,9 @@ from dynamodbstore_events.keys import registered_model_key
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import TableUnavailable
 from mlflow.entities.model_registry import ModelVersionTag
-from mlflow_dynamodbstore.registered_models.deletion import remove_marked
 from mlflow_dynamodbstore.registered_models.model_items import meta_key
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
+from mlflow_dynamodbstore.versioned.deletion import remove_marked
 
 from tests.registry.faults import failing_after
 from tests.registry.stores import SOURCE, add_versions, items_of, latest, model_tags
@@ -152,7 +152,7 @@ def test_a_later_deletion_removes_what_an_earlier_one_left(
     assert len(items_of(table)) > len(before)
 
     # but an hour later
-    now = "mlflow_dynamodbstore.registered_models.registered_models.get_current_time_millis"
+    now = "mlflow_dynamodbstore.versioned.naming.get_current_time_millis"
     registry.create_registered_model("another")
     monkeypatch.setattr(now, lambda: table_time() + HOURS_MS)
     registry.delete_registered_model("another")

@@ -38,8 +38,8 @@ PROMPT: Final = PromptVersion("greeting", 1, "Hi")
 class Ids:
     """Ids of entities that belong together: of one workspace, or of none."""
 
-    experiment: str = "4711"
-    deleted_experiment: str = "4712"
+    experiment: str = "4711000000000001"
+    deleted_experiment: str = "4711000000000002"
     run: str = "0" * 32
     deleted_run: str = "1" * 32
     model: str = "m-" + "2" * 32

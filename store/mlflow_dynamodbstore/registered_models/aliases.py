@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dynamodbstore_events.keys import Key
-from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Check, Table, Update
+from dynamodbstore_table.port import Table
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
@@ -17,26 +16,17 @@ from mlflow.utils.validation import (
 )
 
 from mlflow_dynamodbstore.core.long_texts import TextReplaced
-from mlflow_dynamodbstore.core.retry import retried
-from mlflow_dynamodbstore.registered_models.model_items import (
-    ALIAS,
-    REVISION,
-    aliases_of,
-    is_still,
-    latest_of,
-    meta_key,
-)
-from mlflow_dynamodbstore.registered_models.model_lookup import (
-    FoundModel,
-    ModelLookup,
-    raise_version_missing,
-)
+from mlflow_dynamodbstore.registered_models.model_items import latest_of
+from mlflow_dynamodbstore.registered_models.model_lookup import ModelLookup, raise_version_missing
 from mlflow_dynamodbstore.registered_models.version_items import (
     NOT_DELETED,
     can_be_number,
     is_deleted,
     version_key,
 )
+from mlflow_dynamodbstore.versioned.aliases import remove_alias, set_alias
+from mlflow_dynamodbstore.versioned.items import aliases_of
+from mlflow_dynamodbstore.versioned.lookup import Found
 
 
 class Aliases:
@@ -61,22 +51,11 @@ class Aliases:
             found = self._models.find(name)
             if found is None or not can_be_number(number):
                 raise_version_missing(name, version)
-            try:
-                self._table.write(
-                    Update(
-                        meta_key(found.key),
-                        set={ALIAS + alias: number},
-                        add={REVISION: 1},
-                        condition=is_still(name),
-                    ),
-                    Check(version_key(found.key, number), NOT_DELETED),
-                )
-            except ConditionFailed as failed:
-                if 0 not in failed.failures:
-                    raise_version_missing(name, version)
-                raise
+            key = version_key(found.key, number)
+            if not set_alias(self._table, found, alias, number, key, NOT_DELETED):
+                raise_version_missing(name, version)
 
-        retried(f"the model {name!r}", point, on=(ConditionFailed,))
+        self._models.changing(name, point)
 
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         """Take an alias away, if there is such.
@@ -87,18 +66,9 @@ class Aliases:
         _validate_model_alias_name(alias)
 
         def remove() -> None:
-            found = self._models.require(name)
-            if alias in aliases_of(found.meta):
-                self._table.write(
-                    Update(
-                        meta_key(found.key),
-                        remove=(ALIAS + alias,),
-                        add={REVISION: 1},
-                        condition=is_still(name),
-                    )
-                )
+            remove_alias(self._table, self._models.require(name), alias)
 
-        retried(f"the model {name!r}", remove, on=(ConditionFailed,))
+        self._models.changing(name, remove)
 
     def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
         """The version that an alias stands for; ``latest`` is the one with the highest number.
@@ -116,14 +86,14 @@ class Aliases:
                 raise _Moved
             return self._models.version_entity(found, item)
 
-        return retried(f"the model {name!r}", read, on=(_Moved, TextReplaced))
+        return self._models.changing(name, read, on=(_Moved, TextReplaced))
 
 
 class _Moved(LookupError):
     """The alias stands for another version since the model was read."""
 
 
-def _version_meant(found: FoundModel, alias: str) -> Key:
+def _version_meant(found: Found, alias: str) -> Key:
     if alias.lower() == _REGISTERED_MODEL_ALIAS_LATEST:
         number = max(latest_of(found.meta).values(), default=None)
         if number is None:

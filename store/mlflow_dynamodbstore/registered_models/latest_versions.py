@@ -15,13 +15,9 @@ from mlflow.entities.model_registry import RegisteredModel
 from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_INTERNAL
 
 from mlflow_dynamodbstore.core.long_texts import Texts, long_text_keys, read_texts, texts_in
-from mlflow_dynamodbstore.registered_models.model_items import (
-    LATEST,
-    latest_of,
-    model_key_of,
-    registered_model,
-)
+from mlflow_dynamodbstore.registered_models.model_items import LATEST, latest_of, registered_model
 from mlflow_dynamodbstore.registered_models.version_items import model_version, version_key
+from mlflow_dynamodbstore.versioned.items import key_of
 
 _MOST_TRIES: Final = 20
 
@@ -63,7 +59,7 @@ def _read_what_agrees(
 ) -> list[str]:
     """Add to ``read`` the models whose items agree, and return the partition keys of the others."""
     wanted = {
-        pk: {stage: version_key(model_key_of(meta), n) for stage, n in latest_of(meta).items()}
+        pk: {stage: version_key(key_of(meta), n) for stage, n in latest_of(meta).items()}
         for pk, meta in metas.items()
     }
     keys = [key for by_stage in wanted.values() for key in by_stage.values()]

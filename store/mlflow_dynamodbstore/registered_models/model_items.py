@@ -1,7 +1,7 @@
 """A registered model's META item, and from it to MLflow's entity. Pure.
 
-Each tag, alias and latest version is an attribute of its own, so that one can be set without
-reading or replacing the others.
+What all named things have is in ``versioned.items``. The latest version of each stage is an
+attribute of its own too.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dynamodbstore_events.entities import DELETING, REGISTERED_MODEL
 from dynamodbstore_events.keys import (
     META,
     Key,
     is_hashed,
     model_tag_lookup,
-    name_beginning,
     name_listed,
-    outside_default_workspace,
     part,
     prompts_listing,
     registered_model_pk,
@@ -25,8 +22,7 @@ from dynamodbstore_events.keys import (
     tag_sk,
     tag_value_listed,
 )
-from dynamodbstore_table.conditions import Condition, Missing, both, equals
-from dynamodbstore_table.port import Item, Put
+from dynamodbstore_table.port import Item
 from mlflow.entities.model_registry import (
     ModelVersion,
     RegisteredModel,
@@ -34,18 +30,19 @@ from mlflow.entities.model_registry import (
     RegisteredModelTag,
 )
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
-from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
-from mlflow_dynamodbstore.core.claims import REGISTERED_MODEL_KIND, claim
 from mlflow_dynamodbstore.core.long_texts import StoredText, Texts, text_of
+from mlflow_dynamodbstore.versioned.items import (
+    LAST_VERSION,
+    REVISION,
+    TAG,
+    aliases_of,
+    tags_of,
+    with_prefix,
+)
 
-TAG: Final = "tag."
-ALIAS: Final = "alias."
 LATEST: Final = "latest."
 DESCRIPTION: Final = "description"
-LAST_VERSION: Final = "last_version"
-REVISION: Final = "revision"
-"""Counts the changes of aliases, stages and versions: stages are written only if it is as read."""
 PROMPT_VERSIONS: Final = "prompt_versions"
 """How many versions, deleted ones too, have the tag of a prompt. MLflow hides all versions of a
 name of which one has it."""
@@ -75,37 +72,9 @@ def model_meta(
     }
 
 
-def model_claim(workspace: str, name: str, model_key: str) -> Put:
-    """The op that claims a name for a model; it fails where another model holds the name."""
-    op = claim(workspace, REGISTERED_MODEL_KIND, name, model_key)
-    if workspace == DEFAULT_WORKSPACE_NAME:
-        return op
-    listed = {
-        "gsi2pk": outside_default_workspace(REGISTERED_MODEL),
-        "gsi2sk": f"{workspace}#{name_beginning(name)}",
-    }
-    return Put({**op.item, **listed}, op.condition)
-
-
-def model_key_of(item: Mapping[str, Any]) -> str:
-    """The model's key, from any item of its partition."""
-    key: str = item["PK"].partition("#")[2]
-    return key
-
-
 def meta_key(model_key: str) -> Key:
     """The key of the META item."""
     return registered_model_pk(model_key), META
-
-
-def is_model(meta: Mapping[str, Any] | None, name: str) -> bool:
-    """Whether this META is that of the model which now has this name."""
-    return meta is not None and meta["name"] == name and DELETING not in meta
-
-
-def is_still(name: str) -> Condition:
-    """The condition that a META item is that of the model which now has this name."""
-    return both(equals("name", name), Missing(DELETING))
 
 
 def listing(workspace: str, prompt: bool) -> str:
@@ -132,30 +101,9 @@ def tag_lookup_item(model_key: str, workspace: str, key: str, value: str | None)
     return item
 
 
-def stored_tags(item: Mapping[str, Any]) -> dict[str, StoredText]:
-    """The tags of a model or version by key, as they are kept."""
-    return _named(item, TAG)
-
-
-def tags_of(item: Mapping[str, Any], texts: Texts) -> dict[str, str | None]:
-    """The tags of a model or version; raises ``TextReplaced`` for a long one that is not in
-    ``texts``."""
-    return {key: text_of(stored, texts) for key, stored in stored_tags(item).items()}
-
-
-def aliases_of(meta: Mapping[str, Any]) -> dict[str, int]:
-    """The version numbers that aliases stand for."""
-    return _named(meta, ALIAS)
-
-
-def aliases_for(meta: Mapping[str, Any], number: int) -> list[str]:
-    """The aliases of one version."""
-    return [alias for alias, at in aliases_of(meta).items() if at == number]
-
-
 def latest_of(meta: Mapping[str, Any]) -> dict[str, int]:
     """By stage, the highest number of a version in it."""
-    return _named(meta, LATEST)
+    return with_prefix(meta, LATEST)
 
 
 def registered_model(
@@ -172,7 +120,3 @@ def registered_model(
         aliases=[RegisteredModelAlias(alias, at) for alias, at in aliases_of(meta).items()],
         workspace=meta["workspace"],
     )
-
-
-def _named(item: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {name[len(prefix) :]: v for name, v in item.items() if name.startswith(prefix)}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from dynamodbstore_table.conditions import ITEM_MISSING, both, equals
+from dynamodbstore_table.conditions import ITEM_MISSING
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Item, Put, Table, Update
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
@@ -26,17 +27,11 @@ from mlflow_dynamodbstore.core.long_texts import (
 from mlflow_dynamodbstore.core.retry import retried
 from mlflow_dynamodbstore.registered_models.model_items import (
     DESCRIPTION,
-    LAST_VERSION,
     LATEST,
     PROMPT_VERSIONS,
-    REVISION,
-    TAG,
-    is_model,
     is_prompt,
-    is_still,
-    meta_key,
 )
-from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel, ModelLookup
+from mlflow_dynamodbstore.registered_models.model_lookup import ModelLookup
 from mlflow_dynamodbstore.registered_models.stage_moves import StageMove, move_stages
 from mlflow_dynamodbstore.registered_models.version_items import (
     LISTED,
@@ -46,6 +41,9 @@ from mlflow_dynamodbstore.registered_models.version_items import (
     touched,
     version_item,
 )
+from mlflow_dynamodbstore.versioned.items import TAG, has_name
+from mlflow_dynamodbstore.versioned.lookup import Found
+from mlflow_dynamodbstore.versioned.numbers import give_number, next_number
 
 
 class ModelVersions:
@@ -95,7 +93,7 @@ class ModelVersions:
             "run_id": run_id,
             "run_link": run_link,
         }
-        found: FoundModel | None = None
+        found: Found | None = None
 
         def create() -> ModelVersion:
             nonlocal found
@@ -105,10 +103,10 @@ class ModelVersions:
             except ConditionFailed as failed:
                 # What was met tells the next number, unless it is no longer the model.
                 met = failed.failures.get(0)
-                found = FoundModel(found.key, dict(met)) if met and is_model(met, name) else None
+                found = replace(found, meta=dict(met)) if met and has_name(met, name) else None
                 raise
 
-        return retried(f"the model {name!r}", create, on=(ConditionFailed, TransactionConflict))
+        return self._models.changing(name, create, on=(ConditionFailed, TransactionConflict))
 
     def _source_of(self, source: str, run_id: str | None) -> tuple[str, str | None]:
         """Where the files of a source are, and the run that made them."""
@@ -132,25 +130,25 @@ class ModelVersions:
 
     def _add_version(
         self,
-        found: FoundModel,
+        found: Found,
         attributes: Mapping[str, str | None],
         texts: Mapping[str, str | None],
     ) -> ModelVersion:
         """Give a new version the model's next number; ``ConditionFailed`` if it has been given."""
         meta, now = found.meta, get_current_time_millis()
-        number = meta[LAST_VERSION] + 1
+        number = next_number(found)
         stored = stored_texts(found.pk, texts)
         item = version_item(
             found.key, meta["workspace"], number, now, attributes, stored.attributes
         )
-        next_number = Update(
-            meta_key(found.key),
-            set={LAST_VERSION: number, LATEST + STAGE_NONE: number, "updated": now},
-            add={REVISION: 1, **({PROMPT_VERSIONS: 1} if is_prompt(item) else {})},
-            condition=both(is_still(meta["name"]), equals(LAST_VERSION, number - 1)),
+        given = give_number(
+            found,
+            number,
+            set={LATEST + STAGE_NONE: number, "updated": now},
+            add={PROMPT_VERSIONS: 1} if is_prompt(item) else {},
         )
         with stored.written(self._table):
-            self._table.write(next_number, Put(item, condition=ITEM_MISSING))
+            self._table.write(given, Put(item, condition=ITEM_MISSING))
         return model_version(meta, item, stored.long)
 
     def get_model_version(self, name: str, version: str | int) -> ModelVersion:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
-from dynamodbstore_events.entities import DELETING
 from dynamodbstore_events.keys import (
     name_listed,
     newest_first,
-    registered_model_key,
     registered_model_pk,
     renamed_models_lookup,
 )
 from dynamodbstore_table.conditions import ITEM_MISSING
-from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import MAX_OPS, Item, Op, Put, Table, Update
+from dynamodbstore_table.port import MAX_OPS, Item, Put, Table, Update
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel, RegisteredModelTag
 from mlflow.entities.model_registry.model_version_stages import ALL_STAGES, get_canonical_stage
 from mlflow.exceptions import MlflowException
@@ -30,29 +26,19 @@ from mlflow.utils.validation import (
     _validate_registered_model_tag,
 )
 
-from mlflow_dynamodbstore.core.claims import REGISTERED_MODEL_KIND, release
 from mlflow_dynamodbstore.core.long_texts import StoredText, replace_texts, stored_texts
-from mlflow_dynamodbstore.core.retry import retried
-from mlflow_dynamodbstore.registered_models.deletion import (
-    deletion_mark,
-    finish_interrupted,
-    remove_marked,
-)
 from mlflow_dynamodbstore.registered_models.latest_versions import ModelWithLatest, read_latest
 from mlflow_dynamodbstore.registered_models.model_items import (
     DESCRIPTION,
     PROMPT_TAG,
-    TAG,
-    aliases_for,
-    is_model,
-    is_still,
-    meta_key,
-    model_claim,
     model_meta,
     registered_model,
     tag_lookup_item,
 )
-from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel, ModelLookup
+from mlflow_dynamodbstore.registered_models.model_lookup import MODELS, ModelLookup
+from mlflow_dynamodbstore.versioned.items import TAG, aliases_for, has_name, still_named
+from mlflow_dynamodbstore.versioned.lookup import Found
+from mlflow_dynamodbstore.versioned.naming import Naming
 
 _TAGS_IN_ONE_WRITE: Final = MAX_OPS - 2
 
@@ -64,6 +50,7 @@ class RegisteredModels:
         self._table = table
         self._models = models
         self._scope = models.scope
+        self._naming = Naming(table, models)
 
     def create_registered_model(
         self,
@@ -81,22 +68,19 @@ class RegisteredModels:
         for tag in tags or []:
             _validate_registered_model_tag(tag.key, tag.value)
             values[tag.key] = tag.value
-        workspace = self._scope.workspace
-        # Where the tags take more than one write, the partition must be ours before the model is.
-        alone = len(values) <= _TAGS_IN_ONE_WRITE
-        key = registered_model_key(workspace, name) if alone else _new_key()
-        while True:
-            try:
-                return self._create_model(key, name, description, values)
-            except ConditionFailed as failed:
-                if 0 in failed.failures:
-                    # If it is not taken, it has just been given up: try again.
-                    self._raise_if_taken(name, IS_PROMPT_TAG_KEY in values)
-                    continue
-                met = failed.failures[1]
-            if met is not None and DELETING in met:
-                remove_marked(self._table, met)
-            key = _new_key()
+
+        def refuse(holder: Found) -> None:
+            handle_resource_already_exist_error(
+                name, PROMPT_TAG in holder.meta, IS_PROMPT_TAG_KEY in values
+            )
+
+        return self._naming.create(
+            name,
+            lambda key: self._create_model(key, name, description, values),
+            refuse,
+            # With more tags the model takes more than one write.
+            alone=len(values) <= _TAGS_IN_ONE_WRITE,
+        )
 
     def _create_model(
         self, key: str, name: str, description: str | None, tags: dict[str, str | None]
@@ -110,16 +94,11 @@ class RegisteredModels:
         texts.puts.extend(beside)
         with texts.written(self._table):
             self._table.write(
-                model_claim(workspace, name, key),
+                MODELS.claim(workspace, name, key),
                 Put(meta, condition=ITEM_MISSING),
                 *([] if beside else lookups),
             )
         return registered_model(meta, texts.long, [])
-
-    def _raise_if_taken(self, name: str, by_prompt: bool) -> None:
-        found = self._models.find(name)
-        if found is not None:
-            handle_resource_already_exist_error(name, PROMPT_TAG in found.meta, by_prompt)
 
     def get_registered_model(self, name: str) -> RegisteredModel:
         """The model with its tags, aliases and the latest version of each stage.
@@ -147,11 +126,11 @@ class RegisteredModels:
         def read() -> ModelWithLatest:
             found = self._models.require(name)
             latest = read_latest(self._table, [found.meta]).get(found.pk)
-            if latest is None or not is_model(latest.meta, name):
+            if latest is None or not has_name(latest.meta, name):
                 raise _Renamed
             return latest
 
-        return retried(f"the model {name!r}", read, on=(_Renamed,))
+        return self._models.changing(name, read, on=(_Renamed,))
 
     def update_registered_model(
         self, name: str, description: str | None, deployment_job_id: str | None = None
@@ -164,12 +143,12 @@ class RegisteredModels:
 
             def write(texts: dict[str, StoredText]) -> None:
                 new = {**texts, **updated}
-                self._table.write(Update(meta_key(found.key), set=new, condition=is_still(name)))
+                self._table.write(Update(found.meta_key, set=new, condition=still_named(name)))
 
             stored = replace_texts(self._table, found.meta, {DESCRIPTION: description}, write)
             return {**found.meta, **updated, **stored.attributes}
 
-        return self._as_changed(retried(f"the model {name!r}", update, on=(ConditionFailed,)))
+        return self._as_changed(self._models.changing(name, update))
 
     def _as_changed(self, meta: Item) -> RegisteredModel:
         """The model whose META item is now this, as long as nobody else has changed it."""
@@ -184,18 +163,15 @@ class RegisteredModels:
         """
         _validate_model_renaming(new_name)
 
-        def rename() -> Item:
-            found = self._models.require(name)
-            changed = _named(found, new_name, get_current_time_millis())
-            try:
-                self._table.write(*_renaming(found, changed))
-            except ConditionFailed as failed:
-                if 1 in failed.failures:
-                    _raise_name_taken(new_name)
-                raise
-            return {**found.meta, **changed}
+        def refuse() -> NoReturn:
+            raise MlflowException(
+                f"Registered Model (name={new_name}) already exists. Choose another name.",
+                RESOURCE_ALREADY_EXISTS,
+            )
 
-        renamed = retried(f"who is named {name!r}", rename, on=(ConditionFailed,))
+        renamed = self._naming.rename(
+            name, new_name, lambda found: _named(found, new_name, get_current_time_millis()), refuse
+        )
         return self._as_changed(renamed)
 
     def delete_registered_model(self, name: str) -> None:
@@ -203,23 +179,14 @@ class RegisteredModels:
 
         It has gone with the first write, whatever it takes to remove what is left.
         """
-
-        def mark() -> Item:
-            found = self._models.require(name)
-            marked = deletion_mark(found.key, get_current_time_millis(), is_still(name))
-            given_up = release(found.meta["workspace"], REGISTERED_MODEL_KIND, name, found.key)
-            self._table.write(marked, given_up)
-            return {**found.meta, **marked.set}
-
-        remove_marked(self._table, retried(f"the model {name!r}", mark, on=(ConditionFailed,)))
-        finish_interrupted(self._table, get_current_time_millis())
+        self._naming.delete(name)
 
 
 class _Renamed(LookupError):
     """The model has another name since it was looked up, or has gone."""
 
 
-def _named(found: FoundModel, name: str, now_ms: int) -> dict[str, Any]:
+def _named(found: Found, name: str, now_ms: int) -> dict[str, Any]:
     """The attributes of a META item that a rename sets, also one to the same name."""
     return {
         "name": name,
@@ -229,26 +196,3 @@ def _named(found: FoundModel, name: str, now_ms: int) -> dict[str, Any]:
         "gsi2pk": renamed_models_lookup(found.meta["workspace"]),
         "gsi2sk": newest_first(now_ms, found.key),
     }
-
-
-def _renaming(found: FoundModel, changed: dict[str, Any]) -> list[Op]:
-    name, new_name, workspace = found.meta["name"], changed["name"], found.meta["workspace"]
-    update = Update(meta_key(found.key), set=changed, condition=is_still(name))
-    if new_name == name:
-        return [update]
-    return [
-        update,
-        model_claim(workspace, new_name, found.key),
-        release(workspace, REGISTERED_MODEL_KIND, name, found.key),
-    ]
-
-
-def _new_key() -> str:
-    return uuid.uuid4().hex
-
-
-def _raise_name_taken(name: str) -> NoReturn:
-    raise MlflowException(
-        f"Registered Model (name={name}) already exists. Choose another name.",
-        RESOURCE_ALREADY_EXISTS,
-    )

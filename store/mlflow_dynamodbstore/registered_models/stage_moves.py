@@ -11,15 +11,9 @@ from dynamodbstore_table.port import MAX_OPS, Item, Table, Update
 from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_INTERNAL
 
 from mlflow_dynamodbstore.registered_models.latest_versions import changed_latest
-from mlflow_dynamodbstore.registered_models.model_items import (
-    ALIAS,
-    REVISION,
-    aliases_for,
-    is_still,
-    meta_key,
-)
-from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel
 from mlflow_dynamodbstore.registered_models.version_items import touched
+from mlflow_dynamodbstore.versioned.items import ALIAS, REVISION, aliases_for, still_named
+from mlflow_dynamodbstore.versioned.lookup import Found
 
 MOST_MOVES: Final = MAX_OPS - 1
 
@@ -41,7 +35,7 @@ def transition(model_key: str, item: Item, stage: str, now_ms: int) -> StageMove
 
 def move_stages(
     table: Table,
-    found: FoundModel,
+    found: Found,
     moves: Sequence[StageMove],
     now_ms: int,
     emptied: str | None = None,
@@ -63,11 +57,11 @@ def move_stages(
     unchanged = equals(REVISION, found.meta[REVISION])
     table.write(
         Update(
-            meta_key(found.key),
+            found.meta_key,
             set={"updated": now_ms, **{name: n for name, n in latest.items() if n is not None}},
             remove=tuple(gone),
             add={REVISION: 1},
-            condition=both(is_still(found.meta["name"]), unchanged),
+            condition=both(still_named(found.meta["name"]), unchanged),
         ),
         *(
             Update(

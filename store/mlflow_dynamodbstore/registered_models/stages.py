@@ -17,7 +17,6 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.time import get_current_time_millis
 
 from mlflow_dynamodbstore.core.long_texts import TextReplaced
-from mlflow_dynamodbstore.core.retry import retried
 from mlflow_dynamodbstore.registered_models.latest_versions import in_stage
 from mlflow_dynamodbstore.registered_models.model_lookup import ModelLookup
 from mlflow_dynamodbstore.registered_models.stage_moves import MOST_MOVES, move_stages, transition
@@ -55,7 +54,7 @@ class Stages:
 
         moved = None
         while moved is None:
-            moved = retried(f"the model {name!r}", move, on=(ConditionFailed, TextReplaced))
+            moved = self._models.changing(name, move, on=(ConditionFailed, TextReplaced))
         return moved
 
     def _move_to(

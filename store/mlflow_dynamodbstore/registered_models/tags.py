@@ -24,15 +24,14 @@ from mlflow_dynamodbstore.registered_models.model_items import (
     PROMPT,
     PROMPT_TAG,
     PROMPT_VERSIONS,
-    TAG,
     is_prompt,
-    is_still,
     listing,
-    meta_key,
     tag_lookup_item,
 )
-from mlflow_dynamodbstore.registered_models.model_lookup import FoundModel, ModelLookup
+from mlflow_dynamodbstore.registered_models.model_lookup import ModelLookup
 from mlflow_dynamodbstore.registered_models.version_items import NOT_DELETED
+from mlflow_dynamodbstore.versioned.items import TAG, still_named
+from mlflow_dynamodbstore.versioned.lookup import Found
 
 
 class RegistryTags:
@@ -55,12 +54,12 @@ class RegistryTags:
 
             def write(texts: dict[str, StoredText]) -> None:
                 new = {**texts, **relisted}
-                update = Update(meta_key(found.key), set=new, condition=is_still(name))
+                update = Update(found.meta_key, set=new, condition=still_named(name))
                 self._table.write(update, lookup)
 
             replace_texts(self._table, found.meta, {TAG + key: value}, write)
 
-        retried(f"the model {name!r}", change, on=(ConditionFailed,))
+        self._models.changing(name, change)
 
     def delete_registered_model_tag(self, name: str, key: str) -> None:
         """Delete a tag of a model, if it has it; raises ``RESOURCE_DOES_NOT_EXIST`` without the
@@ -73,15 +72,15 @@ class RegistryTags:
             if TAG + key not in found.meta:
                 return
             update = Update(
-                meta_key(found.key),
+                found.meta_key,
                 set=_relisted(found, key, None),
                 remove=(TAG + key,),
-                condition=is_still(name),
+                condition=still_named(name),
             )
             self._table.write(update, Delete((found.pk, tag_sk(key))))
             remove_texts(self._table, found.meta, [TAG + key])
 
-        retried(f"the model {name!r}", change, on=(ConditionFailed,))
+        self._models.changing(name, change)
 
     def set_model_version_tag(self, name: str, version: str | int, tag: ModelVersionTag) -> None:
         """Set a tag of a version; raises ``RESOURCE_DOES_NOT_EXIST`` without the version."""
@@ -117,7 +116,7 @@ class RegistryTags:
         retried(f"version {version} of {name!r}", change, on=(ConditionFailed,))
 
 
-def _relisted(found: FoundModel, key: str, value: str | None) -> dict[str, Any]:
+def _relisted(found: Found, key: str, value: str | None) -> dict[str, Any]:
     """Where a model is listed when it has this value of the tag (None: not the tag)."""
     if key != IS_PROMPT_TAG_KEY:
         return {}
@@ -125,7 +124,7 @@ def _relisted(found: FoundModel, key: str, value: str | None) -> dict[str, Any]:
 
 
 def _version_ops(
-    found: FoundModel,
+    found: Found,
     item: Item,
     attribute: str,
     *,
@@ -141,7 +140,7 @@ def _version_ops(
         condition = both(NOT_DELETED, was if before else Not(was))
         if after != before:
             add = {PROMPT_VERSIONS: after - before}
-            still = is_still(found.meta["name"])
-            counted = [Update(meta_key(found.key), add=add, condition=still)]
+            still = still_named(found.meta["name"])
+            counted = [Update(found.meta_key, add=add, condition=still)]
     update = Update((item["PK"], item["SK"]), set=set or {}, remove=remove, condition=condition)
     return [*counted, update]

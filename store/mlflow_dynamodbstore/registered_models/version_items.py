@@ -22,7 +22,8 @@ from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_IN
 from mlflow.entities.model_registry.model_version_status import ModelVersionStatus
 
 from mlflow_dynamodbstore.core.long_texts import StoredText, Texts, text_of
-from mlflow_dynamodbstore.registered_models.model_items import DESCRIPTION, tags_of
+from mlflow_dynamodbstore.registered_models.model_items import DESCRIPTION
+from mlflow_dynamodbstore.versioned.items import tags_of
 
 _READY: Final = ModelVersionStatus.to_string(ModelVersionStatus.READY)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dynamodbstore_table.port import Item, Table
 
 from mlflow_dynamodbstore.core.long_texts import Texts, long_text_keys, texts_in
-from mlflow_dynamodbstore.registered_models.model_items import TAG, stored_tags
+from mlflow_dynamodbstore.versioned.items import TAG, stored_tags
 
 
 def tag_texts(table: Table, items: Sequence[Item], keys: Iterable[str]) -> Texts:

@@ -22,7 +22,6 @@ from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.store.model_registry import SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD
 from mlflow.utils.search_utils import SearchModelVersionUtils
 
-from mlflow_dynamodbstore.registered_models.model_items import TAG
 from mlflow_dynamodbstore.registered_models.search.clauses import (
     AttributeClause,
     RegistryFilter,
@@ -40,6 +39,7 @@ from mlflow_dynamodbstore.search import tokens
 from mlflow_dynamodbstore.search.listings import Listing
 from mlflow_dynamodbstore.search.pushdown import text_condition
 from mlflow_dynamodbstore.search.tokens import PageStart
+from mlflow_dynamodbstore.versioned.items import TAG
 
 _MOST_PUSHED: Final = 20
 _LARGEST_NUMBER: Final = 10**38

@@ -8,7 +8,8 @@ from dynamodbstore_events.keys import registered_model_key
 from dynamodbstore_table.port import Item, Table
 
 from mlflow_dynamodbstore.core.claims import REGISTERED_MODEL_KIND, claim_key
-from mlflow_dynamodbstore.registered_models.model_items import is_model, meta_key
+from mlflow_dynamodbstore.registered_models.model_items import meta_key
+from mlflow_dynamodbstore.versioned.items import has_name
 
 
 def named_models(table: Table, workspace: str, names: Iterable[str]) -> list[Item]:
@@ -21,4 +22,4 @@ def named_models(table: Table, workspace: str, names: Iterable[str]) -> list[Ite
     if elsewhere:
         found |= table.batch_get(elsewhere)
     metas = ((name, found.get(key)) for name, key in keys.items())
-    return [meta for name, meta in metas if meta is not None and is_model(meta, name)]
+    return [meta for name, meta in metas if meta is not None and has_name(meta, name)]

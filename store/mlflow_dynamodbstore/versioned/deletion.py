@@ -1,6 +1,6 @@
-"""Removing what is left of a deleted model: its items, and last the META item that is marked.
+"""Removing what is left of a deleted thing: its items, and last the META item that is marked.
 
-The mark says that nobody finds the model any more, and every write here checks that it is still
+The mark says that nobody finds the thing any more, and every write here checks that it is still
 there. So any number of processes may do this at once, and none touches what is not marked.
 """
 
@@ -12,26 +12,26 @@ from itertools import islice
 from typing import Any, Final
 
 from dynamodbstore_events.entities import DELETING
-from dynamodbstore_events.keys import DELETED_REGISTERED_MODELS, GSI2, META, oldest_first
+from dynamodbstore_events.keys import GSI2, META, oldest_first
 from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.errors import ConditionFailed, TableError
 from dynamodbstore_table.port import MAX_OPS, Check, Delete, SortRange, Table, Update, after
 
 from mlflow_dynamodbstore import logs
-from mlflow_dynamodbstore.registered_models.model_items import meta_key
+from mlflow_dynamodbstore.versioned.kind import Kind
 
 _INTERRUPTED_MS: Final = 10 * 60 * 1000
 _AT_ONCE: Final = 10
 
 
-def deletion_mark(model_key: str, now_ms: int, condition: Condition) -> Update:
-    """The op that marks a model as deleted and takes it out of the listings."""
+def deletion_mark(kind: Kind, key: str, now_ms: int, condition: Condition) -> Update:
+    """The op that marks a thing as deleted and takes it out of the listings."""
     return Update(
-        meta_key(model_key),
+        kind.meta_key(key),
         set={
             DELETING: secrets.token_hex(8),
-            "gsi2pk": DELETED_REGISTERED_MODELS,
-            "gsi2sk": oldest_first(now_ms, model_key),
+            "gsi2pk": kind.deleted_lookup,
+            "gsi2sk": oldest_first(now_ms, key),
         },
         remove=("gsi1pk", "gsi1sk"),
         condition=condition,
@@ -39,18 +39,18 @@ def deletion_mark(model_key: str, now_ms: int, condition: Condition) -> Update:
 
 
 def remove_marked(table: Table, meta: Mapping[str, Any]) -> None:
-    """Remove the items of a marked model. If the table fails, a later deletion does the rest."""
+    """Remove the items of a marked thing. If the table fails, a later deletion does the rest."""
     try:
         _remove(table, meta["PK"], equals(DELETING, meta[DELETING]))
     except TableError as error:
         logs.removal_delayed(meta["PK"], error)
 
 
-def finish_interrupted(table: Table, now_ms: int) -> None:
-    """Remove what is left of some models that were deleted more than ten minutes ago."""
+def finish_interrupted(table: Table, kind: Kind, now_ms: int) -> None:
+    """Remove what is left of some things of a kind that were deleted more than ten minutes ago."""
     long_ago = SortRange(high=oldest_first(now_ms - _INTERRUPTED_MS, ""))
     left = table.query(
-        DELETED_REGISTERED_MODELS, index=GSI2, sk=long_ago, limit=_AT_ONCE, consistent=False
+        kind.deleted_lookup, index=GSI2, sk=long_ago, limit=_AT_ONCE, consistent=False
     ).items
     if left:
         for meta in table.batch_get([(item["PK"], META) for item in left]).values():

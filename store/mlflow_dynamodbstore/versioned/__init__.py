@@ -1,0 +1,1 @@
+"""Named things with versions, aliases and tags: what all of their kinds have in common."""
