@@ -33,7 +33,8 @@ from tests.traces.made import NOW_MS, new_feedback, new_span, new_trace_id, new_
 
 # What is not kept makes no request: it lists nothing, or is refused.
 NOT_KEPT = (NoTraces, NoDatasets)
-NOT_MLFLOWS = {"ensure_default_experiment"}
+# They make no request, or are not called by MLflow.
+NOT_MLFLOWS = {"ensure_default_experiment", "_await_model_version_creation"}
 
 
 def operations_of(store_class: type) -> set[str]:

@@ -7,7 +7,7 @@ arguments that are not what is tried.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mlflow.entities import (
@@ -26,10 +26,14 @@ from mlflow.entities import (
     ViewType,
 )
 from mlflow.entities.model_registry import ModelVersionTag, PromptVersion, RegisteredModelTag
+from mlflow.entities.trace_status import TraceStatus
 from mlflow.entities.webhook import WebhookEvent
 from mlflow.models import Model
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY, PROMPT_TEXT_TAG_KEY
 
+from tests.traces.made import NOW_MS, new_feedback, new_span, new_trace_id, new_trace_info
+
+NEW_TRACE: Final = "tr-" + "5" * 32
 EVENT: Final = WebhookEvent.from_str("registered_model.created")
 PROMPT: Final = PromptVersion("greeting", 1, "Hi")
 
@@ -43,6 +47,8 @@ class Ids:
     run: str = "0" * 32
     deleted_run: str = "1" * 32
     model: str = "m-" + "2" * 32
+    trace: str = "tr-" + "3" * 32
+    assessment: str = "a-" + "4" * 32
     registered: str = "no such model"
     prompt: str = "no such prompt"
     webhook: str = "00000000-0000-0000-0000-000000000000"
@@ -117,6 +123,29 @@ TRACKING: Final[dict[str, Call]] = {
     ),
     "set_model_versions_tags": lambda s, i, own: s.set_model_versions_tags("net", "1", i.model),
     "_hard_delete_logged_model": lambda s, i, own: s._hard_delete_logged_model(i.model),
+    "start_trace": lambda s, i, own: s.start_trace(new_trace_info(NEW_TRACE, i.experiment)),
+    "log_spans": lambda s, i, own: s.log_spans(i.experiment, [new_span(NEW_TRACE)]),
+    "deprecated_start_trace_v2": lambda s, i, own: s.deprecated_start_trace_v2(
+        i.experiment, NOW_MS, {}, {}
+    ),
+    "deprecated_end_trace_v2": lambda s, i, own: s.deprecated_end_trace_v2(
+        i.trace, NOW_MS, TraceStatus.OK, {}, {}
+    ),
+    "get_trace": lambda s, i, own: s.get_trace(i.trace),
+    "get_trace_info": lambda s, i, own: s.get_trace_info(i.trace),
+    "batch_get_traces": lambda s, i, own: s.batch_get_traces([i.trace]),
+    "batch_get_trace_infos": lambda s, i, own: s.batch_get_trace_infos([i.trace]),
+    "set_trace_tag": lambda s, i, own: s.set_trace_tag(i.trace, "team", "thieves"),
+    "delete_trace_tag": lambda s, i, own: s.delete_trace_tag(i.trace, "team"),
+    "link_traces_to_run": lambda s, i, own: s.link_traces_to_run([own.trace], i.run),
+    "link_prompts_to_trace": lambda s, i, own: s.link_prompts_to_trace(i.trace, [PROMPT]),
+    "create_assessment": lambda s, i, own: s.create_assessment(new_feedback(i.trace, True)),
+    "get_assessment": lambda s, i, own: s.get_assessment(i.trace, i.assessment),
+    "update_assessment": lambda s, i, own: s.update_assessment(
+        i.trace, i.assessment, rationale="stolen"
+    ),
+    "delete_assessment": lambda s, i, own: s.delete_assessment(i.trace, i.assessment),
+    "_delete_traces": lambda s, i, own: s._delete_traces(i.experiment, NOW_MS),
 }
 """By the name of the method."""
 
@@ -135,6 +164,8 @@ OTHER_ARGUMENTS: Final[dict[str, Call]] = {
     "a batch of a model": lambda s, i, own: s.log_batch(
         own.run, [Metric("loss", 9.0, 9, 9, model_id=i.model)], [], []
     ),
+    "a trace to link": lambda s, i, own: s.link_traces_to_run([i.trace], own.run),
+    "a trace to delete": lambda s, i, own: s._delete_traces(own.experiment, trace_ids=[i.trace]),
     "no params": lambda s, i, own: s.log_logged_model_params(i.model, []),
     "own and foreign experiments": lambda s, i, own: [
         run.info.run_id for run in s.search_runs([own.experiment, i.experiment], "", ViewType.ALL)
@@ -234,9 +265,13 @@ def fill_tracking(store: Any) -> Ids:
     store.log_metric(run_id, Metric("acc", 0.5, 1, 1, model_id=model.model_id))
     store.log_inputs(run_id, [DatasetInput(Dataset("faces", "1", "local", "{}"), [])])
     store.link_prompt_versions_to_run(run_id, [PromptVersion("linked", 1, "Hi")])
+    trace = store.start_trace(new_trace_info(new_trace_id(), experiment, tags={"team": "cats"}))
+    store.log_spans(experiment, [new_span(trace.trace_id)])
+    assessment = store.create_assessment(new_feedback(trace.trace_id, True))
     store.delete_run(deleted_run)
     store.delete_experiment(deleted)
-    return Ids(experiment, deleted, run_id, deleted_run, model.model_id)
+    ids = (experiment, deleted, run_id, deleted_run, model.model_id)
+    return Ids(*ids, trace.trace_id, assessment.assessment_id)
 
 
 def fill_registry(store: Any, ids: Ids, name: str) -> Ids:
@@ -249,13 +284,4 @@ def fill_registry(store: Any, ids: Ids, name: str) -> Ids:
     tags = [ModelVersionTag(IS_PROMPT_TAG_KEY, "true"), ModelVersionTag(PROMPT_TEXT_TAG_KEY, "Hi")]
     store.create_model_version(prompt, "none", tags=tags)
     webhook = store.create_webhook("hook", "https://127.0.0.1/a", [EVENT])
-    return Ids(
-        ids.experiment,
-        ids.deleted_experiment,
-        ids.run,
-        ids.deleted_run,
-        ids.model,
-        model,
-        prompt,
-        webhook.webhook_id,
-    )
+    return replace(ids, registered=model, prompt=prompt, webhook=webhook.webhook_id)

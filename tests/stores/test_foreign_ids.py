@@ -31,6 +31,7 @@ from tests.stores.foreign import (
     fill_registry,
     fill_tracking,
 )
+from tests.traces.made import new_span, new_trace_info
 
 OURS, THEIRS = Scope("ours", shared=True), Scope("theirs", shared=True)
 NOBODY_S = Ids()
@@ -128,6 +129,7 @@ def test_what_a_store_remembers_of_one_workspace_is_not_seen_from_another(
     store.get_logged_model(shared.theirs.model)
     store.log_metric(shared.theirs.run, Metric("acc", 0.5, 1, 1, model_id=shared.theirs.model))
     store.get_metric_history(shared.theirs.run, "loss", 1)
+    store.set_trace_tag(shared.theirs.trace, "seen", "yes")
     # when the next call comes from ours
     object.__setattr__(scope, "workspace", OURS.workspace)
     before = everything(shared.table)
@@ -135,6 +137,26 @@ def test_what_a_store_remembers_of_one_workspace_is_not_seen_from_another(
     assert outcome(call, store, shared.theirs, shared.ours) == outcome(
         call, shared.tracking, NOBODY_S, shared.ours
     )
+    assert everything(shared.table) == before
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s, i, own: s.start_trace(new_trace_info(i.trace, own.experiment)),
+        lambda s, i, own: s.log_spans(own.experiment, [new_span(i.trace, name="stolen")]),
+    ],
+    ids=["start_trace", "log_spans"],
+)
+def test_a_trace_of_another_workspace_is_neither_moved_nor_merged_with(
+    shared: Shared, call: Call
+) -> None:
+    before = everything(shared.table)
+
+    with pytest.raises(MlflowException) as raised:
+        call(shared.tracking, shared.theirs, shared.ours)
+
+    assert raised.value.error_code == "RESOURCE_DOES_NOT_EXIST"
     assert everything(shared.table) == before
 
 
