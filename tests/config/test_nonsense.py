@@ -86,7 +86,7 @@ def test_a_number_with_a_fraction_is_nonsense_too(
         reconcile(dynoxide_table, Settings())
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_server_does_not_start_and_says_why(tmp_path: Path) -> None:
     table = SqliteTable(tmp_path / "store.ddb")
     table.create()

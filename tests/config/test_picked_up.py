@@ -225,7 +225,7 @@ def _serve(uri: str, folder: str, ready: Any, done: Any) -> None:
         time.sleep(0.5)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize("uri", ["dynoxide"], indirect=True)
 def test_another_process_that_runs_on_really_does_so_within_a_minute(
     uri: str, tmp_path: Path

@@ -86,7 +86,7 @@ def test_anything_else_stops_the_start_before_anything_is_written(
     assert not (tmp_path / "store.ddb").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_server_does_not_start_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

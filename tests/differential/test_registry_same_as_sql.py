@@ -95,7 +95,7 @@ def test_answers_and_errors_are_the_sql_registrys(
     ours.close()
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_on_a_server_they_are_too(
     world: World, theirs: SqlRegistrySide, dynoxide_endpoint: str
 ) -> None:

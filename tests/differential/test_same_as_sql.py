@@ -86,7 +86,7 @@ def test_answers_and_errors_are_the_sql_stores(
     ours.close()
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_on_a_server_they_are_too(world: World, theirs: SqlSide, dynoxide_endpoint: str) -> None:
     ours = OurSide(served_stores(dynoxide_endpoint))
 

@@ -17,8 +17,8 @@ from tests.e2e.mlflow_server import MlflowServer
 from tests.e2e.training import Training, run_training_script
 from tests.e2e.training_script import EXPERIMENT
 
-ON_FILE = pytest.param("file", marks=pytest.mark.slow)
-ON_DYNAMODB = pytest.param("server on DynamoDB", marks=pytest.mark.slow)
+ON_FILE = pytest.param("file", marks=pytest.mark.e2e)
+ON_DYNAMODB = pytest.param("server on DynamoDB", marks=pytest.mark.e2e)
 HOMES = ("server on a file", ON_FILE, ON_DYNAMODB)
 SERVED = ("server on a file", ON_DYNAMODB)
 KILLED = ("server on a file",)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -45,28 +46,17 @@ class MlflowServer:
                 env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
                 start_new_session=True,
             )
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise RuntimeError(f"mlflow server did not start:\n{self.log}")
-            time.sleep(0.1)
+        try:
+            wait_until_it_answers(self.url, self._process, _START_SECONDS, lambda: self.log)
+        except RuntimeError:
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """SIGKILL the server and every process below it, and return when all are gone."""
         if self._process is None:
             return
-        try:
-            family = psutil.Process(self._process.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            family = []
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        for process in family:
-            if process.is_running():
-                process.kill()
-        self._process.wait(timeout=10)
-        psutil.wait_procs(family, timeout=10)
+        killed_with_all_below(self._process)
         self._process = None
 
     @property
@@ -74,8 +64,37 @@ class MlflowServer:
         """All that the server has printed, over every start."""
         return (self._folder / "server.log").read_text(errors="replace")
 
-    def _answers(self) -> bool:
-        try:
-            return requests.get(f"{self.url}/health", timeout=5).ok
-        except requests.RequestException:
-            return False
+
+def answers(url: str) -> bool:
+    """Whether a server is there, and well."""
+    try:
+        return requests.get(f"{url}/health", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def wait_until_it_answers(
+    url: str, process: subprocess.Popen[bytes], seconds: float, log: Callable[[], str]
+) -> None:
+    """Return when the server answers; raise ``RuntimeError`` with its log if it doesn't in time."""
+    deadline = time.monotonic() + seconds
+    while not answers(url):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"mlflow server did not start:\n{log()}")
+        time.sleep(0.1)
+
+
+def killed_with_all_below(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL a process that leads a session, and every process below it; return when all are
+    gone."""
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for below in family:
+        if below.is_running():
+            below.kill()
+    process.wait(timeout=10)
+    psutil.wait_procs(family, timeout=10)

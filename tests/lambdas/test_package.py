@@ -12,7 +12,7 @@ import pytest
 from tests.lambdas.sam import run_sam
 from tests.lambdas.template import FUNCTIONS, ROOT, properties
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.e2e
 
 MOST_BYTES = 10_000_000
 RUNTIME_HAS = ("boto3", "botocore", "s3transfer", "dateutil", "six", "urllib3")

@@ -12,7 +12,7 @@ from tests.e2e.mlflow_server import MlflowServer
 WORKERS = 2
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_each_start_is_told_once_however_many_workers_there_are(tmp_path: Path) -> None:
     server = MlflowServer(f"dynamodb:///{tmp_path}/store.ddb", tmp_path)
     try:

@@ -36,7 +36,7 @@ def assert_sound(path: Path) -> None:
     connection.close()
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_two_processes_write_without_a_pause_and_lose_nothing(sqlite_table: SqliteTable) -> None:
     # Given two processes on one file
     path = sqlite_table.path
