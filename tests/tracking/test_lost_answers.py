@@ -143,9 +143,9 @@ WRITES: dict[str, Callable[[Stores], object]] = {
 
 
 def cases(*quick: str) -> Iterable[ParameterSet]:
-    """Every write; those that are not named are marked slow."""
+    """Every write; those that are not named are marked e2e."""
     for name, write in WRITES.items():
-        marks = () if name in quick else pytest.mark.slow
+        marks = () if name in quick else pytest.mark.e2e
         yield pytest.param(write, id=name, marks=marks)
 
 
