@@ -274,6 +274,41 @@ class TestConflicts:
 
         assert table.get(KEY) == {**ITEM, "n": 1}
 
+    @pytest.mark.parametrize(
+        ("operation", "op", "left"),
+        [
+            ("PutItem", Put({**ITEM, "n": 2}), {**ITEM, "n": 2}),
+            ("UpdateItem", Update(KEY, add={"n": 1}), {**ITEM, "n": 2}),
+            ("DeleteItem", Delete(KEY), None),
+        ],
+    )
+    def test_write_is_tried_again_when_another_region_writes_to_the_item(
+        self, table: DynamoDBTable, faults: Faults, operation: str, op: Op, left: object
+    ) -> None:
+        table.write(Put({**ITEM, "n": 1}))
+        faults.fail(operation, "ReplicatedWriteConflictException", times=3)
+
+        table.write(op)
+
+        assert table.get(KEY) == left
+
+    def test_bulk_is_tried_again_when_another_region_writes_to_the_items(
+        self, table: DynamoDBTable, faults: Faults
+    ) -> None:
+        faults.fail("BatchWriteItem", "ReplicatedWriteConflictException", times=3)
+
+        table.bulk(map(Put, numbered("a", 5)))
+
+        assert table.query("a").items == numbered("a", 5)
+
+    def test_write_raises_a_conflict_when_another_region_does_not_stop_writing(
+        self, table: DynamoDBTable, faults: Faults
+    ) -> None:
+        faults.fail("PutItem", "ReplicatedWriteConflictException", times=100)
+
+        with pytest.raises(TransactionConflict):
+            table.write(Put(ITEM))
+
 
 class TestExpiredItems:
     @pytest.mark.parametrize(

@@ -34,7 +34,14 @@ _THROTTLES = frozenset(
     }
 )
 _CONFLICTS = frozenset(
-    {"TransactionConflictException", "TransactionConflict", "TransactionInProgressException"}
+    {
+        "TransactionConflictException",
+        "TransactionConflict",
+        "TransactionInProgressException",
+        # Another region writes to the item: a global table with multi-region strong consistency.
+        "ReplicatedWriteConflictException",
+        "ReplicatedWriteConflict",
+    }
 )
 _DENIALS: Mapping[str, str] = {
     "ExpiredTokenException": "the session token has expired: sign in again",
