@@ -16,6 +16,9 @@ EXPIRED: Final = "EXPIRED"
 DELETING: Final = "deleting"
 """The attribute of a META item whose entity is being removed: to every reader it has gone."""
 
+FORM: Final = "v"
+"""The attribute of a META item that names the entity's form; without it the form is 1."""
+
 KINDS: Final = frozenset({EXPERIMENT, RUN, MODEL, REGISTERED_MODEL, TRACE, EXPIRED})
 
 

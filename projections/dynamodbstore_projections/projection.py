@@ -147,6 +147,7 @@ def read_together(
     view.prefetch(
         key
         for entity, projections in concerned.items()
+        if view.knows(entity)
         for projection in projections
         for key in projection.reads(entity, view, config)
     )

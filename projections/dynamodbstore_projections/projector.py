@@ -12,6 +12,7 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import META
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
+from dynamodbstore_table.forms import check_form
 from dynamodbstore_table.port import Item, Table
 
 from dynamodbstore_projections.config import Config
@@ -143,6 +144,10 @@ class Projector:
         config: Config,
         report: Report,
     ) -> bool:
+        meta = view.get((entity.pk, META))
+        if meta is not None:
+            # What is derived of a form that this code does not know would be wrong.
+            check_form(entity.kind, meta)
         writes = projection.writes(entity, view, config)
         for write in writes:
             ops = write if isinstance(write, tuple) else write.ops

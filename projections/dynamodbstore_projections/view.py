@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dynamodbstore_events.entities import Entity
+from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import META, Key
+from dynamodbstore_table.forms import STEPS, current, is_known
 from dynamodbstore_table.port import EVERY, Item, SortRange, Table
 
 
@@ -39,8 +40,17 @@ class View:
         return self._items[key]
 
     def meta(self, pk: str) -> Item | None:
-        """The META item of a partition, or None."""
-        return self.get((pk, META))
+        """The META item of an entity in the newest form, or None; raises ``NewerForm``."""
+        found = self.get((pk, META))
+        entity = entity_of(pk)
+        if found is None or entity is None or entity.kind not in STEPS:
+            return found
+        return current(entity.kind, found)
+
+    def knows(self, entity: Entity) -> bool:
+        """Whether this code knows the form of an entity; true where there is none."""
+        found = self.get((entity.pk, META))
+        return found is None or is_known(entity.kind, found)
 
     def items(self, pk: str, sk: SortRange = EVERY) -> list[Item]:
         """The items of a partition, or of a part of it, in sort key order."""

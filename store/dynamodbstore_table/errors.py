@@ -60,6 +60,16 @@ class AccessDenied(TableUnavailable):
     """The engine denies the request to this identity; the message says who has to allow it."""
 
 
+class NewerForm(TableError):
+    """An entity was written in a form that this code does not know."""
+
+    def __init__(self, pk: str, form: object, newest: int) -> None:
+        super().__init__(
+            f"{pk} was written by a newer version of mlflow-dynamodbstore (form {form!r}, this one "
+            f"knows forms up to {newest}): upgrade the package"
+        )
+
+
 class TableUnfit(TableError):
     """The table is laid out in another way than this store's; the message is what differs, and
     what to do about it."""

@@ -6,6 +6,7 @@ from dynamodbstore_projections.config import InvalidConfig
 from dynamodbstore_table.errors import (
     InvalidOps,
     ItemTooLarge,
+    NewerForm,
     TableError,
     TableMissing,
     TableUnavailable,
@@ -29,6 +30,8 @@ def as_mlflow_error(error: TableError) -> MlflowException:
         return MlflowException(f"The store's table is missing: {error}.", RESOURCE_DOES_NOT_EXIST)
     if isinstance(error, TableUnfit):
         return MlflowException(f"The store can't use its table: {error}.", INVALID_STATE)
+    if isinstance(error, NewerForm):
+        return MlflowException(f"This version can't read it: {error}.", INVALID_STATE)
     if isinstance(error, InvalidConfig):
         return MlflowException(f"The store's configuration can't be used: {error}.", INVALID_STATE)
     if isinstance(error, ItemTooLarge | InvalidOps):

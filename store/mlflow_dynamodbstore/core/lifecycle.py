@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dynamodbstore_events.entities import EXPERIMENT
 from dynamodbstore_table.conditions import Both, Condition, Either, Not, equals
+from dynamodbstore_table.forms import current
+from dynamodbstore_table.port import Item
 from mlflow.entities import LifecycleStage, ViewType
 
 ACTIVE: str = LifecycleStage.ACTIVE
@@ -38,7 +41,9 @@ class ExperimentState:
     trace_shards: int
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> ExperimentState:
+    def from_item(cls, item: Item) -> ExperimentState:
+        """The state in an experiment's META item; raises ``NewerForm``."""
+        item = current(EXPERIMENT, item)
         return cls(
             experiment_id=item["PK"].partition("#")[2],
             name=item["name"],

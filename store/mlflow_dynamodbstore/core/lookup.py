@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from dynamodbstore_events.entities import FORM, MODEL, RUN
 from dynamodbstore_events.keys import META, experiment_pk, model_pk, run_pk
+from dynamodbstore_table.forms import check_form, current
 from dynamodbstore_table.port import Item, Table
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
@@ -112,7 +114,7 @@ class RunLookup:
         item = self._table.get((run_pk(run_id), META))
         if item is None or not self.owns(item):
             raise_run_missing(run_id)
-        return item
+        return current(RUN, item)
 
     def check(self, run_id: str) -> None:
         """Raise ``RESOURCE_DOES_NOT_EXIST`` for a run of another workspace.
@@ -209,9 +211,10 @@ class LoggedModelLookup:
         Raises ``RESOURCE_DOES_NOT_EXIST`` if there is no such model.
         """
         key = (model_pk(str(model_id)), META)
-        item = self._table.get(key, attributes=("PK", "stage", "experiment_id"))
+        item = self._table.get(key, attributes=("PK", "stage", "experiment_id", FORM))
         if item is None or not self.owns(item):
             raise_logged_model_missing(model_id)
+        check_form(MODEL, item)
         return item
 
     def owns(self, meta: Mapping[str, Any]) -> bool:

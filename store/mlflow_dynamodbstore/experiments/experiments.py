@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dynamodbstore_events.entities import EXPERIMENT, FORM
 from dynamodbstore_events.keys import (
     META,
     experiment_pk,
@@ -18,6 +19,7 @@ from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.forms import newest_form
 from dynamodbstore_table.port import Check, Item, Op, Put, SortRange, Table, Update, now_ms
 from dynamodbstore_table.text_items import text_items, texts
 from mlflow.entities import Experiment, ExperimentTag
@@ -186,6 +188,7 @@ class Experiments:
         meta: Item = {
             "PK": experiment_pk(experiment_id),
             "SK": META,
+            FORM: newest_form(EXPERIMENT),
             "name": name,
             "workspace": scope.workspace,
             "artifact_location": location,

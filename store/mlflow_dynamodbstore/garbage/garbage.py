@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
+from dynamodbstore_events.entities import FORM, MODEL, RUN
 from dynamodbstore_events.keys import (
     DELETED_MODELS,
     DELETED_RUNS,
@@ -32,6 +33,7 @@ from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.forms import check_form
 from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, Table, begins_with, now_ms
 
 from mlflow_dynamodbstore.core.claims import EXPERIMENT_KIND
@@ -179,14 +181,19 @@ class Garbage:
             raise_experiment_missing(canonical)
         pk = experiment_pk(canonical)
         for run_pk_ in list(self._listed_runs(state)):
-            run = self._table.get((run_pk_, META), attributes=("PK", "expires"))
+            run = self._table.get((run_pk_, META), attributes=("PK", "expires", FORM))
             if run is not None:
+                check_form(RUN, run)
                 self._delete_run(run)
         for meta in list(
             self._table.query_all(
-                models_listing(canonical), index=GSI1, consistent=False, attributes=("PK", "SK")
+                models_listing(canonical),
+                index=GSI1,
+                consistent=False,
+                attributes=("PK", "SK", FORM),
             )
         ):
+            check_form(MODEL, meta)
             self._delete_model(meta["PK"])
         self._remove_traces(canonical, state.trace_shards)
         for header in self._table.query_all(

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dynamodbstore_events.entities import FORM, MODEL
 from dynamodbstore_events.keys import META, model_pk, models_listing, newest_first
 from dynamodbstore_events.metric_values import decode
 from dynamodbstore_events.places import in_place
+from dynamodbstore_table.forms import current, newest_form
 from dynamodbstore_table.port import Item
 from dynamodbstore_table.text_items import texts
 from mlflow.entities import LoggedModel, LoggedModelStatus, Metric
@@ -42,6 +44,7 @@ def model_meta(
     item: Item = {
         "PK": model_pk(model_id),
         "SK": META,
+        FORM: newest_form(MODEL),
         "experiment_id": experiment_id,
         "name": name,
         "artifact_location": artifact_location,
@@ -99,7 +102,7 @@ def model_items(items: Iterable[Mapping[str, Any]]) -> ModelItems | None:
         elif kind == "PARAM":
             params.append(item)
         elif kind == META:
-            model.meta = item
+            model.meta = current(MODEL, item)
     if not model.meta:
         return None
     model.tags, model.params = texts(tags), texts(params)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from dynamodbstore_events.entities import FORM, REGISTERED_MODEL
 from dynamodbstore_events.keys import (
     META,
     Key,
@@ -22,6 +23,7 @@ from dynamodbstore_events.keys import (
     tag_sk,
     tag_value_listed,
 )
+from dynamodbstore_table.forms import current, newest_form
 from dynamodbstore_table.port import Item
 from mlflow.entities.model_registry import (
     ModelVersion,
@@ -60,6 +62,7 @@ def model_meta(
     return {
         "PK": pk,
         "SK": META,
+        FORM: newest_form(REGISTERED_MODEL),
         "name": name,
         "workspace": workspace,
         "created": now_ms,
@@ -109,7 +112,9 @@ def latest_of(meta: Mapping[str, Any]) -> dict[str, int]:
 def registered_model(
     meta: Mapping[str, Any], texts: Texts, latest_versions: Sequence[ModelVersion]
 ) -> RegisteredModel:
-    """MLflow's registered model; raises ``TextReplaced`` for a long text that is not there."""
+    """MLflow's registered model; raises ``TextReplaced`` for a long text that is not there, and
+    ``NewerForm``."""
+    meta = current(REGISTERED_MODEL, meta)
     return RegisteredModel(
         meta["name"],
         creation_timestamp=meta["created"],

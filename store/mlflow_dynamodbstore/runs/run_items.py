@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dynamodbstore_events.entities import RUN
 from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_events.places import PLACE, in_place
+from dynamodbstore_table.forms import current
 from dynamodbstore_table.text_items import is_part, text_name, text_of
 from mlflow.entities import Metric, RunData, RunInfo
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
@@ -65,7 +67,7 @@ def run_items(items: Iterable[Mapping[str, Any]]) -> RunItems:
         elif sk.startswith("METRIC#"):
             metrics.append(latest_metric(item, text_name(item) if "%" in sk else sk[7:]))
         elif sk == "META":
-            run.meta = item
+            run.meta = current(RUN, item)
         elif sk.startswith("INPUT#DATASET#"):
             run.dataset_inputs.append(item)
         elif sk.startswith("INPUT#MODEL#"):

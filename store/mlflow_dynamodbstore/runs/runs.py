@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from dynamodbstore_events.entities import FORM, RUN
 from dynamodbstore_events.keys import (
     DELETED_RUNS,
     META,
@@ -18,6 +19,7 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.forms import newest_form
 from dynamodbstore_table.port import Item, Put, Table, Update, now_ms
 from dynamodbstore_table.text_items import TextItems, parts_of, text_items
 from mlflow.entities import (
@@ -223,6 +225,7 @@ def _new_meta(
     return {
         "PK": run_pk(run_id),
         "SK": META,
+        FORM: newest_form(RUN),
         "experiment_id": experiment.experiment_id,
         "name": name,
         "user_id": as_text(user_id, "user_id"),

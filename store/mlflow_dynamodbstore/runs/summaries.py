@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
+from dynamodbstore_events.entities import FORM, RUN
 from dynamodbstore_projections.summary.reader import summaries, unpacked
+from dynamodbstore_table.forms import current
 from dynamodbstore_table.port import Item, Table
 from mlflow.entities import Metric
 
@@ -15,7 +17,7 @@ from mlflow_dynamodbstore.runs.run_items import RunItems
 
 INFO_ATTRIBUTES: Final = (
     *("PK", "experiment_id", "name", "user_id", "status", "start_time", "end_time"),
-    *("stage", "epoch", "artifact_uri"),
+    *("stage", "epoch", "artifact_uri", FORM),
 )
 """What of a run's META item stands beside a summary: it tells everything but what is logged."""
 
@@ -30,7 +32,7 @@ def summarized(item: Item, meta: Mapping[str, Any]) -> RunItems:
     told = orjson.loads(unpacked(item))
     nan = math.nan
     run = RunItems(
-        meta=meta,
+        meta=current(RUN, meta),
         metrics=[
             Metric(key, nan if value is None else value, time, step)
             for key, value, time, step in told["metrics"]

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from dynamodbstore_events.keys import META, Key
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
+from dynamodbstore_table.forms import current
 from dynamodbstore_table.port import Item, Table
 
 from mlflow_dynamodbstore.core.claims import claim_key
@@ -84,7 +85,7 @@ class NamedLookup:
             if meta is not None and has_name(meta, name):
                 self._remember(workspace, name, guess)
                 items: dict[str, Any] = {sk: found[pk, sk] for sk in sort_keys if (pk, sk) in found}
-                return Found(kind, guess, meta, items)
+                return Found(kind, guess, current(kind.code, meta), items)
         raise TransactionConflict(
             f"the {kind.word} named {name!r} changes faster than it can be read"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from dynamodbstore_events.entities import FORM
 from dynamodbstore_events.keys import (
     META,
     WEBHOOK,
@@ -14,6 +15,7 @@ from dynamodbstore_events.keys import (
     webhooks_listing,
 )
 from dynamodbstore_table.conditions import Condition, Contains
+from dynamodbstore_table.forms import current, newest_form
 from dynamodbstore_table.port import Item
 from mlflow.entities.webhook import Webhook, WebhookEvent, WebhookStatus
 from mlflow.exceptions import MlflowException
@@ -23,7 +25,7 @@ from mlflow_dynamodbstore.webhooks.webhook_secrets import UNREADABLE, decrypted,
 
 LISTED: Final = (
     *("PK", "SK", "gsi1sk", "id", "workspace", "name", "url", "events", "description", "status"),
-    *("secret", "created", "updated"),
+    *("secret", "created", "updated", FORM),
 )
 
 
@@ -55,6 +57,7 @@ def webhook_item(
     item: Item = {
         "PK": webhook_pk(webhook_id),
         "SK": META,
+        FORM: newest_form(WEBHOOK),
         "gsi1pk": webhooks_listing(workspace),
         "gsi1sk": newest_first(now_ms, webhook_id),
         "id": webhook_id,
@@ -95,7 +98,8 @@ def sent_for(event: WebhookEvent) -> Condition:
 
 
 def webhook_of(item: Mapping[str, Any]) -> Webhook:
-    """The webhook of an item."""
+    """The webhook of an item; raises ``NewerForm``."""
+    item = current(WEBHOOK, item)
     kept = item.get("secret")
     secret = None if kept is None else decrypted(kept)
     kind = UnreadableWebhook if kept is not None and secret is None else Webhook

@@ -7,9 +7,10 @@ from collections import Counter
 from itertools import islice
 from typing import NoReturn
 
-from dynamodbstore_events.keys import META, Key, webhook_pk, webhooks_listing
+from dynamodbstore_events.keys import META, WEBHOOK, Key, webhook_pk, webhooks_listing
 from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.forms import current
 from dynamodbstore_table.port import Delete, Item, Put, Table, Update
 from mlflow.entities.webhook import Webhook, WebhookEvent, WebhookStatus, WebhookTestResult
 from mlflow.exceptions import MlflowException
@@ -150,7 +151,7 @@ class Webhooks:
         item = self._table.get(_key(webhook_id))
         if item is None or item["workspace"] != self._scope.workspace:
             _raise_missing(webhook_id)
-        return item
+        return current(WEBHOOK, item)
 
     def _is_ours(self) -> Condition:
         return equals("workspace", self._scope.workspace)
