@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
-from dynamodbstore_events.entities import EXPERIMENT, FORM, MODEL, REGISTERED_MODEL, RUN
+from dynamodbstore_events.entities import EXPERIMENT, FORM, MODEL, REGISTERED_MODEL, RUN, TRACE
 from dynamodbstore_events.keys import WEBHOOK
 
 from dynamodbstore_table.errors import NewerForm
@@ -19,7 +19,14 @@ M = TypeVar("M", bound=Mapping[str, Any])
 Step: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 Steps: TypeAlias = Mapping[str, tuple[Step, ...]]
 
-STEPS: Final[Steps] = {EXPERIMENT: (), RUN: (), MODEL: (), REGISTERED_MODEL: (), WEBHOOK: ()}
+STEPS: Final[Steps] = {
+    EXPERIMENT: (),
+    RUN: (),
+    MODEL: (),
+    REGISTERED_MODEL: (),
+    TRACE: (),
+    WEBHOOK: (),
+}
 """By kind of entity, the functions that make of a META item one of the next form: the first makes
 form 2 of form 1. A kind has one form more than functions."""
 

@@ -14,6 +14,7 @@ from dynamodbstore_events.entities import (
     MODEL,
     REGISTERED_MODEL,
     RUN,
+    TRACE,
     Entity,
 )
 from dynamodbstore_events.keys import META, WEBHOOK
@@ -30,9 +31,10 @@ from mlflow.entities.webhook import WebhookAction, WebhookEntity, WebhookEvent
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
+from tests.traces.made import new_span, new_trace_id, new_trace_info
 from tests.tracking.stores import new_run, refused, store_on
 
-KINDS = (EXPERIMENT, RUN, MODEL, REGISTERED_MODEL, WEBHOOK)
+KINDS = (EXPERIMENT, RUN, MODEL, REGISTERED_MODEL, TRACE, WEBHOOK)
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,14 @@ def world(
     (model,) = _models(table)
     event = WebhookEvent(WebhookEntity.REGISTERED_MODEL, WebhookAction.CREATED)
     webhook = registry.create_webhook("hook", "https://127.0.0.1/hook", [event])
+    trace = tracking.start_trace(new_trace_info(new_trace_id(), experiment_id))
+    tracking.log_spans(experiment_id, [new_span(trace.trace_id)])
     ids = {
         EXPERIMENT: experiment_id,
         RUN: run_id,
         MODEL: model_id,
         REGISTERED_MODEL: model,
+        TRACE: trace.trace_id,
         WEBHOOK: webhook.webhook_id,
     }
     yield World(table, tracking, registry, ids)
@@ -113,6 +118,10 @@ READING: dict[str, tuple[Callable[[World], Any], ...]] = {
         lambda w: w.registry.get_registered_model("tiger"),
         lambda w: w.registry.search_registered_models(),
     ),
+    TRACE: (
+        lambda w: w.tracking.get_trace_info(w.ids[TRACE]),
+        lambda w: w.tracking.get_trace(w.ids[TRACE], allow_partial=True),
+    ),
     WEBHOOK: (
         lambda w: w.registry.get_webhook(w.ids[WEBHOOK]),
         lambda w: w.registry.list_webhooks(),
@@ -140,6 +149,10 @@ WRITING: dict[str, tuple[Callable[[World], Any], ...]] = {
         lambda w: w.registry.rename_registered_model("tiger", "puma"),
         lambda w: w.registry.create_model_version("tiger", "s3://bucket"),
         lambda w: w.registry.delete_registered_model("tiger"),
+    ),
+    TRACE: (
+        lambda w: w.tracking.set_trace_tag(w.ids[TRACE], "a", "b"),
+        lambda w: w.tracking.delete_trace_tag(w.ids[TRACE], "a"),
     ),
     WEBHOOK: (lambda w: w.registry.update_webhook(w.ids[WEBHOOK], name="other"),),
 }
@@ -177,6 +190,19 @@ def test_an_entity_of_a_newer_form_is_neither_read_nor_changed(
 
     assert "upgrade the package" in raised.value.message
     assert sorted(world.table.scan().items, key=str) == before
+
+
+def test_spans_are_not_added_to_a_trace_of_a_newer_form(world: World) -> None:
+    # Given a trace that a later version has written
+    world.set(TRACE, v=newest_form(TRACE) + 1)
+    before = world.meta(TRACE)
+
+    # When spans are logged by a process that does not know it
+    with refused("INVALID_STATE"):
+        world.reopened().tracking.log_spans(world.ids[EXPERIMENT], [new_span(world.ids[TRACE])])
+
+    # Then its META, without which nobody reads a batch of spans, is as it was
+    assert world.meta(TRACE) == before
 
 
 @pytest.mark.parametrize("form", [0, -1, "2", None])

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from dynamodbstore_events.entities import DELETING
+from dynamodbstore_events.entities import DELETING, FORM, TRACE
 from dynamodbstore_events.keys import (
     META,
     newest_first,
@@ -24,6 +24,7 @@ from dynamodbstore_events.keys import (
     traces_listing,
     unpart,
 )
+from dynamodbstore_table.forms import current, newest_form
 from dynamodbstore_table.port import Item
 from dynamodbstore_table.schema import TTL
 from mlflow.entities import TraceInfo, TraceState
@@ -103,6 +104,8 @@ class Head:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Head:
+        """The head in a META item; raises ``NewerForm``."""
+        item = current(TRACE, item)
         names = cls.__slots__
         values = {name: item[name] for name in names if name in item}
         values["trace_id"] = item.get("id") or unpart(item["PK"].partition("#")[2])
@@ -114,7 +117,7 @@ class Head:
     def to_item(self, shards: int, retention_days: int) -> Item:
         """META as it is written; ``shards`` of the experiment's listing, days until it expires (0:
         never)."""
-        item: Item = {"PK": trace_pk(self.trace_id), "SK": META}
+        item: Item = {"PK": trace_pk(self.trace_id), "SK": META, FORM: newest_form(TRACE)}
         for name in Head.__slots__:
             value = getattr(self, name)
             if value is not None and name not in ("trace_id", "given", "kinds"):
