@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._model_registry.utils import _get_store
+from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.stores.build_registry import build_registry_store
 from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
@@ -56,28 +56,26 @@ def test_a_malformed_uri_is_refused() -> None:
 
 
 def test_a_server_without_workspaces_does_not_hide_models_in_them(uri: str) -> None:
-    store = build_registry_store(uri)
-    with mock.patch.object(store, "_workspace", return_value="team-a"):
-        store.create_registered_model("theirs")
-        store.create_model_version("theirs", SOURCE)
-        store.rename_registered_model("theirs", "net")
+    theirs = DynamoRegistryStore(build_registry_store(uri)._table, scope=Scope("team-a", True))
+    theirs.create_registered_model("theirs")
+    theirs.create_model_version("theirs", SOURCE)
+    theirs.rename_registered_model("theirs", "net")
 
     with pytest.raises(MlflowException, match=r"'net' in the workspace 'team-a'") as refusal:
         build_registry_store(uri)
     assert refusal.value.error_code == "INVALID_STATE"
 
-    with mock.patch.object(store, "_workspace", return_value="team-a"):
-        store.delete_registered_model("net")
+    theirs.delete_registered_model("net")
     assert build_registry_store(uri).search_registered_models() == []
 
 
 def test_workspaces_have_names_of_their_own(uri: str) -> None:
     store = build_registry_store(uri)
     store.create_registered_model("net", description="ours")
-    with mock.patch.object(store, "_workspace", return_value="team-a"):
-        with refused("RESOURCE_DOES_NOT_EXIST"):
-            store.get_registered_model("net")
-        theirs = store.create_registered_model("net", description="theirs")
+    other = DynamoRegistryStore(store._table, scope=Scope("team-a", True))
+    with refused("RESOURCE_DOES_NOT_EXIST"):
+        other.get_registered_model("net")
+    theirs = other.create_registered_model("net", description="theirs")
 
     assert theirs.workspace == "team-a"
     assert store.get_registered_model("net").description == "ours"

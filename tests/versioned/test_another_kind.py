@@ -13,7 +13,8 @@ from dynamodbstore_events.keys import META, Key, registered_model_key
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Put
+from dynamodbstore_table.port import Put, Update
+from mlflow_dynamodbstore.core.long_texts import read_texts
 from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.registered_models.model_lookup import MODELS
 from mlflow_dynamodbstore.versioned.aliases import remove_alias, set_alias
@@ -22,12 +23,14 @@ from mlflow_dynamodbstore.versioned.items import (
     REVISION,
     aliases_for,
     aliases_of,
+    still_named,
     tags_of,
 )
 from mlflow_dynamodbstore.versioned.kind import Kind
 from mlflow_dynamodbstore.versioned.lookup import Found, NamedLookup
 from mlflow_dynamodbstore.versioned.naming import Naming
 from mlflow_dynamodbstore.versioned.numbers import give_number, next_number
+from mlflow_dynamodbstore.versioned.tags import TagOps, remove_tag, set_tag
 
 
 class Missing(Exception):
@@ -87,6 +90,10 @@ class Servers:
         found = self.lookup.require(name)
         key = self.version_key(found, version)
         return set_alias(self.table, found, alias, version, key, ITEM_EXISTS)
+
+    def tag_ops(self, found: Found) -> TagOps:
+        condition = still_named(found.name)
+        return lambda set, remove: [Update(found.meta_key, set, remove, condition=condition)]
 
     def aliases(self, name: str) -> dict[str, str]:
         return aliases_of(self.lookup.require(name).meta)
@@ -173,6 +180,36 @@ def test_remove_alias_leaves_the_others(servers: Servers, table: SqliteTable) ->
     remove_alias(table, servers.lookup.require("search"), "no such alias")
 
     assert servers.aliases("search") == {"newest": "1.0.0"}
+
+
+def tags(servers: Servers) -> dict[str, str | None]:
+    meta = servers.lookup.require("search").meta
+    return tags_of(meta, read_texts(servers.table, [meta]))
+
+
+def test_set_tag_replaces_a_value_of_any_length(servers: Servers, table: SqliteTable) -> None:
+    servers.create("search")
+    items = len(table.scan().items)
+
+    for value in ("x" * 100_000, "short", "y" * 200_000, None):
+        found = servers.lookup.require("search")
+        set_tag(table, found.meta, "notes", value, servers.tag_ops(found))
+        assert tags(servers) == {"notes": value}
+
+    assert len(table.scan().items) == items
+
+
+def test_remove_tag_leaves_nothing_of_it(servers: Servers, table: SqliteTable) -> None:
+    servers.create("search", team="web")
+    before = table.scan().items
+    found = servers.lookup.require("search")
+    set_tag(table, found.meta, "notes", "x" * 100_000, servers.tag_ops(found))
+
+    for _ in range(2):
+        found = servers.lookup.require("search")
+        remove_tag(table, found.meta, "notes", servers.tag_ops(found))
+
+    assert table.scan().items == before
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dynamodbstore_events.keys import experiments_listing
+from dynamodbstore_events.keys import experiments_listing, webhooks_listing
+from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.port import Delete, Put, Table
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
@@ -26,6 +27,16 @@ class Scope:
     def experiments_listing(self) -> str:
         """The partition of the index that lists the workspace's experiments."""
         return experiments_listing(self.workspace)
+
+    @property
+    def webhooks_listing(self) -> str:
+        """The partition of the index that lists the workspace's webhooks."""
+        return webhooks_listing(self.workspace)
+
+    @property
+    def is_ours(self) -> Condition:
+        """The condition that an item which names its workspace is of this one."""
+        return equals("workspace", self.workspace)
 
     def owns(self, workspace: str) -> bool:
         """Whether what belongs to a workspace may be seen and changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dynamodbstore_events.keys import tag_sk
@@ -18,7 +19,7 @@ from mlflow.utils.validation import (
     _validate_tag_name,
 )
 
-from mlflow_dynamodbstore.core.long_texts import StoredText, remove_texts, replace_texts
+from mlflow_dynamodbstore.core.long_texts import StoredText
 from mlflow_dynamodbstore.core.retry import retried
 from mlflow_dynamodbstore.registered_models.model_items import (
     PROMPT,
@@ -30,8 +31,9 @@ from mlflow_dynamodbstore.registered_models.model_items import (
 )
 from mlflow_dynamodbstore.registered_models.model_lookup import ModelLookup
 from mlflow_dynamodbstore.registered_models.version_items import NOT_DELETED
-from mlflow_dynamodbstore.versioned.items import TAG, still_named
+from mlflow_dynamodbstore.versioned.items import still_named
 from mlflow_dynamodbstore.versioned.lookup import Found
+from mlflow_dynamodbstore.versioned.tags import TagOps, remove_tag, set_tag
 
 
 class RegistryTags:
@@ -49,15 +51,8 @@ class RegistryTags:
 
         def change() -> None:
             found = self._models.require(name)
-            relisted = _relisted(found, key, value)
             lookup = Put(tag_lookup_item(found.key, found.meta["workspace"], key, value))
-
-            def write(texts: dict[str, StoredText]) -> None:
-                new = {**texts, **relisted}
-                update = Update(found.meta_key, set=new, condition=still_named(name))
-                self._table.write(update, lookup)
-
-            replace_texts(self._table, found.meta, {TAG + key: value}, write)
+            set_tag(self._table, found.meta, key, value, _model_ops(found, key, value, lookup))
 
         self._models.changing(name, change)
 
@@ -69,16 +64,8 @@ class RegistryTags:
 
         def change() -> None:
             found = self._models.require(name)
-            if TAG + key not in found.meta:
-                return
-            update = Update(
-                found.meta_key,
-                set=_relisted(found, key, None),
-                remove=(TAG + key,),
-                condition=still_named(name),
-            )
-            self._table.write(update, Delete((found.pk, tag_sk(key))))
-            remove_texts(self._table, found.meta, [TAG + key])
+            lookup = Delete((found.pk, tag_sk(key)))
+            remove_tag(self._table, found.meta, key, _model_ops(found, key, None, lookup))
 
         self._models.changing(name, change)
 
@@ -87,15 +74,10 @@ class RegistryTags:
         _validate_model_name(name)
         _validate_model_version(version)
         _validate_model_version_tag(tag.key, tag.value)
-        attribute = TAG + tag.key
 
         def change() -> None:
             found, item = self._models.require_version(name, version)
-
-            def write(texts: dict[str, StoredText]) -> None:
-                self._table.write(*_version_ops(found, item, attribute, set=texts))
-
-            replace_texts(self._table, item, {attribute: tag.value}, write)
+            set_tag(self._table, item, tag.key, tag.value, _version_ops(found, item, tag.key))
 
         retried(f"version {version} of {name!r}", change, on=(ConditionFailed,))
 
@@ -105,15 +87,23 @@ class RegistryTags:
         _validate_model_name(name)
         _validate_model_version(version)
         _validate_tag_name(key)
-        attribute = TAG + key
 
         def change() -> None:
             found, item = self._models.require_version(name, version)
-            if attribute in item:
-                self._table.write(*_version_ops(found, item, attribute, remove=(attribute,)))
-                remove_texts(self._table, item, [attribute])
+            remove_tag(self._table, item, key, _version_ops(found, item, key))
 
         retried(f"version {version} of {name!r}", change, on=(ConditionFailed,))
+
+
+def _model_ops(found: Found, key: str, value: str | None, lookup: Op) -> TagOps:
+    """Changes a tag of a model with the item by which it is found, and its listing."""
+
+    def ops(set: Mapping[str, StoredText], remove: tuple[str, ...]) -> list[Op]:
+        new = {**set, **_relisted(found, key, value)}
+        condition = still_named(found.name)
+        return [Update(found.meta_key, set=new, remove=remove, condition=condition), lookup]
+
+    return ops
 
 
 def _relisted(found: Found, key: str, value: str | None) -> dict[str, Any]:
@@ -123,24 +113,21 @@ def _relisted(found: Found, key: str, value: str | None) -> dict[str, Any]:
     return {"gsi1pk": listing(found.meta["workspace"], value == PROMPT)}
 
 
-def _version_ops(
-    found: Found,
-    item: Item,
-    attribute: str,
-    *,
-    set: dict[str, StoredText] | None = None,
-    remove: tuple[str, ...] = (),
-) -> list[Op]:
-    """The ops that change a tag of a version, and count its model's versions of a prompt."""
-    condition: Condition = NOT_DELETED
-    counted: list[Op] = []
-    if attribute == PROMPT_TAG:
-        before, after = is_prompt(item), is_prompt(set or {})
-        was = equals(PROMPT_TAG, PROMPT)
-        condition = both(NOT_DELETED, was if before else Not(was))
-        if after != before:
-            add = {PROMPT_VERSIONS: after - before}
-            still = still_named(found.meta["name"])
-            counted = [Update(found.meta_key, add=add, condition=still)]
-    update = Update((item["PK"], item["SK"]), set=set or {}, remove=remove, condition=condition)
-    return [*counted, update]
+def _version_ops(found: Found, item: Item, key: str) -> TagOps:
+    """Changes a tag of a version, and counts its model's versions of a prompt."""
+
+    def ops(set: Mapping[str, StoredText], remove: tuple[str, ...]) -> list[Op]:
+        condition: Condition = NOT_DELETED
+        counted: list[Op] = []
+        if key == IS_PROMPT_TAG_KEY:
+            before, after = is_prompt(item), is_prompt(set)
+            was = equals(PROMPT_TAG, PROMPT)
+            condition = both(NOT_DELETED, was if before else Not(was))
+            if after != before:
+                add = {PROMPT_VERSIONS: after - before}
+                still = still_named(found.name)
+                counted = [Update(found.meta_key, add=add, condition=still)]
+        version = (item["PK"], item["SK"])
+        return [*counted, Update(version, set=set, remove=remove, condition=condition)]
+
+    return ops

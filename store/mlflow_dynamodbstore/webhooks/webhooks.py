@@ -7,8 +7,8 @@ from collections import Counter
 from itertools import islice
 from typing import NoReturn
 
-from dynamodbstore_events.keys import META, WEBHOOK, Key, webhook_pk, webhooks_listing
-from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
+from dynamodbstore_events.keys import META, WEBHOOK, Key, webhook_pk
+from dynamodbstore_table.conditions import ITEM_MISSING
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.forms import current
 from dynamodbstore_table.port import Delete, Item, Put, Table, Update
@@ -129,7 +129,7 @@ class Webhooks:
         )
         new = {**attributes, "updated": get_current_time_millis()}
         try:
-            self._table.write(Update(_key(webhook_id), set=new, condition=self._is_ours()))
+            self._table.write(Update(_key(webhook_id), set=new, condition=self._scope.is_ours))
         except ConditionFailed:
             _raise_missing(webhook_id)
         return webhook_of({**item, **new})
@@ -137,7 +137,7 @@ class Webhooks:
     def delete_webhook(self, webhook_id: str) -> None:
         """Remove the webhook with its secret; ``RESOURCE_DOES_NOT_EXIST`` without it."""
         try:
-            self._table.write(Delete(_key(webhook_id), condition=self._is_ours()))
+            self._table.write(Delete(_key(webhook_id), condition=self._scope.is_ours))
         except ConditionFailed:
             _raise_missing(webhook_id)
 
@@ -149,12 +149,9 @@ class Webhooks:
 
     def _read_webhook(self, webhook_id: str) -> Item:
         item = self._table.get(_key(webhook_id))
-        if item is None or item["workspace"] != self._scope.workspace:
+        if item is None or not self._scope.owns(item["workspace"]):
             _raise_missing(webhook_id)
         return current(WEBHOOK, item)
-
-    def _is_ours(self) -> Condition:
-        return equals("workspace", self._scope.workspace)
 
     def _page_of_webhooks(
         self, event: WebhookEvent | None, max_results: int | None, page_token: str | None
@@ -165,7 +162,7 @@ class Webhooks:
                 f"max_results must be between 1 and {_MOST_RESULTS}. Got {max_results!r}.",
                 INVALID_PARAMETER_VALUE,
             )
-        listing = webhooks_listing(self._scope.workspace)
+        listing = self._scope.webhooks_listing
         query = fingerprint(listing, None if event is None else str(event))
         start = decode(query, page_token)
         skipped = 0 if start.cursor else start.offset
