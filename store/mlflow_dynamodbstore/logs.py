@@ -81,6 +81,22 @@ def slow_operation(operation: str, ms: float, requests: int) -> None:
     _emit(logging.WARNING, "slow_operation", operation=operation, ms=round(ms), requests=requests)
 
 
+def unexpected_error(operation: str, error: Exception) -> None:
+    """A call of a store's method raised what no check has foreseen: the kind, and the place."""
+    raised = error.__traceback__
+    while raised is not None and raised.tb_next is not None:
+        raised = raised.tb_next
+    code = None if raised is None else raised.tb_frame.f_code
+    at = "" if raised is None or code is None else f"{code.co_filename}:{raised.tb_lineno}"
+    _emit(
+        logging.WARNING,
+        "unexpected_error",
+        operation=operation,
+        error=type(error).__name__,
+        at=at,
+    )
+
+
 def request_retried(retry: Retry) -> None:
     """A request is made again: the table throttles, it met a conflict, or its answer was lost."""
     fields: dict[str, Any] = {"operation": retry.operation, "reason": retry.reason}

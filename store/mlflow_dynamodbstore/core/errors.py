@@ -23,6 +23,8 @@ from mlflow.protos.databricks_pb2 import (
     TEMPORARILY_UNAVAILABLE,
 )
 
+from mlflow_dynamodbstore import logs
+
 
 def as_mlflow_error(error: TableError) -> MlflowException:
     """The MLflow exception that says what a table's error means to a user."""
@@ -41,3 +43,23 @@ def as_mlflow_error(error: TableError) -> MlflowException:
             f"The store's table can't serve this now: {error}.", TEMPORARILY_UNAVAILABLE
         )
     return MlflowException(f"The store's table refused: {error}.", INTERNAL_ERROR)
+
+
+def unexpected(operation: str, error: Exception) -> MlflowException:
+    """The MLflow exception for what no check has foreseen, as MLflow's SQL store raises one.
+
+    Callers catch ``MlflowException``, and a server makes a page of HTML of any other. Where it was
+    raised goes to the log.
+    """
+    logs.unexpected_error(operation, error)
+    return MlflowException(
+        f"{operation} failed: {type(error).__name__}: {error}. If what it was given is as MLflow "
+        "documents it, this is a fault of the store: please report it.",
+        INTERNAL_ERROR,
+    )
+
+
+def is_wrong_call(error: Exception) -> bool:
+    """Whether a call was made with other parameters than the function has, and never began."""
+    raised = error.__traceback__
+    return isinstance(error, TypeError) and raised is not None and raised.tb_next is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Number
 from typing import Any
 
@@ -19,6 +20,31 @@ def as_text(value: Any, what: str) -> str:
     if text is None:
         raise MlflowException(f"Invalid {what}: {value!r}. It must be text.", BAD_REQUEST)
     return text
+
+
+def required_text(value: Any, what: str) -> str:
+    """The value, which must be text; ``what`` names it.
+
+    Raises ``INVALID_PARAMETER_VALUE`` where MLflow's own validators raise a ``TypeError``.
+    """
+    if isinstance(value, str):
+        return value
+    raise MlflowException.invalid_parameter_value(
+        f"Invalid {what} {value!r}: it must be text. Give str(...) of it."
+    )
+
+
+def required_text_or_none(value: Any, what: str) -> str | None:
+    """``required_text``, or None."""
+    return None if value is None else required_text(value, what)
+
+
+def required_texts(kind: str, texts: Iterable[Any]) -> None:
+    """Raise ``INVALID_PARAMETER_VALUE`` unless the key of each tag or param (``kind``) is text, and
+    its value text or None."""
+    for text in texts:
+        key = required_text(text.key, f"{kind} key")
+        required_text_or_none(text.value, f"value of the {kind} {key!r}")
 
 
 def text_of(value: Any) -> str | None:

@@ -45,6 +45,7 @@ from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED, ExperimentState
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_experiment_missing
 from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.core.tag_removal import remove_tag
+from mlflow_dynamodbstore.core.text_values import required_text_or_none, required_texts
 from mlflow_dynamodbstore.settings import run_shards, trace_shards
 
 DEFAULT_EXPERIMENT_ID = "0"
@@ -148,9 +149,10 @@ class Experiments:
         Raises ``RESOURCE_ALREADY_EXISTS`` if the name is taken, also by a deleted experiment.
         """
         _validate_experiment_name(name)
-        if artifact_location:
+        if required_text_or_none(artifact_location, "artifact_location"):
             artifact_location = resolve_uri_if_local(artifact_location)
             _validate_experiment_artifact_location_length(artifact_location)
+        required_texts("tag", tags or [])
         for tag in tags or []:
             _validate_experiment_tag(tag.key, tag.value)
         stale: str | None = None
@@ -309,6 +311,7 @@ class Experiments:
 
     def set_experiment_tag(self, experiment_id: str, tag: ExperimentTag) -> None:
         """Set a tag of an active experiment."""
+        required_texts("tag", [tag])
         _validate_experiment_tag(tag.key, tag.value)
         canonical = given_id(experiment_id)
         self._experiments.require_active(canonical)

@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
 from mlflow_dynamodbstore.core.text_values import text_of
 from mlflow_dynamodbstore.logged_models.logged_model_items import model_id_of
@@ -62,9 +62,8 @@ def parse_filter(
     """The clauses of a filter; those on metrics hold of a metric of one of the datasets, if any
     are named. Datasets alone are a clause that there is any such metric.
 
-    Raises ``INVALID_PARAMETER_VALUE`` for what MLflow's parser refuses, ``INTERNAL_ERROR`` for an
-    unknown attribute or a malformed number or list, and ``BAD_REQUEST`` for a value that the
-    comparator can't take: MLflow's own codes.
+    Raises ``INVALID_PARAMETER_VALUE`` for what MLflow's parser refuses, an unknown attribute, and a
+    malformed number or list; ``BAD_REQUEST`` for a value that the comparator can't take.
     """
     # It needs sqlalchemy, and mlflow imported whole: not to be had while plugins are loaded.
     from mlflow.utils.search_logged_model_utils import EntityType, parse_filter_string
@@ -72,10 +71,9 @@ def parse_filter(
     try:
         comparisons = parse_filter_string(filter_string)
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
-        raise MlflowException(
+        raise MlflowException.invalid_parameter_value(
             f"Invalid filter string {filter_string!r}: {error}. Numbers stand without quotes, and "
-            "a list looks like ('a', 'b').",
-            INTERNAL_ERROR,
+            "a list looks like ('a', 'b')."
         ) from None
     kinds = {EntityType.TAG: TAG, EntityType.PARAM: PARAM, EntityType.METRIC: METRIC}
     counts = partial(_is_of_datasets, datasets or ())
@@ -113,10 +111,9 @@ def _attribute_test(column: str, op: str, value: Any) -> Predicate:
     if column in _COLLECTIONS:
         _refuse(f"The attribute {column!r} can't be compared; name one key, as in tags.key = 'x'.")
     if column not in COLUMNS:
-        raise MlflowException(
+        raise MlflowException.invalid_parameter_value(
             f"Invalid attribute {column!r} in a filter of logged models. Valid attributes are "
-            f"{_VALID}.",
-            INTERNAL_ERROR,
+            f"{_VALID}."
         )
     if column in _TIMES:
         return _number_test(op, value)
@@ -224,8 +221,8 @@ def _order(field: Mapping[str, Any]) -> Order:
     if "." not in name:
         column = _ALIASES.get(name, name)
         if column in _COLLECTIONS:
-            raise MlflowException(
-                f"Invalid order by field name: {name}. It holds many values.", INTERNAL_ERROR
+            raise MlflowException.invalid_parameter_value(
+                f"Invalid order by field name: {name}. It holds many values."
             )
         if column not in COLUMNS:
             raise MlflowException.invalid_parameter_value(

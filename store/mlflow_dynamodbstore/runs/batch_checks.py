@@ -24,6 +24,8 @@ from mlflow.utils.validation import (
     _validate_tag,
 )
 
+from mlflow_dynamodbstore.core.arguments import is_plain, plain_entity
+from mlflow_dynamodbstore.core.text_values import required_text_or_none, required_texts
 from mlflow_dynamodbstore.core.whole_numbers import LARGEST_INT, SMALLEST_INT
 from mlflow_dynamodbstore.runs.metrics.metric_checks import checked_point
 from mlflow_dynamodbstore.runs.metrics.metric_points import Point
@@ -40,8 +42,15 @@ def checked_batch(
     Raises ``INVALID_PARAMETER_VALUE`` for what ``log_batch`` of MLflow's SQL store refuses unseen.
     """
     points = _plain_points(metrics)
+    if points is None:
+        metrics = [plain_entity(metric) for metric in metrics]
     plain_params = _all_plain(params, _param_name_passes, MAX_PARAM_VAL_LENGTH)
     plain_tags = _all_plain(tags, _tag_name_passes, MAX_TAG_VAL_LENGTH)
+    _require_text(
+        metrics if points is None else (),
+        () if plain_params else params,
+        () if plain_tags else tags,
+    )
     _, checked_params, checked_tags = _validate_batch_log_data(
         metrics if points is None else (),
         () if plain_params else params,
@@ -74,12 +83,22 @@ def _plain_points(metrics: Any) -> list[Point] | None:
             and type(step) is int
             and SMALLEST_INT <= step <= LARGEST_INT
             and type(key) is str
+            and is_plain(metric.model_id)
             and _metric_name_passes(key)
         ):
             return None
         # The store keeps no -0.0.
         points.append(Point(step, time, value + 0.0, False))
     return points
+
+
+def _require_text(
+    metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+) -> None:
+    for metric in metrics:
+        required_text_or_none(metric.key, "metric name")
+    required_texts("param", params)
+    required_texts("tag", tags)
 
 
 def _all_plain(texts: Any, name_passes: Callable[[str], bool], longest: int) -> bool:

@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
+from mlflow_dynamodbstore.core.text_values import required_text
 from mlflow_dynamodbstore.runs.dataset_bodies import BodyRef, body_items
 from mlflow_dynamodbstore.runs.dataset_inputs import input_item
 
@@ -157,9 +158,11 @@ def model_inputs(run_id: str, models: Iterable[LoggedModelInput]) -> list[Put]:
 
 
 def check_model_id(model_id: str | None) -> None:
-    """Raise ``BAD_REQUEST`` if there is no model id."""
+    """Raise ``BAD_REQUEST`` if there is no model id, ``INVALID_PARAMETER_VALUE`` if it is no
+    text."""
     if model_id is None:
         raise MlflowException("The model_id of a run's model cannot be None.", BAD_REQUEST)
+    required_text(model_id, "model_id")
 
 
 def transactions(groups: Iterable[list[Put]]) -> list[list[Put]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,7 @@ from mlflow.utils.validation import (
 
 from mlflow_dynamodbstore.core.insertions import insert_all
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_run_missing
+from mlflow_dynamodbstore.core.text_values import required_text_or_none, required_texts
 from mlflow_dynamodbstore.core.whole_numbers import whole_number
 from mlflow_dynamodbstore.runs.input_plan import (
     DatasetUse,
@@ -58,10 +59,12 @@ class Inputs:
         profile stay; an input that the run already has changes nothing. Raises
         ``INVALID_PARAMETER_VALUE`` for names, texts or tags past MLflow's limits.
         """
+        required_text_or_none(run_id, "run_id")
         _validate_run_id(run_id)
         if datasets is not None:
             if not isinstance(datasets, list):
                 raise TypeError(f"Argument 'datasets' should be a list, got '{type(datasets)}'")
+            _require_text(datasets)
             _validate_dataset_inputs(datasets)
         experiment_id = self._runs.require_active(run_id)
         edges = model_inputs(run_id, models or [])
@@ -141,6 +144,13 @@ class Inputs:
                 yield _DatasetSummary(
                     experiment_id, header["name"], header["digest"], item.get("context")
                 )
+
+
+def _require_text(datasets: Iterable[DatasetInput]) -> None:
+    for dataset_input in datasets:
+        for name, value in vars(dataset_input.dataset).items():
+            required_text_or_none(value, f"dataset {name.lstrip('_')}")
+        required_texts("dataset input tag", dataset_input.tags)
 
 
 def _output_item(run_id: str, model: LoggedModelOutput) -> Item:

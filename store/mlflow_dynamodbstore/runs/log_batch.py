@@ -15,6 +15,7 @@ from mlflow.utils.validation import _validate_run_id
 from mlflow_dynamodbstore.core.gc_pause import collector_paused
 from mlflow_dynamodbstore.core.lookup import Lookup
 from mlflow_dynamodbstore.core.places import Places
+from mlflow_dynamodbstore.core.text_values import required_text_or_none
 from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics, model_metric_ops
 from mlflow_dynamodbstore.runs.batch_checks import checked_batch
 from mlflow_dynamodbstore.runs.batch_writes import Batch, Tag, write_batch
@@ -68,6 +69,7 @@ class LogBatch:
         params: Sequence[Param],
         tags: Sequence[RunTag],
     ) -> None:
+        required_text_or_none(run_id, "run_id")
         _validate_run_id(run_id)
         logged, params, tags = checked_batch(metrics, params, tags)
         self._runs.require_active(run_id)

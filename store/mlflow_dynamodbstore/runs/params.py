@@ -17,6 +17,7 @@ from mlflow.utils.validation import _validate_param
 
 from mlflow_dynamodbstore.core.lookup import Lookup
 from mlflow_dynamodbstore.core.places import Places
+from mlflow_dynamodbstore.core.text_values import required_texts
 
 
 class Params:
@@ -32,6 +33,7 @@ class Params:
 
         Raises ``INVALID_PARAMETER_VALUE`` if the run has another value under the key.
         """
+        required_texts("param", [param])
         param = _validate_param(param.key, param.value)
         self._runs.require_active(run_id)
         place = self._places.next()

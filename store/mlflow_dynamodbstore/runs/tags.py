@@ -14,6 +14,7 @@ from mlflow.utils.validation import _validate_tag
 from mlflow_dynamodbstore.core.lookup import Lookup
 from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.core.tag_removal import remove_tag
+from mlflow_dynamodbstore.core.text_values import required_texts
 from mlflow_dynamodbstore.runs.runs import Runs
 
 
@@ -30,6 +31,7 @@ class RunTags:
 
     def set_tag(self, run_id: str, tag: RunTag) -> None:
         """Set a tag of an active run; the tag ``mlflow.runName`` renames the run."""
+        required_texts("tag", [tag])
         tag = _validate_tag(tag.key, tag.value)
         if tag.key == MLFLOW_RUN_NAME:
             self._renaming.update_run_info(run_id, None, None, tag.value)

@@ -14,6 +14,7 @@ from mlflow.utils.validation import _validate_metric
 from mlflow_dynamodbstore.core.gc_pause import collector_paused
 from mlflow_dynamodbstore.core.lookup import Lookup
 from mlflow_dynamodbstore.core.places import Places
+from mlflow_dynamodbstore.core.text_values import required_text_or_none
 from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics, model_metric_ops
 from mlflow_dynamodbstore.runs.batch_writes import Batch, write_batch, write_metric
 from mlflow_dynamodbstore.runs.metrics.history_expiry import HistoryEnds
@@ -57,6 +58,7 @@ class Metrics:
         if metric.model_id is not None:
             # MLflow looks at the run before the metric here, and after it everywhere else.
             self._runs.require_active(run_id)
+        required_text_or_none(metric.key, "metric name")
         _validate_metric(metric.key, metric.value, metric.timestamp, metric.step)
         point = checked_point(metric)
         self._runs.require_active(run_id)
