@@ -72,6 +72,14 @@ DIFFERENCES = (
         ),
     ),
     Difference(
+        "What is no text is an internal error to the SQL store, or none of MLflow; bad to us.",
+        lambda asked, theirs, ours: (
+            (theirs.kind == "TypeError" or theirs.value == "INTERNAL_ERROR")
+            and ours.value == "INVALID_PARAMETER_VALUE"
+            and "it must be text" in ours.message
+        ),
+    ),
+    Difference(
         "A limit that is no whole number: the SQL store takes it or breaks; to us it is bad.",
         lambda asked, theirs, ours: (
             ("max_results=1.5" in asked or "max_results='1'" in asked)
@@ -111,12 +119,12 @@ DIFFERENCES = (
         ),
     ),
     Difference(
-        "An open quote, or a list of bare words, in a search: an internal error or none of MLflow.",
+        "A bad filter or order of a search: an internal error of the SQL store, or none of MLflow.",
         lambda asked, theirs, ours: (
             "search_" in asked
             and (theirs.kind == "ValueError" or theirs.value == "INTERNAL_ERROR")
             and ours.value == "INVALID_PARAMETER_VALUE"
-            and ours.message.startswith(("Invalid filter '", "Invalid order '"))
+            and ours.message.startswith("Invalid ")
         ),
     ),
     Difference(

@@ -55,7 +55,9 @@ class Twins:
                 if token is None:
                     break
         except MlflowException as error:
-            return error.error_code
+            # Bad input is no internal error here, see docs/decisions/differences.md.
+            code = error.error_code
+            return "INVALID_PARAMETER_VALUE" if code == "INTERNAL_ERROR" else code
         return pages, token is None
 
 

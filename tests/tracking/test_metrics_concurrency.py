@@ -20,7 +20,7 @@ THREADS = 4
 EACH = 60
 
 
-class Died(Exception):
+class Died(BaseException):
     """The process ended here."""
 
 

@@ -14,7 +14,7 @@ from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 from tests.tracking.stores import embedded_store, new_run, refused
 
 
-class Died(Exception):
+class Died(BaseException):
     """The process ended here."""
 
 

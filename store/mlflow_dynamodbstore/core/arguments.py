@@ -19,6 +19,8 @@ from mlflow.exceptions import MlflowException
 
 _AS_IT_IS: Final = frozenset({type(None), bool, int, float, bytes})
 _LONGEST_SHOWN: Final = 100
+# Where an entity has text, MLflow's own enums are given for their text, too.
+_TEXTS: Final = ("_key", "_value")
 
 
 def plain(value: Any) -> Any:
@@ -31,7 +33,7 @@ def plain(value: Any) -> Any:
     """
     kind = type(value)
     if kind is str:
-        return value if value.isascii() else _unicode(value)
+        return _unicode(value)
     if kind in _AS_IT_IS or _is_meant(value):
         return value
     return _plain_within(value)
@@ -39,15 +41,15 @@ def plain(value: Any) -> Any:
 
 def _plain_within(value: Any) -> Any:
     if isinstance(value, str):
-        return _unicode(str.__str__(value))
+        return _exact(value)
     if isinstance(value, _MlflowObject):
         return plain_entity(value)
     if type(value) in (list, tuple):
         if value and type(value[0]) is Metric:
             return value
-        return _unless_equal(value, map(_plain_part, value))
+        return _unless_equal(value, map(plain, value))
     if type(value) is dict:
-        return {_plain_part(key): _plain_part(inner) for key, inner in value.items()}
+        return {plain(key): plain(inner) for key, inner in value.items()}
     return value
 
 
@@ -55,7 +57,8 @@ def plain_entity(entity: Any) -> Any:
     """An entity with plain text for every text in it; the same one where it has no other."""
     changed = {}
     for name, value in vars(entity).items():
-        text = _plain_part(value)
+        given_for_its_text = name in _TEXTS and isinstance(value, str)
+        text = _exact(value) if given_for_its_text else plain(value)
         if text is not value:
             changed[name] = text
     if not changed:
@@ -70,13 +73,6 @@ def is_plain(value: Any) -> bool:
     return value is None or type(value) is str
 
 
-def _plain_part(value: Any) -> Any:
-    kind = type(value)
-    if kind is str:
-        return value if value.isascii() else _unicode(value)
-    return value if kind in _AS_IT_IS else _plain_within(value)
-
-
 def _is_meant(value: Any) -> bool:
     return isinstance(value, Enum) and type(value).__module__.startswith("mlflow.")
 
@@ -88,7 +84,13 @@ def _unless_equal(values: Sequence[Any], converted: Iterable[Any]) -> Sequence[A
     return tuple(found) if type(values) is tuple else found
 
 
+def _exact(text: str) -> str:
+    return _unicode(text if type(text) is str else str.__str__(text))
+
+
 def _unicode(text: str) -> str:
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError as error:

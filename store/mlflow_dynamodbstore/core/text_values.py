@@ -40,10 +40,10 @@ def required_text_or_none(value: Any, what: str) -> str | None:
 
 
 def required_texts(kind: str, texts: Iterable[Any]) -> None:
-    """Raise ``INVALID_PARAMETER_VALUE`` unless the key of each tag or param (``kind``) is text, and
-    its value text or None."""
+    """Raise ``INVALID_PARAMETER_VALUE`` unless key and value of each tag or param (``kind``) are
+    text or None, of which MLflow's own validators judge."""
     for text in texts:
-        key = required_text(text.key, f"{kind} key")
+        key = required_text_or_none(text.key, f"{kind} key")
         required_text_or_none(text.value, f"value of the {kind} {key!r}")
 
 

@@ -46,16 +46,16 @@ def checked_batch(
         metrics = [plain_entity(metric) for metric in metrics]
     plain_params = _all_plain(params, _param_name_passes, MAX_PARAM_VAL_LENGTH)
     plain_tags = _all_plain(tags, _tag_name_passes, MAX_TAG_VAL_LENGTH)
-    _require_text(
+    judged = (
         metrics if points is None else (),
         () if plain_params else params,
         () if plain_tags else tags,
     )
-    _, checked_params, checked_tags = _validate_batch_log_data(
-        metrics if points is None else (),
-        () if plain_params else params,
-        () if plain_tags else tags,
-    )
+    try:
+        _, checked_params, checked_tags = _validate_batch_log_data(*judged)
+    except TypeError:
+        _require_text(*judged)
+        raise
     params = params if plain_params else checked_params
     tags = tags if plain_tags else checked_tags
     _validate_batch_log_limits(metrics, params, tags)
