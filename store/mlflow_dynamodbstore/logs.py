@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, MutableMapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -196,7 +196,7 @@ def clock_doubted(state: ClockState) -> None:
 def utc(seconds: float) -> str:
     """A time in Unix seconds as text, or the number where a calendar does not reach."""
     try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+        return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
     except (OverflowError, ValueError, OSError):
         return str(seconds)
 

@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 
 from dynamodbstore_table.advances import Advances
-from dynamodbstore_table.embedded.codec import listable, restore
+from dynamodbstore_table.embedded.codec import listable, reading_stored, restore, stored_numbered
 from dynamodbstore_table.embedded.query import SAME_PK_ANY_AGE
 from dynamodbstore_table.embedded.rows import NEVER_TOO_LARGE
 from dynamodbstore_table.op_rules import INDEXED
@@ -46,6 +46,7 @@ def advance_stored(
     return others, failures
 
 
+@reading_stored
 def _advance_some(
     connection: sqlite3.Connection,
     ops: Advances,
@@ -95,5 +96,4 @@ def _stored(connection: sqlite3.Connection, pk: str, sks: Sequence[str]) -> dict
     """The stored objects, of any age, by the places of their sort keys."""
     asked = orjson.dumps(sks).decode()
     pairs = connection.execute(SAME_PK_ANY_AGE, (asked, pk)).fetchone()[0]
-    values = [] if pairs is None else orjson.loads(b"[" + pairs + b"]")
-    return dict(zip(values[::2], values[1::2], strict=True))
+    return {} if pairs is None else dict(stored_numbered(pairs))

@@ -12,14 +12,18 @@ that the stored object has no other use for, so that an object without it needs 
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import orjson
 
-from dynamodbstore_table.errors import InvalidOps
+from dynamodbstore_table.errors import InvalidOps, TableError
 from dynamodbstore_table.op_rules import MAX_NUMBER, is_unicode
 from dynamodbstore_table.port import Item
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _PLAIN = frozenset({str, int, bool, type(None)})
 _ESCAPE = "\x7f"
@@ -29,6 +33,25 @@ _INT64 = 2**63
 
 _loads = orjson.loads
 _dumps = orjson.dumps
+
+
+class DamagedItem(Exception):
+    """A stored form that was not written by ``encode``: something else has changed the file."""
+
+
+def reading_stored(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let a function that reads stored forms raise ``DamagedItem`` for what is none."""
+
+    @wraps(function)
+    def read(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return function(*args, **kwargs)
+        except TableError:
+            raise  # some of them are ValueErrors, too
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            raise DamagedItem(f"an item in it can't be read: {error}") from error
+
+    return read
 
 
 def encode(item: Mapping[str, Any]) -> bytes:
@@ -54,15 +77,18 @@ def encode(item: Mapping[str, Any]) -> bytes:
         ) from None
 
 
+@reading_stored
 def decode(pk: str, body: bytes) -> Item:
     """The item of one row."""
     item: Item = _loads(body)
+    _check_items([item])
     if "PK" in item:
         _unescape_attributes(item)
     item["PK"] = pk
     return item
 
 
+@reading_stored
 def decode_some(pk: str, body: bytes, attributes: Sequence[str]) -> Item:
     """The item of one row with only these of its attributes."""
     return restore(pk, [_loads(body)], attributes)[0]
@@ -73,14 +99,26 @@ def stored_bytes(body: bytes) -> int:
     return len(body) * 3 // 4 if body.startswith(_ESCAPED_START) else len(body)
 
 
+@reading_stored
 def decode_partition(pk: str, bodies: bytes, attributes: Sequence[str] | None = None) -> list[Item]:
     """The items of one partition, from their stored forms joined by commas."""
     return restore(pk, _loads(b"[" + bodies + b"]"), attributes)
 
 
+@reading_stored
+def decode_partitions(pks: Sequence[str], partitions: bytes) -> list[list[Any]]:
+    """The stored objects of several partitions, from an array of arrays; for ``restore``."""
+    found: list[list[Any]] = _loads(partitions)
+    if len(found) != len(pks):
+        raise ValueError(f"{len(found)} partitions where {len(pks)} were read")
+    return found
+
+
+@reading_stored
 def decode_rows(rows: Sequence[tuple[str, bytes]]) -> list[Item]:
     """The items of rows of (partition key, stored form)."""
     items: list[Item] = _loads(b"[" + b",".join([body for _, body in rows]) + b"]")
+    _check_items(items)
     for (pk, _), item in zip(rows, items, strict=True):
         if "PK" in item:
             _unescape_attributes(item)
@@ -88,10 +126,12 @@ def decode_rows(rows: Sequence[tuple[str, bytes]]) -> list[Item]:
     return items
 
 
+@reading_stored
 def decode_joined(pairs: bytes) -> list[Item]:
     """The items of rows joined by commas: partition key, stored form, and so on."""
     values: list[Any] = _loads(b"[" + pairs + b"]")
     items: list[Item] = values[1::2]
+    _check_items(items)
     for pk, item in zip(values[::2], items, strict=True):
         if "PK" in item:
             _unescape_attributes(item)
@@ -99,22 +139,33 @@ def decode_joined(pairs: bytes) -> list[Item]:
     return items
 
 
+@reading_stored
 def decode_numbered(pairs: bytes) -> list[tuple[int, Item]]:
     """Numbers with items that lack their partition key yet, joined by commas as above."""
-    values: list[Any] = _loads(b"[" + pairs + b"]")
-    items: list[Item] = values[1::2]
-    for item in items:
+    numbered = stored_numbered(pairs)
+    for _, item in numbered:
         if "PK" in item:
             _unescape_attributes(item)
+    return numbered
+
+
+@reading_stored
+def stored_numbered(pairs: bytes) -> list[tuple[int, Item]]:
+    """Numbers with the stored objects of items, joined by commas as above; for ``restore``."""
+    values: list[Any] = _loads(b"[" + pairs + b"]")
+    items: list[Item] = values[1::2]
+    _check_items(items)
     return list(zip(values[::2], items, strict=True))
 
 
+@reading_stored
 def decode_joins(groups: bytes, width: int) -> list[list[Any]]:
     """A list of places and ``width`` lists of items that lack their partition key yet, from groups
     of a place in a listing and so many stored forms, joined by commas."""
     values: list[Any] = _loads(b"[" + groups + b"]")
     columns = [values[first :: width + 1] for first in range(width + 1)]
     for items in columns[1:]:
+        _check_items(items)
         for item in items:
             if "PK" in item:
                 _unescape_attributes(item)
@@ -122,8 +173,10 @@ def decode_joins(groups: bytes, width: int) -> list[list[Any]]:
     return columns
 
 
+@reading_stored
 def restore(pk: str, items: list[Item], attributes: Sequence[str] | None) -> list[Item]:
     """The items of one partition, from their stored objects, which are changed in place."""
+    _check_items(items)
     for item in items:
         if "PK" in item:
             name = item["PK"]
@@ -147,6 +200,12 @@ def listable(texts: Iterable[str]) -> bool:
 def pick(item: Item, attributes: Sequence[str]) -> Item:
     """Only these attributes of an item."""
     return {name: item[name] for name in attributes if name in item}
+
+
+def _check_items(items: Iterable[Item]) -> None:
+    """Raise ``KeyError`` or ``TypeError`` for what is no item."""
+    for item in items:
+        item["SK"]
 
 
 def _only_bytes(stored: Item) -> str | None:

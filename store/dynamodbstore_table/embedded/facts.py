@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from dynamodbstore_table.embedded.schema import connect, describe, has_schema
+from dynamodbstore_table.embedded.failures import FAILURES, describe
+from dynamodbstore_table.embedded.schema import connect, has_schema
 from dynamodbstore_table.errors import TableMissing
 from dynamodbstore_table.facts import KindCount, TableFacts
 
@@ -33,6 +33,6 @@ def file_facts(path: Path, with_kinds: bool) -> TableFacts:
                 items = connection.execute("SELECT count(*) FROM items").fetchone()[0]
                 return TableFacts(items, size)
             kinds = {kind: KindCount(n, metas) for kind, n, metas in connection.execute(_COUNTS)}
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise describe(error, path) from error
     return TableFacts(sum(count.items for count in kinds.values()), size, None, kinds)

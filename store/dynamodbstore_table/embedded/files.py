@@ -1,8 +1,10 @@
-"""Which file system a path is on, so that the embedded engine can refuse one that would harm it."""
+"""Which file system a path is on: whether it would harm the embedded engine, and how full it is."""
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -42,31 +44,77 @@ _NETWORK: Final = frozenset(
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A mounted file system: where, of which kind (both None where the system has no list of them),
+    and how much of it is free."""
+
+    mounted_at: Path | None
+    kind: str | None
+    free_bytes: int
+    free_files: bool
+    read_only: bool
+
+    def __str__(self) -> str:
+        free = f"{self.free_bytes // 1024} KB free"
+        if self.mounted_at is None:
+            return free
+        return f"{self.kind} mounted at {self.mounted_at}, {free}"
+
+
+def disk_of(path: Path) -> Disk | None:
+    """The disk that the file is on, or would be; None where the system refuses to say."""
+    folder = path.parent
+    try:
+        status = os.statvfs(folder)
+    except (OSError, AttributeError):  # not every system has it
+        return None
+    found = _mount_of(folder)
+    return Disk(
+        mounted_at=None if found is None else found[0],
+        kind=None if found is None else found[1],
+        free_bytes=status.f_bavail * status.f_frsize,
+        # Some file systems have no fixed number of files, and count none.
+        free_files=status.f_favail > 0 or status.f_files == 0,
+        read_only=bool(status.f_flag & os.ST_RDONLY),
+    )
+
+
 def network_file_system(path: Path) -> str | None:
     """The type of the network file system that ``path`` is on; None on a local one.
 
     None, too, where the system doesn't tell (no ``/proc/mounts``).
     """
+    found = _mount_of(path)
+    return found[1] if found is not None and found[1] in _NETWORK else None
+
+
+def _mount_of(path: Path) -> tuple[Path, str] | None:
     try:
         mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+        return mounted(path.resolve(), mounts)
     except OSError:
         return None
-    kind = file_system(path.resolve(), mounts)
-    return kind if kind in _NETWORK else None
 
 
 def file_system(path: Path, mounts: str) -> str | None:
-    """The type of the file system at ``path`` in a table of mounts as in ``/proc/mounts``.
+    """The type of the file system at ``path`` in a table of mounts as in ``/proc/mounts``."""
+    found = mounted(path, mounts)
+    return None if found is None else found[1]
+
+
+def mounted(path: Path, mounts: str) -> tuple[Path, str] | None:
+    """Where the file system at ``path`` is mounted, and its type, in a table of mounts.
 
     The longest mount point above the path counts; of two at one point, the later.
     """
-    found: tuple[int, str] | None = None
+    found: tuple[Path, str] | None = None
     for line in mounts.splitlines():
         fields = line.split(" ")
         if len(fields) < 3:
             continue
         point = Path(_OCTAL.sub(lambda m: chr(int(m[1], 8)), fields[1]))
-        depth = len(point.parts)
-        if path.is_relative_to(point) and (found is None or depth >= found[0]):
-            found = depth, fields[2]
-    return found[1] if found else None
+        longer = found is None or len(point.parts) >= len(found[0].parts)
+        if longer and path.is_relative_to(point):
+            found = point, fields[2]
+    return found

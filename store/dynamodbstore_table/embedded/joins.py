@@ -14,7 +14,7 @@ from dynamodbstore_events.keys import Key
 
 from dynamodbstore_table.compiled_conditions import compiled
 from dynamodbstore_table.conditions import Condition
-from dynamodbstore_table.embedded.codec import decode_joins, pick
+from dynamodbstore_table.embedded.codec import decode_joins, pick, reading_stored
 from dynamodbstore_table.embedded.lookups import read_items
 from dynamodbstore_table.embedded.pages import FIRST_ROWS, Listing, any_row, next_count, next_start
 from dynamodbstore_table.embedded.prefilter import Prefilter, prefilter
@@ -26,6 +26,7 @@ from dynamodbstore_table.port import Item, Page, Start
 _MOST_JOINED: Final = 20
 
 
+@reading_stored
 def joined_page(
     connection: sqlite3.Connection,
     wanted: Listing,

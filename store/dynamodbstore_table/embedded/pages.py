@@ -9,7 +9,13 @@ from typing import Any, Final
 
 from dynamodbstore_table.compiled_conditions import compiled
 from dynamodbstore_table.conditions import Condition
-from dynamodbstore_table.embedded.codec import decode_joined, decode_rows, pick, stored_bytes
+from dynamodbstore_table.embedded.codec import (
+    decode_joined,
+    decode_rows,
+    pick,
+    reading_stored,
+    stored_bytes,
+)
 from dynamodbstore_table.embedded.prefilter import Prefilter, prefilter
 from dynamodbstore_table.embedded.query import Statement, joined, listing
 from dynamodbstore_table.port import MAX_PAGE_BYTES, Index, Item, Page, SortRange, Start
@@ -64,6 +70,7 @@ def next_start(last: Mapping[str, Any], index: Index | None) -> dict[str, str]:
     return start
 
 
+@reading_stored
 def _counted_page(
     connection: sqlite3.Connection, wanted: Listing, limit: int, start: Start | None
 ) -> Page:
@@ -111,6 +118,7 @@ def any_row(connection: sqlite3.Connection, wanted: Listing, start: Start) -> bo
     return bool(cursor.fetchone()[0])
 
 
+@reading_stored
 def _measured_page(rows: sqlite3.Cursor, wanted: Listing, limit: int | None) -> Page:
     items: list[Item] = []
     last: Item = {}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Final, TypeAlias
 
 import orjson
 
 from dynamodbstore_table.embedded.codec import (
     decode_partition,
+    decode_partitions,
     decode_rows,
     listable,
     pick,
@@ -48,26 +50,28 @@ def read_partitions(
     found: dict[str, list[Item]] = {}
     ahead = threads and len(pks) >= _WORTH_A_THREAD
     rows = _read_ahead(connection, chunks, sk, now) if ahead else _read(connection, chunks, sk, now)
-    for chunk, partitions in zip(chunks, rows, strict=True):
-        if isinstance(partitions, bytes):
-            for pk, items in zip(chunk, orjson.loads(partitions), strict=True):
-                found[pk] = restore(pk, items, attributes)
-        else:
-            for pk, items in zip(chunk, partitions, strict=True):
-                found[pk] = _picked(items, attributes)
+    # Closed before an error leaves: the connection may be closed then, and must not be in use.
+    with closing(rows):
+        for chunk, partitions in zip(chunks, rows, strict=True):
+            if isinstance(partitions, bytes):
+                for pk, items in zip(chunk, decode_partitions(chunk, partitions), strict=True):
+                    found[pk] = restore(pk, items, attributes)
+            else:
+                for pk, items in zip(chunk, partitions, strict=True):
+                    found[pk] = _picked(items, attributes)
     return found
 
 
 def _read(
     connection: sqlite3.Connection, chunks: Sequence[Sequence[str]], sk: SortRange, now: float
-) -> Iterator[_Found]:
+) -> Generator[_Found, None, None]:
     for chunk in chunks:
         yield _read_together(connection, chunk, sk, now)
 
 
 def _read_ahead(
     connection: sqlite3.Connection, chunks: Sequence[Sequence[str]], sk: SortRange, now: float
-) -> Iterator[_Found]:
+) -> Generator[_Found, None, None]:
     with ThreadPoolExecutor(1, "partitions") as reader:
         waiting: deque[Future[_Found]] = deque()
         for chunk in chunks:

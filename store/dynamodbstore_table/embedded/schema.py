@@ -1,4 +1,4 @@
-"""The embedded file: its schema, how a connection is set up, and what a wrong file is told."""
+"""The embedded file: its schema, its place, and how a connection is set up."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 from dynamodbstore_table.embedded.clock import start_clock
 from dynamodbstore_table.embedded.files import network_file_system
-from dynamodbstore_table.errors import (
-    InvalidOps,
-    TableError,
-    TableUnavailable,
-    TransactionConflict,
-)
+from dynamodbstore_table.errors import TableUnavailable
 
 Durability: TypeAlias = Literal["full", "process"]
 
@@ -89,7 +84,9 @@ def create_schema(connection: sqlite3.Connection, path: Path) -> None:
             start_clock(connection)
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # SQLite itself ends a transaction that meets a full disk.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 
@@ -153,32 +150,3 @@ def check_place(path: Path) -> None:
             "don't hold and the file would be damaged: use a path on a local disk, or a DynamoDB "
             "table for servers on several machines"
         )
-
-
-def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another connection was in the way, so that trying again may help."""
-    text = str(error)
-    return "locked" in text or "busy" in text
-
-
-def describe(error: Exception, path: Path) -> TableError:
-    """The error of the port that a failure of SQLite stands for."""
-    if isinstance(error, UnicodeEncodeError):
-        return InvalidOps(f"not valid Unicode text: {error.object[:50]!r}")
-    text = str(error)
-    if isinstance(error, sqlite3.Error) and is_busy(error):
-        return TransactionConflict(f"{path} stayed locked by other writers: {text}")
-    for part, advice in _ADVICE:
-        if part in text:
-            return TableUnavailable(f"can't use {path}: {text}; {advice}")
-    return TableUnavailable(f"can't use {path}: {text}")
-
-
-_ADVICE: Final = (
-    ("not a database", "name another path, or move that file away"),
-    ("malformed", "the file is damaged: restore it from a backup"),
-    ("readonly", "the file and its directory must be writable by this user"),
-    ("unable to open", "the file and its directory must be readable and writable by this user"),
-    ("full", "free some space on its disk"),
-    ("no such table", "name another path, or move that file away"),
-)

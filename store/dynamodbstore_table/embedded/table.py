@@ -17,7 +17,7 @@ from dynamodbstore_table.apply import allowed
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.embedded.advances import advance_stored
 from dynamodbstore_table.embedded.clock import ClockState, OnDoubt
-from dynamodbstore_table.embedded.codec import decode, decode_some, stored_bytes
+from dynamodbstore_table.embedded.codec import decode, decode_some, reading_stored, stored_bytes
 from dynamodbstore_table.embedded.facts import file_facts
 from dynamodbstore_table.embedded.joins import joined_page
 from dynamodbstore_table.embedded.lookups import read_items
@@ -91,11 +91,15 @@ class SqliteTable(JoiningTable, AdvancingTable):
         self, key: Key, *, consistent: bool = True, attributes: Sequence[str] | None = None
     ) -> Item | None:
         pk, sk = key
-        rows = self._transactions.read(lambda c: c.execute(GET, (pk, sk, self.now())).fetchall())
-        if not rows:
-            return None
-        body = rows[0][0]
-        return decode(pk, body) if attributes is None else decode_some(pk, body, attributes)
+
+        def read(connection: sqlite3.Connection) -> Item | None:
+            rows = connection.execute(GET, (pk, sk, self.now())).fetchall()
+            if not rows:
+                return None
+            body = rows[0][0]
+            return decode(pk, body) if attributes is None else decode_some(pk, body, attributes)
+
+        return self._transactions.read(read)
 
     def batch_get(
         self,
@@ -169,6 +173,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
             raise InvalidOps(f"there is no segment {segment} of {segments}")
         behind = ("", "") if start is None else (start["PK"], start["SK"])
 
+        @reading_stored
         def read(connection: sqlite3.Connection) -> Page:
             items: list[Item] = []
             passed = 0
@@ -292,9 +297,8 @@ class SqliteTable(JoiningTable, AdvancingTable):
         self._transactions.write(self._transactions.clock.confirm)
 
     def create(self) -> None:
-        check_place(self.path)
-
         def make() -> None:
+            check_place(self.path)
             connection = connect(self.path, self._durability, create=True)
             try:
                 if not has_schema(connection, self.path):
@@ -305,7 +309,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
         self._transactions.retried(make)
 
     def exists(self) -> bool:
-        if not self.path.exists():
+        if not self._transactions.retried(self.path.exists):
             return False
         try:
             self._transactions.read(lambda _: None)

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from dynamodbstore_table.embedded.clock import FileClock, OnDoubt
+from dynamodbstore_table.embedded.failures import FAILURES, OF_THE_WORK, describe, is_busy
 from dynamodbstore_table.embedded.identity import FileChanged, FileWatch
 from dynamodbstore_table.embedded.pool import ConnectionPool
-from dynamodbstore_table.embedded.schema import describe, is_busy, trim_log
+from dynamodbstore_table.embedded.schema import trim_log
 from dynamodbstore_table.errors import TableError, TableUnavailable, TransactionConflict
 
 _T = TypeVar("_T")
@@ -100,13 +101,11 @@ class Transactions:
         while True:
             try:
                 return work()
-            except sqlite3.Error as error:
+            except FAILURES as error:
                 now = time.monotonic()
                 deadline = deadline or now + BUSY_SECONDS
                 if not is_busy(error) or now >= deadline:
                     raise describe(error, self._path) from error
-            except UnicodeEncodeError as error:
-                raise describe(error, self._path) from error
             time.sleep(random.uniform(0.0, wait))
             wait = min(wait * 1.5, _LONGEST_WAIT_SECONDS)
 
@@ -119,7 +118,7 @@ class Transactions:
                 if self.clock.load_due():
                     self.clock.load(connection)
             result = work(connection)
-        except sqlite3.Error as error:
+        except OF_THE_WORK as error:
             explained = None if is_busy(error) else self._explained(error, connection)
             self._pool.discard(connection)
             if explained is None:
@@ -148,7 +147,7 @@ class Transactions:
             connection.execute("COMMIT")
         except BaseException as error:
             self._roll_back(connection)
-            if isinstance(error, sqlite3.Error | UnicodeEncodeError):
+            if isinstance(error, OF_THE_WORK):
                 raise self._explained(error, connection) from error
             raise
         self._writes += 1
@@ -215,7 +214,7 @@ class Transactions:
             raise describe(here.broken, self._path) from here.broken
         try:
             return work(here.connection)
-        except (sqlite3.Error, UnicodeEncodeError) as error:
+        except OF_THE_WORK as error:
             # Some statements of the call may have been done: the transaction must not commit,
             # even if the observer swallows the error.
             here.broken = error
@@ -227,7 +226,7 @@ class Transactions:
             connection.execute("BEGIN IMMEDIATE")
             self._check(connection)
         except BaseException as error:
-            if isinstance(error, sqlite3.Error) and is_busy(error):
+            if is_busy(error):
                 self._pool.release(connection)
             else:
                 self._pool.discard(connection)
