@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dynamodbstore_table.conditions import holds
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.port import Item, Op, Put, Update
 
@@ -21,7 +20,7 @@ def expired(item: Mapping[str, Any], now: float) -> bool:
 def allowed(op: Op, item: Mapping[str, Any] | None) -> bool:
     """Whether the op's condition holds for the item as it is (None: there is none)."""
     condition = op.condition
-    return condition is None or holds(condition, _NO_ITEM if item is None else item)
+    return condition is None or condition.holds(_NO_ITEM if item is None else item)
 
 
 def applied(op: Put | Update, item: Mapping[str, Any] | None) -> Item:

@@ -18,7 +18,7 @@ from dynamodbstore_projections.tags.projection import (
     built_mark,
 )
 from dynamodbstore_projections.tags.reader import Known, denormalized_tag, known_tag, may_hold
-from dynamodbstore_table.conditions import Compare, holds
+from dynamodbstore_table.conditions import Compare
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import Delete, Table, Update
@@ -333,7 +333,7 @@ def test_a_pattern_that_was_removed_is_not_relied_on() -> None:
 )
 def test_what_meta_tells_of_a_tag(meta: dict[str, Any], told: Known | None, may: bool) -> None:
     assert known_tag(meta, "tag.team") == told
-    assert holds(may_hold("tag.team", Compare("tag.team", "=", "blue")), meta) is may
+    assert may_hold("tag.team", Compare("tag.team", "=", "blue")).holds(meta) is may
 
 
 def test_a_run_is_found_by_the_pushed_condition_exactly_where_it_may_match(

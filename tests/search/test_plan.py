@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from dynamodbstore_events.keys import META, run_pk
-from dynamodbstore_table.conditions import BeginsWith, Compare, Condition, Contains, Either, holds
+from dynamodbstore_table.conditions import BeginsWith, Compare, Condition, Contains, Either
 from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.entities import ViewType
@@ -183,7 +183,7 @@ def test_a_condition_decides_as_its_clause(found: str | None, comparator: str, v
 
     if condition is not None:
         item = {} if found is None else {"user_id": found}
-        assert holds(condition, item) is clause(text).test(found)
+        assert condition.holds(item) is clause(text).test(found)
 
 
 numbers = st.integers(-3, 3) | st.floats(-3, 3) | st.sampled_from([1e300, -1e300, 10**30])

@@ -16,7 +16,6 @@ from dynamodbstore_table.conditions import (
     Missing,
     Not,
     OneOf,
-    holds,
 )
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Check, Item, Put, Table
@@ -77,7 +76,7 @@ def test_a_condition_means_what_holds_says(
     item = {"PK": "a", "SK": "1", **attributes}
     engine.write(Put(item))
 
-    expected = holds(condition, item)
+    expected = condition.holds(item)
 
     assert engine.query("a", filter=condition).items == ([item] if expected else [])
     assert _passes(engine, condition) == expected
@@ -98,7 +97,7 @@ def test_a_length_means_what_holds_says(engine: Table, value: object, op: str, l
 
     found = engine.query("a", filter=condition).items
 
-    assert found == ([item] if holds(condition, item) else [])
+    assert found == ([item] if condition.holds(item) else [])
 
 
 def _passes(table: Table, condition: Condition) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from dynamodbstore_table.conditions import Compare, Condition, Exists, equals, holds
+from dynamodbstore_table.conditions import Compare, Condition, Exists, equals
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.joins import Having
@@ -19,7 +19,7 @@ PAST, FUTURE = 1, 2**40
 
 
 def having(sk: str, condition: Condition) -> Having:
-    return Having(sk, lambda item: holds(condition, item), condition)
+    return Having(sk, lambda item: condition.holds(item), condition)
 
 
 def entity(n: int, gsi1sk: str = "", **more: object) -> Item:
@@ -161,7 +161,7 @@ def test_a_joined_listing_is_what_reading_everything_would_keep(
             and ttl != PAST
             and _without_key(first, joined["P#x"])
             and _without_key(second, joined["P#y"])
-            and (filter is None or holds(filter, listed))
+            and (filter is None or filter.holds(listed))
         ):
             kept.append({**listed, **joined})
     kept.sort(key=lambda item: (item["gsi1sk"], item["PK"]), reverse=reverse)
@@ -177,7 +177,7 @@ def test_a_joined_listing_is_what_reading_everything_would_keep(
 
 
 def _without_key(condition: Condition, item: Item) -> bool:
-    return holds(condition, {name: value for name, value in item.items() if name != "PK"})
+    return condition.holds({name: value for name, value in item.items() if name != "PK"})
 
 
 def test_a_join_is_with_some_items_and_for_a_page(sqlite_table: SqliteTable) -> None:

@@ -21,7 +21,6 @@ from dynamodbstore_table.conditions import (
     OneOf,
     Operator,
     Scalar,
-    holds,
 )
 from dynamodbstore_table.dynamodb.codec import Attributes, encode
 from dynamodbstore_table.errors import InvalidOps
@@ -80,7 +79,7 @@ def compile_guard(condition: Condition, now: int, to: Expressions) -> str:
 
     Raises ``InvalidOps``, here and elsewhere, where it passes 4 KB or 300 operators.
     """
-    if holds(condition, {}):
+    if condition.holds({}):
         guard = _any([_compile(condition, to), _expired(now, to)], to)
     else:
         guard = _all([_compile(condition, to), _alive(now, to)], to)

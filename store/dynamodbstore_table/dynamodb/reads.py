@@ -10,7 +10,7 @@ from typing import Any
 from dynamodbstore_events.keys import Key
 
 from dynamodbstore_table.apply import expired
-from dynamodbstore_table.conditions import Condition, holds
+from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.dynamodb.client import Client
 from dynamodbstore_table.dynamodb.codec import Attributes, decode_item, encode_key
 from dynamodbstore_table.dynamodb.expressions import (
@@ -193,7 +193,7 @@ class _Reader:
         items = [
             item
             for item in map(decode_item, answer["Items"])
-            if not expired(item, now) and (self._filter is None or holds(self._filter, item))
+            if not expired(item, now) and (self._filter is None or self._filter.holds(item))
         ]
         return items, _next(answer), len(items) < answer["ScannedCount"]
 

@@ -12,7 +12,6 @@ from typing import Final
 
 from dynamodbstore_events.keys import Key
 
-from dynamodbstore_table.compiled_conditions import compiled
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.embedded.codec import decode_joins, pick, reading_stored
 from dynamodbstore_table.embedded.lookups import read_items
@@ -77,7 +76,7 @@ def _passing(
         holds = one.test
         passing = [row for row in passing if holds(column[row])]
     keys: dict[Key, int] = {(places[row][0], places[row][1]): row for row in passing}
-    test = None if wanted.filter is None else compiled(wanted.filter)
+    test = None if wanted.filter is None else wanted.filter.holds
     items: list[Item] = []
     for key, item in read_items(connection, list(keys), None, wanted.now).items():
         row = keys[key]

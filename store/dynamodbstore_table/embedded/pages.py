@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dynamodbstore_table.compiled_conditions import compiled
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.embedded.codec import (
     decode_joined,
@@ -78,7 +77,7 @@ def _counted_page(
     then see whether there is one more row."""
     test = only = None
     if wanted.filter is not None:
-        test, only = compiled(wanted.filter), prefilter(wanted.filter)
+        test, only = wanted.filter.holds, prefilter(wanted.filter)
     items: list[Item] = []
     seen = read = 0
     # With a prefilter, one row more than needed could be far away.
@@ -124,7 +123,7 @@ def _measured_page(rows: sqlite3.Cursor, wanted: Listing, limit: int | None) -> 
     last: Item = {}
     read = seen = 0
     full = False
-    test = None if wanted.filter is None else compiled(wanted.filter)
+    test = None if wanted.filter is None else wanted.filter.holds
     fetch = FIRST_ROWS if limit is None else min(limit + 1, FIRST_ROWS)
     keys_only = wanted.index == "GSI2"
     decoded, size = (_keys_only, len) if keys_only else (decode_rows, stored_bytes)

@@ -17,7 +17,7 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 
 from dynamodbstore_table.apply import updated
-from dynamodbstore_table.conditions import Condition, holds
+from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.facts import TableFacts
 from dynamodbstore_table.item_size import item_size
@@ -238,7 +238,7 @@ class CountingTable(Table):
 
     def _record_update(self, op: Update, before: Item | None) -> Item | None:
         """Count the update by itself; returns the item after it."""
-        if op.condition is not None and not holds(op.condition, before or {}):
+        if op.condition is not None and not op.condition.holds(before or {}):
             self._meter.record("UpdateItem", write_units=refused_write_units(before))
             return before
         self._meter.record("UpdateItem", write_units=write_units(op, before))
@@ -301,7 +301,7 @@ def _limited_page_sizes(rows: Iterator[Item], filter: Condition | None, limit: i
                 break
             size += item_size(row)
             count += 1
-            passed += filter is None or holds(filter, row)
+            passed += filter is None or filter.holds(row)
         sizes.append(size)
         found += passed
         if ended or found >= limit:

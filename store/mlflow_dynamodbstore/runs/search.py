@@ -15,7 +15,6 @@ from dynamodbstore_projections.fts.reader import NARROWING, posted
 from dynamodbstore_projections.summary.projection import ENDED
 from dynamodbstore_projections.tags.projection import TAGGED
 from dynamodbstore_projections.tags.reader import denormalized_tag
-from dynamodbstore_table.conditions import holds
 from dynamodbstore_table.joins import JoiningTable
 from dynamodbstore_table.port import Table, begins_with
 from mlflow.entities import LifecycleStage, Run
@@ -140,7 +139,7 @@ class RunSearch(Searchable[Run]):
             if experiment_id not in views:
                 return False
             view = views[experiment_id]
-            return view is None or holds(view, meta)
+            return view is None or view.holds(meta)
 
         return Plan(
             of=self,
