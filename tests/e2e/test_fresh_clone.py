@@ -85,7 +85,7 @@ def server(
     clone: Path, tmp_path: Path, environment: Mapping[str, str]
 ) -> Iterator[tuple[str, Path]]:
     """The README's first command, on a port that is free; its URL and its log."""
-    command = readme_block("pip install . && mlflow server")
+    command = readme_block("pip install . && ")
     url = f"http://127.0.0.1:{free_port()}"
     port = url.rpartition(":")[2]
     log = tmp_path / "server.log"
@@ -128,6 +128,7 @@ def test_the_first_command_serves_what_a_script_logs(
     assert run.data.metrics == {"loss": 0.5}
     assert (clone / "mlflow.ddb").exists()
     assert "Traceback" not in log.read_text(errors="replace")
+    assert "job execution" not in log.read_text(errors="replace")
     assert answers(url)
 
 
