@@ -255,6 +255,24 @@ class TestProblems:
         assert "problem: the functions (lifecycle, search) read arn:old" in shown
 
 
+class TestOfANewTable:
+    """What is shown before a server or a function has been there is no failure."""
+
+    def test_shows_that_the_first_server_marks_it(
+        self, dynoxide_table: DynamoDBTable, dynoxide_endpoint: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynoxide_endpoint)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+
+        shown = run("status", "--table", dynoxide_table.name, "--region", "eu-central-1")
+
+        assert shown.exit_code == DONE
+        assert "no stream function has sent a heartbeat yet" in shown.output
+        assert "nothing yet: the first server that opens an empty table marks it" in shown.output
+        assert "problem:" not in shown.output
+
+
 class TestModes:
     """Who keeps the projections where the mode is ``auto``, and why."""
 
@@ -264,7 +282,13 @@ class TestModes:
         assert keeper(REGION, "auto", found, NOW).mode == "stream"
 
     def test_without_any_servers_keep_projections_inline(self) -> None:
-        found = keeper(REGION, "auto", beats(), NOW)
+        found = keeper(REGION, "auto", beats(sent=None), NOW)
+
+        assert found.mode == "inline"
+        assert found.why.startswith("no stream function has sent a heartbeat yet")
+
+    def test_with_old_ones_servers_keep_projections_inline(self) -> None:
+        found = keeper(REGION, "auto", beats(search=1, lifecycle=1), NOW)
 
         assert found.mode == "inline"
         assert found.why == "no heartbeat came by the stream in the last 15 minutes"

@@ -43,7 +43,20 @@ def keeper(location: Location, setting: str, heartbeats: Heartbeats, now_ms: int
     if mode == MIXED:
         names = ", ".join(sorted(missing))
         return Keeper(setting, mode, f"no function keeps {names}: the servers do")
+    if not _ever_sent(heartbeats):
+        return Keeper(
+            setting,
+            mode,
+            "no stream function has sent a heartbeat yet; one that is deployed does so within "
+            "five minutes",
+        )
     return Keeper(setting, mode, f"no heartbeat came by the stream in the last {_MINUTES} minutes")
+
+
+def _ever_sent(heartbeats: Heartbeats) -> bool:
+    return heartbeats.sent is not None or any(
+        arrived.at is not None for arrived in heartbeats.arrived.values()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +78,9 @@ def problems(
     """
     if not isinstance(location, RegionLocation):
         return []
-    deployed = heartbeats.sent is not None or any(
-        arrived.at is not None for arrived in heartbeats.arrived.values()
-    )
-    return list(_problems(location, heartbeats, facts, now_ms)) if deployed else []
+    if not _ever_sent(heartbeats):
+        return []
+    return list(_problems(location, heartbeats, facts, now_ms))
 
 
 def _problems(

@@ -105,7 +105,7 @@ def print_report(
         "projections": f"{kept.mode} (set: {kept.setting}; {kept.why})",
         **_heartbeats(location, found),
         "lag": _lag(kept, found),
-        "built": ", ".join(found.built) or "nothing: searches read canonical items only",
+        "built": ", ".join(found.built) or _nothing_built(found.sample),
     }
     if found.building:
         lines["being built"] = ", ".join(found.building)
@@ -128,6 +128,12 @@ def _size(location: Location, facts: TableFacts) -> str:
         return "not known"
     about = "about " if isinstance(location, RegionLocation) else ""
     return f"{about}{facts.items:,} items, {about}{facts.bytes / 1e6:,.1f} MB"
+
+
+def _nothing_built(sample: Sample) -> str:
+    if sample.whole and not any(count.entities for count in sample.kinds.values()):
+        return "nothing yet: the first server that opens an empty table marks it as built"
+    return "nothing: searches read canonical items only"
 
 
 def _heartbeats(location: Location, found: Found) -> dict[str, str]:
