@@ -94,6 +94,68 @@ def test_an_import_against_the_flow_is_found(package: str, source: str) -> None:
     assert len(breaches(package, source)) == 1
 
 
+# The layers of the plugin, lowest first: a module imports from its own layer and those below.
+# What lies in no folder (settings, logs, opening, …) stands beside them.
+LAYERS = (
+    {"core", "config"},
+    {"search", "versioned"},
+    {
+        *("experiments", "runs", "logged_models", "registered_models", "prompts", "webhooks"),
+        *("traces", "evaluation", "garbage", "workspaces", "auth", "gateway", "mcp"),
+    },
+    {"stores"},
+    {"commands", "transfer", "server"},
+)
+PLUGIN = ROOT / "store" / "mlflow_dynamodbstore"
+
+
+def layer_of(folder: str) -> int | None:
+    return next((n for n, folders in enumerate(LAYERS) if folder in folders), None)
+
+
+def imported_folders(source: str) -> Iterator[tuple[int, str]]:
+    """Line and folder of every import from the plugin itself."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            package, _, rest = node.module.partition(".")
+            if package == PLUGIN.name and rest:
+                yield node.lineno, rest.partition(".")[0]
+
+
+def upward(folder: str, source: str) -> list[tuple[int, str]]:
+    """The imports of a module in a folder of the plugin that lead to a higher layer."""
+    own = layer_of(folder)
+    return [
+        (line, imported)
+        for line, imported in imported_folders(source)
+        if own is not None and (other := layer_of(imported)) is not None and other > own
+    ]
+
+
+def test_a_folder_of_the_plugin_is_in_a_layer() -> None:
+    folders = {file.parent.name for file in PLUGIN.glob("*/__init__.py")}
+
+    assert {folder for folder in folders if layer_of(folder) is None} == set()
+
+
+def test_a_layer_of_the_plugin_imports_only_what_lies_below() -> None:
+    found = {
+        f"{file.relative_to(ROOT)}:{line}: {imported}"
+        for file in PLUGIN.glob("*/**/*.py")
+        for line, imported in upward(file.relative_to(PLUGIN).parts[0], file.read_text())
+    }
+
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    ("folder", "module"),
+    [("core", "search.plan"), ("versioned", "runs.runs"), ("runs", "stores.tracking")],
+)
+def test_an_import_from_a_higher_layer_is_found(folder: str, module: str) -> None:
+    assert upward(folder, f"from mlflow_dynamodbstore.{module} import thing")
+
+
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from mlflow.entities import ExperimentTag, LifecycleStage, Metric, RunTag, ViewType
-from mlflow_dynamodbstore.experiments.experiments import new_experiment_id
+from mlflow_dynamodbstore.experiments.experiment_items import new_experiment_id
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.tracking.stores import embedded_store, new_run, refused

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from dynamodbstore_events.entities import EXPERIMENT, FORM
 from dynamodbstore_events.keys import (
@@ -33,7 +32,6 @@ from mlflow.protos.databricks_pb2 import (
 from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.uri import append_to_uri_path, resolve_uri_if_local
 from mlflow.utils.validation import (
-    _parse_experiment_id,
     _validate_experiment_artifact_location_length,
     _validate_experiment_name,
     _validate_experiment_tag,
@@ -46,50 +44,18 @@ from mlflow_dynamodbstore.core.lookup import Lookup, raise_experiment_missing
 from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.core.tag_removal import remove_tag
 from mlflow_dynamodbstore.core.text_values import required_text_or_none, required_texts
+from mlflow_dynamodbstore.experiments.experiment_items import (
+    DEFAULT_EXPERIMENT_ID,
+    canonical_id,
+    experiment_entity,
+    given_id,
+    new_experiment_id,
+)
 from mlflow_dynamodbstore.settings import run_shards, trace_shards
 
-DEFAULT_EXPERIMENT_ID = "0"
 _META_AND_TAGS = SortRange(META, "TAG#\U0010ffff")
 _TAGS_IN_ONE_WRITE = 98
 _SECONDS_OF_A_START = 30.0
-
-
-def experiment_entity(state: ExperimentState, tags: Mapping[str, Any]) -> Experiment:
-    """MLflow's experiment from its META item and its tags."""
-    return Experiment(
-        experiment_id=state.experiment_id,
-        name=state.name,
-        artifact_location=state.artifact_location,
-        lifecycle_stage=state.stage,
-        tags=[ExperimentTag(key, value) for key, value in tags.items()],
-        creation_time=state.created,
-        last_update_time=state.updated,
-        workspace=state.workspace,
-    )
-
-
-def canonical_id(experiment_id: str | int | None) -> str:
-    """An experiment id as it is kept; nothing given means the default experiment.
-
-    Raises ``INVALID_PARAMETER_VALUE`` for what is not an integer.
-    """
-    return str(_parse_experiment_id(experiment_id or DEFAULT_EXPERIMENT_ID))
-
-
-def given_id(experiment_id: str | int) -> str:
-    """The id, as it is kept, of an experiment to change: nothing given is no experiment.
-
-    Raises ``INVALID_PARAMETER_VALUE`` for what is not an integer.
-    """
-    return str(_parse_experiment_id(experiment_id))
-
-
-def new_experiment_id(now_ms: int) -> str:
-    """A numeric id in order of time that two servers seldom both pick (the write tells).
-
-    16 digits: exact in a JavaScript number too.
-    """
-    return str(now_ms * 1000 + secrets.randbelow(1000))
 
 
 class Experiments:

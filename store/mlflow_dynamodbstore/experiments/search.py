@@ -25,7 +25,7 @@ from mlflow.utils.validation import _parse_experiment_id
 
 from mlflow_dynamodbstore.core.lifecycle import ExperimentState
 from mlflow_dynamodbstore.core.scope import Scope
-from mlflow_dynamodbstore.experiments.experiments import experiment_entity
+from mlflow_dynamodbstore.experiments.experiment_items import experiment_entity
 from mlflow_dynamodbstore.search.clause import (
     ATTRIBUTE,
     Clause,

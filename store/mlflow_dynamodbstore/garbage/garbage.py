@@ -39,7 +39,7 @@ from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, Table, begi
 from mlflow_dynamodbstore.core.claims import EXPERIMENT_KIND
 from mlflow_dynamodbstore.core.lifecycle import DELETED, ExperimentState, run_deleted_time
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_experiment_missing
-from mlflow_dynamodbstore.experiments.experiments import given_id
+from mlflow_dynamodbstore.experiments.experiment_items import given_id
 from mlflow_dynamodbstore.garbage.tombstones import Tombstones
 from mlflow_dynamodbstore.logged_models.logged_model_items import is_deleted, model_id_of
 from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics

@@ -35,7 +35,7 @@ from mlflow_dynamodbstore.core.lookup import Lookup, raise_logged_model_missing
 from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.core.tag_changes import change_tag
 from mlflow_dynamodbstore.core.text_values import as_text
-from mlflow_dynamodbstore.experiments.experiments import canonical_id
+from mlflow_dynamodbstore.experiments.experiment_items import canonical_id
 from mlflow_dynamodbstore.garbage.tombstones import Tombstones, expired_model
 from mlflow_dynamodbstore.logged_models.logged_model_items import (
     ModelItems,

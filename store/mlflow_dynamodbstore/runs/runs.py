@@ -45,7 +45,7 @@ from mlflow_dynamodbstore.core.lookup import Lookup, raise_run_missing
 from mlflow_dynamodbstore.core.places import Places
 from mlflow_dynamodbstore.core.text_values import as_text
 from mlflow_dynamodbstore.core.whole_numbers import SMALLEST_INT, whole_number
-from mlflow_dynamodbstore.experiments.experiments import canonical_id
+from mlflow_dynamodbstore.experiments.experiment_items import canonical_id
 from mlflow_dynamodbstore.garbage.tombstones import Tombstones, expired_run
 from mlflow_dynamodbstore.runs.dataset_inputs import load_dataset_inputs
 from mlflow_dynamodbstore.runs.read_runs import run_partitions

@@ -10,7 +10,7 @@ from dynamodbstore_table.errors import TableError
 
 from mlflow_dynamodbstore import logs
 from mlflow_dynamodbstore.core.errors import as_mlflow_error
-from mlflow_dynamodbstore.experiments.experiments import DEFAULT_EXPERIMENT_ID
+from mlflow_dynamodbstore.experiments.experiment_items import DEFAULT_EXPERIMENT_ID
 from mlflow_dynamodbstore.new_table import mark_if_new
 from mlflow_dynamodbstore.opening import open_configured
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
