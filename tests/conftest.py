@@ -17,6 +17,8 @@ from dynamodbstore_table.embedded.table import SqliteTable
 from tests.engines import EngineMissing, running_dynoxide
 from tests.lambdas.sam import build
 
+pytest.register_assert_rewrite("dynamodbstore_table.testing.contract")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _sdk_models_are_read_once() -> Iterator[None]:

@@ -34,6 +34,7 @@ def experiment(experiment_id: str = "1", **changed: Any) -> ExperimentState:
         "updated": 1,
         "deleted": None,
         "run_shards": 1,
+        "trace_shards": 4,
     }
     return ExperimentState(**{**given, **changed})
 

@@ -12,12 +12,12 @@ import pytest
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Observer, Table
+from dynamodbstore_table.testing.contract import TableContract
+from dynamodbstore_table.testing.contract.base import NewTable
+from dynamodbstore_table.testing.contract.concurrency import ConcurrencyContract
 from moto import mock_aws
 
 from tests.conftest import new_table_name
-from tests.table.contract import TableContract
-from tests.table.contract_base import NewTable
-from tests.table.contract_concurrency import ConcurrencyContract
 
 
 class TestSqlite(TableContract, ConcurrencyContract):

@@ -21,10 +21,10 @@ from dynamodbstore_table.errors import (
     TableUnfit,
 )
 from dynamodbstore_table.port import Put, Update
+from dynamodbstore_table.testing.contract.base import numbered
 
 from tests.conftest import new_table_name
 from tests.engines import free_port
-from tests.table.contract_base import numbered
 from tests.table.faults import Faults
 
 KEY = ("a", "1")

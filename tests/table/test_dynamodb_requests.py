@@ -11,9 +11,9 @@ from dynamodbstore_table.dynamodb.client import Request
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Check, Delete, Op, Put, Update
+from dynamodbstore_table.testing.contract.base import numbered
 
 from tests.conftest import new_table_name
-from tests.table.contract_base import numbered
 
 KEY = ("a", "1")
 ITEM = {"PK": "a", "SK": "1"}

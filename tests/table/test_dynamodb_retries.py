@@ -15,9 +15,9 @@ from dynamodbstore_table.dynamodb.retry import Backoff
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import ConditionFailed, Throttled, TransactionConflict
 from dynamodbstore_table.port import Delete, Op, Put, Update
+from dynamodbstore_table.testing.contract.base import numbered, sort_keys
 
 from tests.conftest import new_table_name
-from tests.table.contract_base import numbered, sort_keys
 from tests.table.faults import Faults
 
 ATTEMPTS = 5

@@ -1,1 +1,1 @@
-"""What tests and benchmarks measure a table with."""
+"""For tests and benchmarks: a meter of requests and capacity, and the cases of the contract."""

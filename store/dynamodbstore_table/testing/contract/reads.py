@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.port import Put, Table
-
-from tests.table.contract_base import Contract, numbered
+from dynamodbstore_table.testing.contract.base import Contract, numbered
 
 VALUES = {
     "text": "loss",

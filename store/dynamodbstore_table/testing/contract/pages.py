@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from dynamodbstore_table.conditions import Compare, Condition, Exists, OneOf
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.port import EVERY, Item, Put, SortRange, Start, Table
-
-from tests.table.contract_base import Contract, NewTable, numbered, sort_keys
+from dynamodbstore_table.testing.contract.base import Contract, NewTable, numbered, sort_keys
 
 
 class PageContract(Contract):

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 from dynamodbstore_events.change import ChangeEvent
+
 from dynamodbstore_table.advances import Advances, bulk_advances, write_advances
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps
 from dynamodbstore_table.port import Item, Put, Table
-
-from tests.table.contract_base import Contract, NewTable, keys
+from dynamodbstore_table.testing.contract.base import Contract, NewTable, keys
 
 
 def advances(sks: Sequence[str], marks: Sequence[bytes], values: Sequence[str]) -> Advances:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from dynamodbstore_table.conditions import (
     BeginsWith,
     Both,
@@ -23,8 +24,7 @@ from dynamodbstore_table.port import (
     after,
     begins_with,
 )
-
-from tests.table.contract_base import Contract, NewTable, keys, numbered, sort_keys
+from dynamodbstore_table.testing.contract.base import Contract, NewTable, keys, numbered, sort_keys
 
 # Ordered by code point, which UTF-8 keeps and UTF-16 does not.
 IN_ORDER = ["\x01", " ", "0", "00", "A", "Z", "a", "a\0", "a#b", "ab", "é", "損", "\uffff", "🚀"]

@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dynamodbstore_table.conditions import ITEM_MISSING, equals
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Put, Table, Update
-
-from tests.table.contract_base import Contract
+from dynamodbstore_table.testing.contract.base import Contract
 
 THREADS = 8
 ROUNDS = 12

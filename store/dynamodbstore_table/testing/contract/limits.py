@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from dynamodbstore_table.conditions import ITEM_EXISTS, Both, Condition, Not, OneOf
 from dynamodbstore_table.errors import InvalidOps, ItemTooLarge
 from dynamodbstore_table.port import MAX_ITEM_BYTES, Check, Delete, Op, Put, Table, Update
-
-from tests.table.contract_base import Contract, numbered
+from dynamodbstore_table.testing.contract.base import Contract, numbered
 
 KEY = ("r", "1")
 ITEM = {"PK": "r", "SK": "1"}

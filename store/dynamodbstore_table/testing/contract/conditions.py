@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from dynamodbstore_table.conditions import (
     ITEM_EXISTS,
     ITEM_MISSING,
@@ -26,8 +27,7 @@ from dynamodbstore_table.conditions import (
 )
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Check, Item, Put, Table, Update
-
-from tests.table.contract_base import Contract
+from dynamodbstore_table.testing.contract.base import Contract
 
 KEYS = ("PK", "SK")
 KEY = ("conditions", "1")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 from dynamodbstore_events.change import ChangeEvent
+
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, Exists, equals
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps
 from dynamodbstore_table.port import Check, Delete, Put, Table, Update
-
-from tests.table.contract_base import Contract, NewTable
+from dynamodbstore_table.testing.contract.base import Contract, NewTable
 
 KEY = ("a", "1")
 ITEM = {"PK": "a", "SK": "1"}

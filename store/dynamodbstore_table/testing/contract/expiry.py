@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from dynamodbstore_table.conditions import (
     ITEM_EXISTS,
     ITEM_MISSING,
@@ -17,8 +18,7 @@ from dynamodbstore_table.conditions import (
 )
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Check, Delete, Item, Put, Table, Update
-
-from tests.table.contract_base import Contract, sort_keys
+from dynamodbstore_table.testing.contract.base import Contract, sort_keys
 
 PAST = int(time.time()) - 60
 FUTURE = int(time.time()) + 10**6

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, equals
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps
 from dynamodbstore_table.port import Delete, Item, Put, Table, Update
-
-from tests.table.contract_base import Contract, numbered, sort_keys
+from dynamodbstore_table.testing.contract.base import Contract, numbered, sort_keys
 
 
 class BulkContract(Contract):

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 import pytest
 from dynamodbstore_events.keys import Key
+
 from dynamodbstore_table.port import Item, Observer, Table
 
 
