@@ -65,6 +65,15 @@ def parse_filter(
     Raises ``INVALID_PARAMETER_VALUE`` for what MLflow's parser refuses, an unknown attribute, and a
     malformed number or list; ``BAD_REQUEST`` for a value that the comparator can't take.
     """
+    counts = partial(_is_of_datasets, datasets or ())
+    clauses = _parsed(filter_string, counts) if filter_string else []
+    if datasets and not any(clause.on.kind == METRIC for clause in clauses):
+        names = tuple(dataset["dataset_name"] for dataset in datasets)
+        clauses.append(Clause(ANY_METRIC, "of datasets", names, lambda ms: any(map(counts, ms))))
+    return tuple(clauses)
+
+
+def _parsed(filter_string: str, counts: Callable[[Metric], bool]) -> list[Clause]:
     # It needs sqlalchemy, and mlflow imported whole: not to be had while plugins are loaded.
     from mlflow.utils.search_logged_model_utils import EntityType, parse_filter_string
 
@@ -76,7 +85,6 @@ def parse_filter(
             "a list looks like ('a', 'b')."
         ) from None
     kinds = {EntityType.TAG: TAG, EntityType.PARAM: PARAM, EntityType.METRIC: METRIC}
-    counts = partial(_is_of_datasets, datasets or ())
     clauses: list[Clause] = []
     for comparison in comparisons:
         key, op, value = comparison.entity.key, comparison.op, comparison.value
@@ -88,10 +96,7 @@ def parse_filter(
         else:
             test = _text_test(op, value)
         clauses.append(Clause(on, op, value, test))
-    if datasets and not any(clause.on.kind == METRIC for clause in clauses):
-        names = tuple(dataset["dataset_name"] for dataset in datasets)
-        clauses.append(Clause(ANY_METRIC, "of datasets", names, lambda ms: any(map(counts, ms))))
-    return tuple(clauses)
+    return clauses
 
 
 def _is_of_datasets(datasets: Sequence[Mapping[str, Any]], metric: Metric) -> bool:

@@ -13,6 +13,8 @@ from mlflow_dynamodbstore.core.errors import as_mlflow_error
 from mlflow_dynamodbstore.experiments.experiment_items import DEFAULT_EXPERIMENT_ID
 from mlflow_dynamodbstore.new_table import mark_if_new
 from mlflow_dynamodbstore.opening import open_configured
+from mlflow_dynamodbstore.server_process import is_worker
+from mlflow_dynamodbstore.stores.late_imports import import_late_modules
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 # `mlflow server` tells its workers its artifact root by this variable; MLflow's own stores read it
@@ -38,6 +40,8 @@ def build_tracking_store(store_uri: str, artifact_uri: str | None = None) -> Dyn
             store.ensure_default_experiment()
     except TableError as error:
         raise as_mlflow_error(error) from error
+    if is_worker():
+        import_late_modules()
     if opened.observer is not None:
         sweeper = Sweeper(table, opened.config.current, on_failure=logs.expiry_delayed)
         store.keep_house(sweeper.now_and_then)
