@@ -12,7 +12,7 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import META
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
-from dynamodbstore_table.forms import check_form
+from dynamodbstore_table.items.forms import check_form
 from dynamodbstore_table.port import Item, Table
 
 from dynamodbstore_projections.config import Config

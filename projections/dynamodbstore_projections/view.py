@@ -7,7 +7,7 @@ from typing import Any
 
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import META, Key
-from dynamodbstore_table.forms import STEPS, current, is_known
+from dynamodbstore_table.items.forms import STEPS, current, is_known
 from dynamodbstore_table.port import EVERY, Item, SortRange, Table
 
 

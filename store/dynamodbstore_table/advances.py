@@ -13,9 +13,9 @@ from typing import Final
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.values import value
 
+from dynamodbstore_table.checks import INDEXED, check_keys
 from dynamodbstore_table.conditions import Both, Compare, Condition, Either, Length, Missing
 from dynamodbstore_table.errors import InvalidOps
-from dynamodbstore_table.op_rules import INDEXED, check_keys
 from dynamodbstore_table.port import MAX_OPS, Table, Update
 
 _NEVER_CHANGED: Final = INDEXED | {"PK", "SK"}

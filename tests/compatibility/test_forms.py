@@ -23,7 +23,7 @@ from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.projector import Projector
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import NewerForm
-from dynamodbstore_table.forms import STEPS, check_form, current, newest_form
+from dynamodbstore_table.items.forms import STEPS, check_form, current, newest_form
 from dynamodbstore_table.port import Table, Update
 from dynamodbstore_table.testing.counting import CountingTable, Meter
 from mlflow.entities import LoggedModelTag, Metric, Param, RunStatus, RunTag, ViewType

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import EXPERIMENT, RUN, Entity
 from dynamodbstore_events.keys import META, experiment_pk, run_pk, tag_sk
+from dynamodbstore_table.items.texts import text_items
 from dynamodbstore_table.port import Delete, Item, Put, Table, Update
-from dynamodbstore_table.text_items import text_items
 
 EXPERIMENT_ID = "7"
 WORKSPACE = "default"

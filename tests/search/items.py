@@ -16,8 +16,8 @@ from dynamodbstore_events.keys import (
     tag_sk,
 )
 from dynamodbstore_events.metric_values import encode_point
+from dynamodbstore_table.items.texts import text_items
 from dynamodbstore_table.port import Item, Put, Table
-from dynamodbstore_table.text_items import text_items
 from mlflow_dynamodbstore.core.lifecycle import ExperimentState
 
 

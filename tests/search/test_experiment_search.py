@@ -19,9 +19,9 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.embedded.table import SqliteTable
+from dynamodbstore_table.items.texts import text_items
 from dynamodbstore_table.port import Delete, Put, Table, Update
 from dynamodbstore_table.testing.counting import CountingTable, Meter
-from dynamodbstore_table.text_items import text_items
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList

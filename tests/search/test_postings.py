@@ -12,8 +12,8 @@ from dynamodbstore_events.keys import META, posting_pk, run_pk, tag_sk
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.fts import reader as postings
 from dynamodbstore_table.embedded.table import SqliteTable
+from dynamodbstore_table.items.texts import text_items
 from dynamodbstore_table.port import Delete, Put, Update
-from dynamodbstore_table.text_items import text_items
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.entities import ViewType

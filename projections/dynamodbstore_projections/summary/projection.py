@@ -21,8 +21,8 @@ from dynamodbstore_events.keys import META, SUMMARY, Key, summary_pk
 from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_events.places import in_place
 from dynamodbstore_table.conditions import ITEM_MISSING, equals
+from dynamodbstore_table.items.texts import is_part, text_name, text_of
 from dynamodbstore_table.port import Delete, Item, Put
-from dynamodbstore_table.text_items import is_part, text_name, text_of
 
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.projection import Projection, Writes

@@ -22,8 +22,8 @@ from dynamodbstore_table.conditions import (
     equals,
 )
 from dynamodbstore_table.item_size import value_size
+from dynamodbstore_table.items.texts import is_part, text_name
 from dynamodbstore_table.port import Update, begins_with
-from dynamodbstore_table.text_items import is_part, text_name
 
 from dynamodbstore_projections.config import Config, matches
 from dynamodbstore_projections.projection import Projection, Writes, versioned_mark

@@ -10,13 +10,13 @@ from typing import Any, TypeAlias, TypeVar
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 
+from dynamodbstore_table.checks import check_bulk_op
 from dynamodbstore_table.dynamodb.client import Client
 from dynamodbstore_table.dynamodb.codec import encode_item, encode_key
 from dynamodbstore_table.dynamodb.workers import Workers
 from dynamodbstore_table.dynamodb.writes import events_of, write_one
 from dynamodbstore_table.errors import ConditionFailed, TableError, Throttled
 from dynamodbstore_table.port import Delete, Put, Update
-from dynamodbstore_table.validation import check_bulk_op
 
 OPS_A_BATCH = 25
 _OPS_A_WINDOW = 5000

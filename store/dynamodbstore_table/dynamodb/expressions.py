@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from dynamodbstore_table.checks import MAX_EXPRESSION_BYTES
 from dynamodbstore_table.conditions import (
     BeginsWith,
     Both,
@@ -26,7 +27,6 @@ from dynamodbstore_table.dynamodb.codec import Attributes, encode
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.port import Update
 from dynamodbstore_table.schema import TTL
-from dynamodbstore_table.validation import MAX_EXPRESSION_BYTES
 
 MAX_OPERATORS = 300
 

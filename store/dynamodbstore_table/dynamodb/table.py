@@ -11,6 +11,7 @@ from typing import ClassVar
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 
+from dynamodbstore_table.checks import check_write
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.dynamodb.admin import (
     check_table,
@@ -48,7 +49,6 @@ from dynamodbstore_table.port import (
     Table,
     Update,
 )
-from dynamodbstore_table.validation import check_write
 
 
 class DynamoDBTable(Table):

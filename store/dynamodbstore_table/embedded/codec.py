@@ -18,8 +18,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import orjson
 
+from dynamodbstore_table.checks import MAX_NUMBER, is_unicode
 from dynamodbstore_table.errors import InvalidOps, TableError
-from dynamodbstore_table.op_rules import MAX_NUMBER, is_unicode
 from dynamodbstore_table.port import Item
 
 _P = ParamSpec("_P")

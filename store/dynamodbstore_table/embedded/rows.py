@@ -11,11 +11,11 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 
 from dynamodbstore_table.apply import applied, expired
+from dynamodbstore_table.checks import INDEXED, check_index_keys
 from dynamodbstore_table.embedded.codec import decode, decode_numbered, encode, listable
 from dynamodbstore_table.embedded.query import SAME_PK_ANY_AGE
 from dynamodbstore_table.errors import ItemTooLarge
 from dynamodbstore_table.item_size import item_size
-from dynamodbstore_table.op_rules import INDEXED, check_index_keys
 from dynamodbstore_table.port import MAX_ITEM_BYTES, Delete, Item, Put, Update
 
 # DynamoDB counts a number of one digit as two bytes and an element of a list as one more, JSON

@@ -14,6 +14,7 @@ from dynamodbstore_events.keys import Key
 
 from dynamodbstore_table.advances import Advances, AdvancingTable
 from dynamodbstore_table.apply import allowed
+from dynamodbstore_table.checks import check_condition, check_op, check_ops, check_update_length
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.embedded.advances import advance_stored
 from dynamodbstore_table.embedded.clock import ClockState, OnDoubt
@@ -36,7 +37,6 @@ from dynamodbstore_table.embedded.transactions import Transactions
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps, TableMissing
 from dynamodbstore_table.facts import TableFacts
 from dynamodbstore_table.joins import Having, JoiningTable
-from dynamodbstore_table.op_rules import check_op, check_ops
 from dynamodbstore_table.port import (
     EVERY,
     MAX_PAGE_BYTES,
@@ -52,7 +52,6 @@ from dynamodbstore_table.port import (
     Start,
     Update,
 )
-from dynamodbstore_table.validation import check_condition, check_update_length
 
 _BULK_OPS: Final = 1000
 _BULK_OPS_TOGETHER: Final = 100

@@ -14,7 +14,7 @@ from typing import Any
 
 from dynamodbstore_events.entities import EXPERIMENT
 from dynamodbstore_table.conditions import Both, Condition, Either, Not, equals
-from dynamodbstore_table.forms import current
+from dynamodbstore_table.items.forms import current
 from dynamodbstore_table.port import Item
 from mlflow.entities import LifecycleStage, ViewType
 

@@ -19,8 +19,8 @@ from dynamodbstore_table.errors import (
     ItemTooLarge,
     TransactionConflict,
 )
+from dynamodbstore_table.items.texts import compressed_parts, text_of_parts
 from dynamodbstore_table.port import Delete, Put, Table
-from dynamodbstore_table.text_items import compressed_parts, text_of_parts
 
 StoredText: TypeAlias = str | Mapping[str, Any] | None
 """What an attribute holds: the text, None, or a reference (``text``: its id, ``parts``)."""

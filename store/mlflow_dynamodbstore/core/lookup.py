@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from dynamodbstore_events.entities import FORM, MODEL, RUN
 from dynamodbstore_events.keys import META, experiment_pk, model_pk, run_pk
-from dynamodbstore_table.forms import check_form, current
+from dynamodbstore_table.items.forms import check_form, current
 from dynamodbstore_table.port import Item, Table
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST

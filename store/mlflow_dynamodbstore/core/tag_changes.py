@@ -10,8 +10,8 @@ from dynamodbstore_events.keys import tag_sk
 from dynamodbstore_events.places import PLACE
 from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.items.texts import is_part, text_items, text_of
 from dynamodbstore_table.port import Delete, Table, begins_with
-from dynamodbstore_table.text_items import is_part, text_items, text_of
 
 
 def change_tag(

@@ -18,9 +18,9 @@ from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.forms import newest_form
+from dynamodbstore_table.items.forms import newest_form
+from dynamodbstore_table.items.texts import text_items, texts
 from dynamodbstore_table.port import Check, Item, Op, Put, SortRange, Table, Update, now_ms
-from dynamodbstore_table.text_items import text_items, texts
 from mlflow.entities import Experiment, ExperimentTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (

@@ -14,8 +14,8 @@ from dynamodbstore_projections.fts.reader import NARROWING, posted
 from dynamodbstore_projections.tags.projection import TAGGED
 from dynamodbstore_projections.tags.reader import denormalized_tag
 from dynamodbstore_table.conditions import equals
+from dynamodbstore_table.items.texts import texts
 from dynamodbstore_table.port import SortRange, Table
-from dynamodbstore_table.text_items import texts
 from mlflow.entities import Experiment, LifecycleStage, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList

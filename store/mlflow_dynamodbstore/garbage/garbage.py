@@ -33,7 +33,7 @@ from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.expiry.sweep import remove_expired
 from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.forms import check_form
+from dynamodbstore_table.items.forms import check_form
 from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, Table, begins_with, now_ms
 
 from mlflow_dynamodbstore.core.claims import EXPERIMENT_KIND

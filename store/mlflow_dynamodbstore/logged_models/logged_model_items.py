@@ -10,9 +10,9 @@ from dynamodbstore_events.entities import FORM, MODEL
 from dynamodbstore_events.keys import META, model_pk, models_listing, newest_first
 from dynamodbstore_events.metric_values import decode
 from dynamodbstore_events.places import in_place
-from dynamodbstore_table.forms import current, newest_form
+from dynamodbstore_table.items.forms import current, newest_form
+from dynamodbstore_table.items.texts import texts
 from dynamodbstore_table.port import Item
-from dynamodbstore_table.text_items import texts
 from mlflow.entities import LoggedModel, LoggedModelStatus, Metric
 
 from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED

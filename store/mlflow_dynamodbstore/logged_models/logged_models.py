@@ -18,8 +18,8 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import ITEM_EXISTS, both, equals
 from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.items.texts import TextItems, parts_of, text_items
 from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Put, Table, Update, now_ms
-from dynamodbstore_table.text_items import TextItems, parts_of, text_items
 from mlflow.entities import LoggedModel, LoggedModelParameter, LoggedModelStatus, LoggedModelTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR, RESOURCE_DOES_NOT_EXIST

@@ -23,7 +23,7 @@ from dynamodbstore_events.keys import (
     tag_sk,
     tag_value_listed,
 )
-from dynamodbstore_table.forms import current, newest_form
+from dynamodbstore_table.items.forms import current, newest_form
 from dynamodbstore_table.port import Item
 from mlflow.entities.model_registry import (
     ModelVersion,

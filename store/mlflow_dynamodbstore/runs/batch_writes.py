@@ -16,8 +16,8 @@ from dynamodbstore_events.keys import META, param_sk
 from dynamodbstore_table.advances import bulk_advances, write_advances
 from dynamodbstore_table.apply import allowed
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
+from dynamodbstore_table.items.texts import TextItems
 from dynamodbstore_table.port import MAX_OPS, Op, Put, Table, Update
-from dynamodbstore_table.text_items import TextItems
 
 from mlflow_dynamodbstore.core.lookup import raise_run_missing
 from mlflow_dynamodbstore.logged_models.model_metrics import model_metric_conflict

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dynamodbstore_events.keys import META, run_pk, tag_sk
 from dynamodbstore_table.conditions import ITEM_EXISTS
+from dynamodbstore_table.items.texts import text_items
 from dynamodbstore_table.port import Table, Update
-from dynamodbstore_table.text_items import text_items
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.validation import _validate_run_id

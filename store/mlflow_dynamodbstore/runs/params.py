@@ -8,8 +8,8 @@ from typing import Any
 from dynamodbstore_events.keys import param_sk, run_pk
 from dynamodbstore_table.conditions import ITEM_MISSING, Either, equals
 from dynamodbstore_table.errors import ConditionFailed
+from dynamodbstore_table.items.texts import text_items, text_name
 from dynamodbstore_table.port import Table, Update
-from dynamodbstore_table.text_items import text_items, text_name
 from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE

@@ -10,8 +10,8 @@ from typing import Any
 from dynamodbstore_events.entities import RUN
 from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_events.places import PLACE, in_place
-from dynamodbstore_table.forms import current
-from dynamodbstore_table.text_items import is_part, text_name, text_of
+from dynamodbstore_table.items.forms import current
+from dynamodbstore_table.items.texts import is_part, text_name, text_of
 from mlflow.entities import Metric, RunData, RunInfo
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 

@@ -19,9 +19,9 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.forms import newest_form
+from dynamodbstore_table.items.forms import newest_form
+from dynamodbstore_table.items.texts import TextItems, parts_of, text_items
 from dynamodbstore_table.port import Item, Put, Table, Update, now_ms
-from dynamodbstore_table.text_items import TextItems, parts_of, text_items
 from mlflow.entities import (
     LoggedModelInput,
     LoggedModelOutput,

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 from dynamodbstore_events.entities import FORM, RUN
 from dynamodbstore_projections.summary.reader import summaries, unpacked
-from dynamodbstore_table.forms import current
+from dynamodbstore_table.items.forms import current
 from dynamodbstore_table.port import Item, Table
 from mlflow.entities import Metric
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dynamodbstore_events.keys import run_pk, tag_sk
+from dynamodbstore_table.items.texts import text_items
 from dynamodbstore_table.port import Table
-from dynamodbstore_table.text_items import text_items
 from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST

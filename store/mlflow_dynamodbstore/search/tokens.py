@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from dynamodbstore_table.op_rules import is_unicode
+from dynamodbstore_table.checks import is_unicode
 from mlflow.exceptions import MlflowException
 
 from mlflow_dynamodbstore.search.order import Cursor

@@ -13,8 +13,8 @@ from dynamodbstore_events.keys import Key
 from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_projections.tags.reader import known_tag
 from dynamodbstore_table.conditions import Condition
+from dynamodbstore_table.items.texts import text_of
 from dynamodbstore_table.port import Item, Table
-from dynamodbstore_table.text_items import text_of
 
 from mlflow_dynamodbstore.search.clause import Clause, Field, Row
 from mlflow_dynamodbstore.search.pushdown import tag_condition

@@ -16,9 +16,9 @@ from typing import Any, Final
 from dynamodbstore_events.keys import MORE, Key, more_sk
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.errors import ItemTooLarge
+from dynamodbstore_table.items.texts import text_items, texts
 from dynamodbstore_table.port import Put, Table, Update
 from dynamodbstore_table.schema import TTL
-from dynamodbstore_table.text_items import text_items, texts
 
 CHANGES: Final = "n"
 """The attribute that counts an item's changes."""

@@ -24,7 +24,7 @@ from dynamodbstore_events.keys import (
     traces_listing,
     unpart,
 )
-from dynamodbstore_table.forms import current, newest_form
+from dynamodbstore_table.items.forms import current, newest_form
 from dynamodbstore_table.port import Item
 from dynamodbstore_table.schema import TTL
 from mlflow.entities import TraceInfo, TraceState

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from dynamodbstore_events.keys import META, Key
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
-from dynamodbstore_table.forms import current
+from dynamodbstore_table.items.forms import current
 from dynamodbstore_table.port import Item, Table
 
 from mlflow_dynamodbstore.core.claims import claim_key

@@ -15,7 +15,7 @@ from dynamodbstore_events.keys import (
     webhooks_listing,
 )
 from dynamodbstore_table.conditions import Condition, Contains
-from dynamodbstore_table.forms import current, newest_form
+from dynamodbstore_table.items.forms import current, newest_form
 from dynamodbstore_table.port import Item
 from mlflow.entities.webhook import Webhook, WebhookEvent, WebhookStatus
 from mlflow.exceptions import MlflowException

@@ -10,7 +10,7 @@ from typing import NoReturn
 from dynamodbstore_events.keys import META, WEBHOOK, Key, webhook_pk
 from dynamodbstore_table.conditions import ITEM_MISSING
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.forms import current
+from dynamodbstore_table.items.forms import current
 from dynamodbstore_table.port import Delete, Item, Put, Table, Update
 from mlflow.entities.webhook import Webhook, WebhookEvent, WebhookStatus, WebhookTestResult
 from mlflow.exceptions import MlflowException

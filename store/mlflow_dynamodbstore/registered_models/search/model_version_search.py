@@ -12,7 +12,7 @@ from typing import Any, Final
 from dynamodbstore_events.keys import GSI2, META, Key, run_versions_lookup
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.fts.reader import MOST_CANDIDATES, posted_keys
-from dynamodbstore_table.op_rules import is_unicode
+from dynamodbstore_table.checks import is_unicode
 from dynamodbstore_table.port import Item, SortRange, Table
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException

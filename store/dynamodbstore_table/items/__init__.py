@@ -1,0 +1,1 @@
+"""The forms of items that the store and the projections share."""
