@@ -10,8 +10,11 @@ import pytest
 from dynamodbstore_table.errors import Throttled
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
+from mlflow.entities.model_registry import PromptVersion
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as SqlAlchemyTrackingStore
 from mlflow.tracing.constant import TraceTagKey
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
+from mlflow_dynamodbstore.prompts.linking import LinksPrompts, linking_store
 from mlflow_dynamodbstore.stores.build_registry import build_registry_store
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
@@ -205,3 +208,47 @@ class TestLinks:
 
         tag = client.get_logged_model(model.model_id).tags["mlflow.modelVersions"]
         assert json.loads(tag) == [{"name": "net", "version": 1}, {"name": "net", "version": 2}]
+
+
+class TestLinksInAnotherTrackingStore:
+    """Our registry beside MLflow's SQL tracking store, which can't add to a tag itself."""
+
+    @pytest.fixture(scope="class")
+    def tracking(
+        self, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[SqlAlchemyTrackingStore]:
+        folder = tmp_path_factory.mktemp("sql")
+        store = SqlAlchemyTrackingStore(f"sqlite:///{folder / 'mlflow.db'}", folder.as_uri())
+        yield store
+        store._dispose_engine()
+
+    @pytest.fixture
+    def linking(self, tracking: SqlAlchemyTrackingStore) -> LinksPrompts:
+        assert not isinstance(tracking, LinksPrompts)
+        return linking_store(tracking)
+
+    def test_a_link_to_a_run_is_added_once_to_its_tag(
+        self, tracking: SqlAlchemyTrackingStore, linking: LinksPrompts
+    ) -> None:
+        run_id = tracking.create_run("0", "ada", 1, [], "run").info.run_id
+
+        for version in (1, 2, 1):
+            linking.link_prompt_versions_to_run(run_id, [PromptVersion("greeting", version, "Hi")])
+
+        assert linked_in(tracking.get_run(run_id).data.tags) == ["1", "2"]
+
+    def test_a_link_to_a_logged_model_is_added_once_to_its_tag(
+        self, tracking: SqlAlchemyTrackingStore, linking: LinksPrompts
+    ) -> None:
+        model_id = tracking.create_logged_model("0", "net").model_id
+
+        for version in (1, 2, 1):
+            linking.link_prompt_versions_to_model(
+                model_id, [PromptVersion("greeting", version, "Hi")]
+            )
+
+        assert linked_in(tracking.get_logged_model(model_id).tags) == ["1", "2"]
+
+
+def linked_in(tags: dict[str, str]) -> list[str]:
+    return [link["version"] for link in json.loads(tags[TraceTagKey.LINKED_PROMPTS])]

@@ -27,7 +27,7 @@ from mlflow_dynamodbstore import logs
 
 
 def as_mlflow_error(error: TableError) -> MlflowException:
-    """The MLflow exception that says what a table's error means to a user."""
+    """The MLflow exception for a table's error, in the words of a user."""
     if isinstance(error, TableMissing):
         return MlflowException(f"The store's table is missing: {error}.", RESOURCE_DOES_NOT_EXIST)
     if isinstance(error, TableUnfit):

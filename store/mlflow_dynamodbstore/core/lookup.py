@@ -2,7 +2,7 @@
 
 Every method that is given an id goes through here: an entity of another workspace is as absent as
 one that does not exist. What was read may be remembered (``memory``). To which experiment a run or
-a model belongs never changes, and its experiment says whose it is.
+a model belongs never changes, and the experiment has the workspace.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class ExperimentLookup:
 
 
 class RunLookup:
-    """Finds the META items of runs, and says before a write that the run exists and is active.
+    """Finds the META items of runs, and checks before a write that the run exists and is active.
 
     A process remembers a yes for up to 5 seconds, in a file for 1.
     """

@@ -1,6 +1,6 @@
 """Removing what is left of a deleted thing: its items, and last the META item that is marked.
 
-The mark says that nobody finds the thing any more, and every write here checks that it is still
+Nobody finds a marked thing any more, and every write here checks that it is still
 there. So any number of processes may do this at once, and none touches what is not marked.
 """
 

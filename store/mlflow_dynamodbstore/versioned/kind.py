@@ -1,8 +1,8 @@
 """What one kind of named things has of its own; registered models are such a kind.
 
 The items of a thing are in a partition of its own: ``META`` with its name, tags, aliases and
-counters, its versions, and long texts. Its key never changes, and a claim item says whose a name
-is: a rename is one write however many versions there are.
+counters, its versions, and long texts. Its key never changes, and a claim item names the holder of
+a name: a rename is one write however many versions there are.
 """
 
 from __future__ import annotations

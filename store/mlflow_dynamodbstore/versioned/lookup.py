@@ -25,8 +25,8 @@ _MOST_REMEMBERED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A thing by its kind and key, its META item, and by sort key the other items that were asked
-    for."""
+    """A thing by its kind and key, its META item, and by sort key the other items that were
+    read with it."""
 
     kind: Kind
     key: str
@@ -54,7 +54,7 @@ class NamedLookup:
     """Finds the things of one kind in a scope by name, most in one request.
 
     The first thing of a name has a key made of the name. Where another one has the name now, its
-    claim says which, and the process remembers it. What is remembered is a guess at what to read:
+    claim names it, and the process remembers it. What is remembered is a guess at what to read:
     only the META item that was read, and the claim, say whose the name is.
     """
 
