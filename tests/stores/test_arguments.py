@@ -228,6 +228,13 @@ def test_what_is_no_text_is_refused_for_a_key(stores: Stores, odd: Any) -> None:
         lambda: stores.tracking.create_experiment("new", None, [ExperimentTag(odd, "v")]),
         lambda: stores.tracking.create_experiment("new", odd),
         lambda: stores.tracking.log_inputs(stores.run, datasets(odd)),
+        lambda: stores.registry.create_registered_model(odd),
+        lambda: stores.registry.create_registered_model("new", [RegisteredModelTag(odd, "v")]),
+        lambda: stores.registry.set_registered_model_tag("net", RegisteredModelTag(odd, "v")),
+        lambda: stores.registry.rename_registered_model("net", odd),
+        lambda: stores.registry.set_registered_model_alias("net", odd, "1"),
+        lambda: stores.registry.create_model_version("net", odd),
+        lambda: stores.registry.set_model_version_tag("net", "1", ModelVersionTag(odd, "v")),
         lambda: stores.tracking.log_outputs(stores.run, [LoggedModelOutput(odd, 1)]),
     ]
     before = stores.logged()
@@ -237,6 +244,39 @@ def test_what_is_no_text_is_refused_for_a_key(stores: Stores, odd: Any) -> None:
             write()
 
     assert stores.logged() == before
+
+
+@pytest.mark.parametrize("version", [None, [], {}, ("1",), object(), "x", "1.5"], ids=repr)
+def test_what_is_no_number_is_refused_for_a_version(stores: Stores, version: Any) -> None:
+    for method in (
+        stores.registry.get_model_version,
+        stores.registry.get_model_version_download_uri,
+        stores.registry.update_model_version,
+        stores.registry.delete_model_version,
+    ):
+        with refused(INVALID):
+            method("net", version)
+
+
+@pytest.mark.parametrize("odd", [["a"], {"a": 1}, b"x", object()], ids=repr)
+def test_what_is_neither_text_nor_number_is_refused_for_a_text(stores: Stores, odd: Any) -> None:
+    for write in (
+        lambda: stores.registry.create_registered_model("new", None, odd),
+        lambda: stores.registry.update_registered_model("net", odd),
+        lambda: stores.registry.update_model_version("net", "1", odd),
+        lambda: stores.registry.create_model_version("net", "s", odd),
+        lambda: stores.registry.create_model_version("net", "s", None, None, odd),
+    ):
+        with refused("BAD_REQUEST"):
+            write()
+
+
+def test_create_model_version_keeps_numbers_as_their_digits(stores: Stores) -> None:
+    made: Any = stores.registry.create_model_version("net", "s", 7, None, 8, 9)
+    found = stores.registry.get_model_version("net", made.version)
+
+    for version in (made, found):
+        assert (version.run_id, version.run_link, version.description) == ("7", "8", "9")
 
 
 def test_what_no_check_has_foreseen_is_an_error_of_mlflow(stores: Stores) -> None:

@@ -22,6 +22,7 @@ from mlflow.protos.databricks_pb2 import (
     RESOURCE_DOES_NOT_EXIST,
     TEMPORARILY_UNAVAILABLE,
 )
+from mlflow.utils import validation
 
 from mlflow_dynamodbstore import logs
 
@@ -46,17 +47,31 @@ def as_mlflow_error(error: TableError) -> MlflowException:
 
 
 def unexpected(operation: str, error: Exception) -> MlflowException:
-    """The MLflow exception for what no check has foreseen, as MLflow's SQL store raises one.
+    """The MLflow exception for what no check of ours has foreseen, as the SQL store raises one.
 
-    Callers catch ``MlflowException``, and a server makes a page of HTML of any other. Where it was
-    raised goes to the log.
+    Callers catch ``MlflowException``, and a server makes a page of HTML of any other. What MLflow's
+    own validators stumble over is bad input. Where anything else was raised goes to the log.
     """
+    if _is_of_a_validator(error):
+        return MlflowException.invalid_parameter_value(
+            f"Invalid value for {operation}: {error}. Names, keys and values must be text, and "
+            "versions whole numbers."
+        )
     logs.unexpected_error(operation, error)
     return MlflowException(
         f"{operation} failed: {type(error).__name__}: {error}. If what it was given is as MLflow "
         "documents it, this is a fault of the store: please report it.",
         INTERNAL_ERROR,
     )
+
+
+def _is_of_a_validator(error: Exception) -> bool:
+    raised = error.__traceback__
+    while raised is not None:
+        if raised.tb_frame.f_globals.get("__name__") == validation.__name__:
+            return isinstance(error, TypeError | AttributeError)
+        raised = raised.tb_next
+    return False
 
 
 def is_wrong_call(error: Exception) -> bool:

@@ -22,6 +22,8 @@ from dynamodbstore_table.errors import (
 from dynamodbstore_table.items.texts import compressed_parts, text_of_parts
 from dynamodbstore_table.port import Delete, Put, Table
 
+from mlflow_dynamodbstore.core.text_values import as_text_or_none
+
 StoredText: TypeAlias = str | Mapping[str, Any] | None
 """What an attribute holds: the text, None, or a reference (``text``: its id, ``parts``)."""
 
@@ -66,11 +68,12 @@ def stored_texts(pk: str, texts: Mapping[str, str | None], *, beside: bool = Fal
     """How texts (by attribute name) are kept in the partition ``pk``.
 
     The short ones stand in the item as long as they are not too many for it; with ``beside`` none
-    does.
+    does. Raises ``BAD_REQUEST`` for what is no text, nor a number.
     """
     stored = StoredTexts()
     room = 0 if beside else _SHORT_BYTES_OF_ITEM
-    for name, text in texts.items():
+    for name, given in texts.items():
+        text = as_text_or_none(given, name)
         size = 0 if text is None else len(text.encode("utf-8", "surrogatepass"))
         if text is None or size <= min(SHORT_BYTES, room):
             room -= size

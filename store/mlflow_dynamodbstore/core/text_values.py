@@ -22,6 +22,11 @@ def as_text(value: Any, what: str) -> str:
     return text
 
 
+def as_text_or_none(value: Any, what: str) -> str | None:
+    """``as_text``, or None."""
+    return None if value is None else as_text(value, what)
+
+
 def required_text(value: Any, what: str) -> str:
     """The value, which must be text; ``what`` names it.
 

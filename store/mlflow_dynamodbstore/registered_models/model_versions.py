@@ -25,6 +25,7 @@ from mlflow_dynamodbstore.core.long_texts import (
     stored_texts,
 )
 from mlflow_dynamodbstore.core.retry import retried
+from mlflow_dynamodbstore.core.text_values import as_text_or_none, required_text
 from mlflow_dynamodbstore.registered_models.model_items import (
     DESCRIPTION,
     LATEST,
@@ -84,14 +85,14 @@ class ModelVersions:
         for tag in tags or []:
             _validate_model_version_tag(tag.key, tag.value)
             texts[TAG + tag.key] = tag.value
-        location, run_id = self._source_of(source, run_id)
+        location, run_id = self._source_of(required_text(source, "source"), run_id)
         if not run_id and model_id:
             run_id = self._logged_model(model_id).source_run_id
         attributes = {
             "source": source,
             "storage_location": location,
-            "run_id": run_id,
-            "run_link": run_link,
+            "run_id": as_text_or_none(run_id, "run_id"),
+            "run_link": as_text_or_none(run_link, "run_link"),
         }
         found: Found | None = None
 
