@@ -63,7 +63,7 @@ def defaults() -> dict[str, str]:
         settings.FTS_TRIGRAM_FIELDS: ",".join(unset.fts_fields),
         settings.PROJECTIONS: unset.projections,
         settings.RUN_SHARDS: str(unset.run_shards),
-        settings.TRACE_SHARDS: "4",
+        settings.TRACE_SHARDS: str(unset.trace_shards),
         settings.SLOW_MS: str(unset.slow_ms),
     }
 

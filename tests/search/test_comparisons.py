@@ -77,8 +77,19 @@ def test_a_list_goes_with_in_alone(comparator: str, value: object) -> None:
 
 
 def test_an_unknown_comparator_is_refused() -> None:
-    with pytest.raises(MlflowException, match="Invalid comparator 'RLIKE'"):
-        predicate("RLIKE", "a")
+    with pytest.raises(MlflowException, match="Invalid comparator 'SOUNDS'"):
+        predicate("SOUNDS", "a")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found", "passes"),
+    [("^a.c$", "abc", True), ("b", "abc", True), ("B", "abc", False), ("(", "(", False)],
+)
+def test_rlike_searches_by_a_regular_expression(pattern: str, found: str, passes: bool) -> None:
+    test = predicate("RLIKE", pattern)
+
+    assert test(found) is passes
+    assert not test(None)
 
 
 @pytest.mark.parametrize("comparator", ORDER)

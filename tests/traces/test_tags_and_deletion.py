@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from dynamodbstore_events.keys import spans_pk, trace_pk
+from dynamodbstore_table.errors import TableUnavailable
 from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
@@ -88,13 +89,16 @@ def test_delete_traces_finishes_what_another_process_began(
 ) -> None:
     trace_id = made(store)
     bulk = store._table.bulk
-    calls = iter([bulk])
+    marked: list[object] = []
 
     def fail_later(ops: object) -> object:
-        return next(calls)(ops)  # type: ignore[arg-type]
+        if marked:
+            raise TableUnavailable("the connection is lost")
+        marked.append(ops)
+        return bulk(ops)  # type: ignore[arg-type]
 
     monkeypatch.setattr(store._table, "bulk", fail_later)
-    with pytest.raises(StopIteration):
+    with refused("TEMPORARILY_UNAVAILABLE"):
         store.delete_traces("0", trace_ids=[trace_id])
     monkeypatch.setattr(store._table, "bulk", bulk)
     with pytest.raises(MlflowException, match="not found"):

@@ -38,7 +38,7 @@ class ExperimentState:
     updated: int
     deleted: int | None
     run_shards: int
-    trace_shards: int
+    trace_shards: int = DEFAULT_TRACE_SHARDS
 
     @classmethod
     def from_item(cls, item: Item) -> ExperimentState:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from dynamodbstore_events.entities import FORM, MODEL, RUN
-from dynamodbstore_events.keys import META, experiment_pk, model_pk, run_pk
+from dynamodbstore_events.keys import GSI1, META, experiment_pk, model_pk, run_pk
 from dynamodbstore_table.items.forms import check_form, current
 from dynamodbstore_table.port import Item, Table
 from mlflow.exceptions import MlflowException
@@ -49,6 +49,23 @@ class ExperimentLookup:
             found = list(self._table.batch_get(keys).values())
         states = [state for item in found if (state := self.remember(item)) is not None]
         return {state.experiment_id: state for state in states}
+
+    def all_ids(self) -> list[str]:
+        """The ids of all experiments of the workspace, in whatever stage."""
+        listed = self._table.query_all(
+            self._scope.experiments_listing,
+            index=GSI1,
+            consistent=False,
+            attributes=("PK", "SK"),
+        )
+        return [item["PK"].partition("#")[2] for item in listed]
+
+    def known_many(self, experiment_ids: Sequence[str]) -> dict[str, ExperimentState]:
+        """Those of the experiments that exist; one alone may be remembered."""
+        if len(experiment_ids) != 1:
+            return self.find_many(experiment_ids) if experiment_ids else {}
+        state = self.find(experiment_ids[0])
+        return {} if state is None else {state.experiment_id: state}
 
     def remember(self, item: Item) -> ExperimentState | None:
         """The experiment of a META item that was read, or None if it is another workspace's."""

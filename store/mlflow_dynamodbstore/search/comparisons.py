@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -52,6 +53,8 @@ def predicate(comparator: str, value: Any) -> Predicate:
     if comparator in ("LIKE", "ILIKE"):
         matches = like_matcher(value) if comparator == "LIKE" else ilike_matcher(value)
         return lambda found: found is not None and matches(found)
+    if comparator == "RLIKE":
+        return _regex(value)
     compare = RELATIONS.get(comparator)
     if compare is None:
         raise MlflowException(
@@ -60,6 +63,15 @@ def predicate(comparator: str, value: Any) -> Predicate:
             INVALID_PARAMETER_VALUE,
         )
     return lambda found: found is not None and bool(compare(found, value))
+
+
+def _regex(pattern: str) -> Predicate:
+    """A test by a regular expression, found anywhere; a malformed one matches nothing."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error:
+        return lambda found: False
+    return lambda found: found is not None and compiled.search(found) is not None
 
 
 def metric_predicate(comparator: str, value: float) -> Predicate:

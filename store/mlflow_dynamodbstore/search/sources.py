@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,6 +46,20 @@ class ByKey(Source):
 
     def lines(self, noun: str) -> Iterator[str]:
         yield f"candidates: {len(self.keys)} {noun} by {self.by}"
+
+
+@dataclass(frozen=True, slots=True)
+class ByLinks(Source):
+    """Items whose keys stand in the links of something that the filter names."""
+
+    keys: Callable[[Table], Sequence[Key]]
+    of: str
+
+    def rows(self, table: Table, cursor: Cursor | None, chunk: int) -> Iterable[Item]:
+        return table.batch_get(self.keys(table)).values()
+
+    def lines(self, noun: str) -> Iterator[str]:
+        yield f"candidates: {noun} by the links of {self.of}"
 
 
 @dataclass(frozen=True, slots=True)

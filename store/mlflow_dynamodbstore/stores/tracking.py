@@ -40,6 +40,7 @@ from mlflow_dynamodbstore.traces.merging import TraceMerging
 from mlflow_dynamodbstore.traces.no_traces import NoTraces
 from mlflow_dynamodbstore.traces.removal import TraceRemoval
 from mlflow_dynamodbstore.traces.run_assessments import RunAssessments
+from mlflow_dynamodbstore.traces.search import SearchTraces
 from mlflow_dynamodbstore.traces.traces import Traces
 from mlflow_dynamodbstore.traces.version_two import TracesOfVersionTwo
 from mlflow_dynamodbstore.traces.writing import Heads, Retention
@@ -48,7 +49,7 @@ _PARTS: Final = (
     *(Experiments, SearchExperiments),
     *(Runs, RunTags, Params, Metrics, LogBatch, Inputs, Links, SearchRuns),
     *(LoggedModels, SearchLoggedModels),
-    *(Traces, TracesOfVersionTwo, Assessments, TraceLinks, TraceDeletion, NoTraces),
+    *(Traces, TracesOfVersionTwo, Assessments, TraceLinks, TraceDeletion, SearchTraces, NoTraces),
     *(Garbage, NoDatasets),
 )
 
@@ -116,6 +117,7 @@ class DynamoTrackingStore(AbstractStore):
             assessments,
             TraceLinks(table, heads, lookup.runs),
             TraceDeletion(lookup.experiments, removal),
+            SearchTraces(table, lookup, config),
             NoTraces(),
             NoDatasets(),
         )

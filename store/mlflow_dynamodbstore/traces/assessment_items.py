@@ -115,7 +115,11 @@ def assessments_of(
     items: Iterable[Mapping[str, Any]], sort_key: str, trace_id: str
 ) -> list[Assessment]:
     """The assessments of a trace from the items of its partition, in the order of creation."""
-    texts = texts_of(items, sort_key)
+    return assessments_from(texts_of(items, sort_key), trace_id)
+
+
+def assessments_from(texts: Mapping[str, str | None], trace_id: str) -> list[Assessment]:
+    """The assessments of a trace from the texts of ASSESS, in the order of creation."""
     return [
         assessment_of(trace_id, assessment_id, form, OVERRIDDEN + assessment_id not in texts)
         for assessment_id, form in forms_of(texts).items()
@@ -127,12 +131,17 @@ def to_text(form: Form) -> str:
     return json.dumps(form, separators=(",", ":"))
 
 
-def texts_to_add(assessments: Iterable[Assessment], now_ms: int) -> dict[str, str | None]:
+def forms_to_add(assessments: Iterable[Assessment], now_ms: int) -> dict[str, Form]:
+    """Assessments as they are kept, by id."""
+    forms = ((form_of(assessment, now_ms), assessment.assessment_id) for assessment in assessments)
+    return {assessment_id: form for form, assessment_id in forms}
+
+
+def texts_to_add(forms: Mapping[str, Form]) -> dict[str, str | None]:
     """The texts of ASSESS that keep these assessments; an overridden one is marked so."""
     texts: dict[str, str | None] = {}
-    for assessment in assessments:
-        form = form_of(assessment, now_ms)
-        texts[ASSESSMENT + assessment.assessment_id] = to_text(form)
+    for assessment_id, form in forms.items():
+        texts[ASSESSMENT + assessment_id] = to_text(form)
         if form["overrides"]:
-            texts[OVERRIDDEN + form["overrides"]] = assessment.assessment_id
+            texts[OVERRIDDEN + form["overrides"]] = assessment_id
     return texts

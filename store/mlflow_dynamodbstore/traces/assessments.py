@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
-from dynamodbstore_events.keys import ASSESS, link_sk, links_pk, more_sk, trace_pk
+from dynamodbstore_events.keys import ASSESS, trace_pk
 from dynamodbstore_table.conditions import Condition, Exists, Missing, both, equals
 from dynamodbstore_table.errors import ConditionFailed
-from dynamodbstore_table.port import Delete, Item, Put, Table, begins_with, now_ms
+from dynamodbstore_table.port import Item, Table, now_ms
 from mlflow.entities import Assessment
 from mlflow.entities.assessment import ExpectationValue, FeedbackValue
 from mlflow.exceptions import MlflowException
@@ -32,10 +32,8 @@ from mlflow_dynamodbstore.traces.assessment_items import (
 )
 from mlflow_dynamodbstore.traces.attributes import CHANGES, texts_of, write_texts
 from mlflow_dynamodbstore.traces.head import Head
-from mlflow_dynamodbstore.traces.links import RUN
+from mlflow_dynamodbstore.traces.links import link_assessments
 from mlflow_dynamodbstore.traces.writing import Changed, Heads, Retention
-
-LINKED_ASSESSMENT: Final = "assessment"
 
 
 class _Found:
@@ -78,9 +76,9 @@ class Assessments:
         if overrides:
             texts[OVERRIDDEN + overrides] = assessment_id
             conditions.append(Exists(ASSESSMENT + overrides))
-        self._link_with_run(trace_id, assessment_id, form)
+        link_assessments(self._table, head, {assessment_id: form})
         self._write(head, texts, both(*conditions), assessment_id, overrides)
-        if not head.final and not head.assessed:
+        if not head.assessed:
             self._heads.change(trace_id, _assessed, self._retention.form_of(head))
         return assessment_of(trace_id, assessment_id, form, valid=True)
 
@@ -106,8 +104,7 @@ class Assessments:
                     f"'{assessment_id}' already: leave the ID out, or choose another one.",
                     INTERNAL_ERROR,
                 ) from failed
-            # The one that is overridden is an item of its own.
-            write_texts(self._table, key, texts, ttl=ttl)
+            raise
 
     def get_assessment(self, trace_id: str, assessment_id: str) -> Assessment:
         """An assessment; raises ``RESOURCE_DOES_NOT_EXIST`` for a missing trace or assessment."""
@@ -140,7 +137,7 @@ class Assessments:
                 rationale,
                 metadata,
             )
-            self._link_with_run(trace_id, assessment_id, form)
+            link_assessments(self._table, found.head, {assessment_id: form})
             ttl = self._retention.form_of(found.head).ttl_below(found.head.time)
             text = {ASSESSMENT + assessment_id: to_text(form)}
             self._change(found, text, ttl=ttl)
@@ -163,7 +160,6 @@ class Assessments:
             if overrides := found.forms[assessment_id]["overrides"]:
                 names.append(OVERRIDDEN + overrides)
             self._change(found, {}, remove=tuple(names))
-            self._remove_apart(trace_id, names)
 
         retried(f"trace {trace_id}", attempt, on=(Changed,))
 
@@ -180,21 +176,6 @@ class Assessments:
             write_texts(self._table, key, texts, ttl=ttl, condition=found.unchanged, remove=remove)
         except ConditionFailed as failed:
             raise Changed from failed
-
-    def _remove_apart(self, trace_id: str, names: list[str]) -> None:
-        pk = trace_pk(trace_id)
-        for name in names:
-            sk = more_sk(f"{ASSESS}|{name}")
-            for item in self._table.query_all(pk, sk=begins_with(sk), attributes=("PK", "SK")):
-                if item["SK"] == sk or item["SK"].startswith(f"{sk}#"):
-                    self._table.write(Delete((pk, item["SK"])))
-
-    def _link_with_run(self, trace_id: str, assessment_id: str, form: Form) -> None:
-        run_id = run_of(form["metadata"])
-        if run_id:
-            sk = link_sk(LINKED_ASSESSMENT, f"{trace_id}#{assessment_id}")
-            item = {"PK": links_pk(RUN, run_id), "SK": sk}
-            self._table.write(Put({**item, "trace": trace_id, "id": assessment_id}))
 
     def _key(self, trace_id: str) -> tuple[str, str]:
         return trace_pk(trace_id), ASSESS

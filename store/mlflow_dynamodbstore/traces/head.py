@@ -73,7 +73,8 @@ class Head:
 
     ``kinds`` are the (name, type, status) that its spans have; None where they are too many, or
     where a span was logged before it ended: then the digests answer. ``texts`` is JSON of the few
-    short tags and metadata that spans brought, by INFO's names.
+    short tags and metadata that spans brought, by INFO's names. ``begin`` is the earliest start of
+    a span (ms).
     """
 
     trace_id: str
@@ -100,6 +101,7 @@ class Head:
     stamp: int = 0
     kinds: tuple[Kind, ...] | None = ()
     texts: str | None = None
+    begin: int | None = None
     change: int = 0
 
     @classmethod
@@ -273,6 +275,7 @@ def logged(known: Head | None, trace_id: str, batch: Batch, spans: Sequence[Dige
         batches=base.batches + 1,
         stamp=max(base.stamp, batch.stamp),
         kinds=_kinds(base.kinds, batch.digests),
+        begin=batch.begin if base.begin is None else min(base.begin, batch.begin),
         change=base.change + 1,
         **values,
     )

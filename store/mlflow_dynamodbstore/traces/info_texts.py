@@ -9,23 +9,18 @@ from typing import Any, Final
 from cachetools import LRUCache
 from dynamodbstore_events.keys import INFO, trace_pk
 from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
-from dynamodbstore_table.errors import ConditionFailed, ItemTooLarge
+from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Table
 
 from mlflow_dynamodbstore.core.retry import retried
-from mlflow_dynamodbstore.traces.attributes import (
-    CHANGES,
-    all_apart,
-    text_change,
-    texts_of,
-    write_change,
-)
+from mlflow_dynamodbstore.traces.attributes import CHANGES, has_apart, texts_of, write_texts
 from mlflow_dynamodbstore.traces.writing import Changed
 
 _REMEMBERED: Final = 1024
+_REMEMBERED_CHARACTERS: Final = 50_000
 
-Known = tuple[int, Mapping[str, str | None]]
-"""How often INFO was changed, and its texts then."""
+Known = tuple[int, Mapping[str, str | None] | None]
+"""How often INFO was changed, and its texts then (None: not known)."""
 
 
 class InfoTexts:
@@ -50,22 +45,18 @@ class InfoTexts:
             condition: Condition = ITEM_MISSING
             if known is not None:
                 condition = equals(CHANGES, known[0])
-            change = text_change(key, texts, ttl=ttl, condition=condition)
             try:
-                write_change(self._table, change)
-            except ItemTooLarge:
-                write_change(self._table, all_apart(key, texts, change, ttl))
-                self.forget(trace_id)
-                return None
+                write_texts(self._table, key, texts, ttl=ttl, condition=condition)
             except ConditionFailed as failed:
                 self._seen(trace_id, failed.item)
                 raise Changed from failed
-            if change.apart:
+            if sum(len(text or "") for text in texts.values()) > _REMEMBERED_CHARACTERS:
                 self.forget(trace_id)
                 return None
             changes, held = known or (0, {})
-            self._known[trace_id] = changes + 1, {**held, **texts}
-            return self._known[trace_id][1]
+            now = None if held is None else {**held, **texts}
+            self._known[trace_id] = changes + 1, now
+            return now
 
         return retried(f"trace {trace_id}", attempt, on=(Changed,))
 
@@ -73,4 +64,6 @@ class InfoTexts:
         if item is None:
             self.forget(trace_id)
         else:
-            self._known[trace_id] = item[CHANGES], texts_of([item], INFO)
+            # Of texts that are items of their own nothing is known; the count is.
+            held = None if has_apart(item) else texts_of([item], INFO)
+            self._known[trace_id] = item[CHANGES], held

@@ -3,7 +3,7 @@ query. They stay when a trace or a run is deleted, as in MLflow's SQL store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from dynamodbstore_events.keys import link_sk, links_pk, unpart
@@ -11,13 +11,21 @@ from dynamodbstore_table.port import Put, Table, begins_with, now_ms
 from mlflow.entities.model_registry import PromptVersion
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.tracing.constant import AssessmentMetadataKey, TraceMetadataKey
 
 from mlflow_dynamodbstore.core.lookup import RunLookup
+from mlflow_dynamodbstore.traces.assessment_items import Form
+from mlflow_dynamodbstore.traces.head import Head
 from mlflow_dynamodbstore.traces.writing import Heads
 
 TRACE: Final = "trace"
 RUN: Final = "run"
 PROMPT_VERSION: Final = "prompt_version"
+SOURCE: Final = "source"
+"""A trace that ran within a run, in the links of the run."""
+ASSESSMENT: Final = "assessment"
+SESSIONS_OF: Final = "sessions_of"
+"""Has the assessments of whole sessions in an experiment."""
 _MOST_TRACES: Final = 100
 
 Pair = tuple[str, str]
@@ -43,6 +51,25 @@ def linked(table: Table, entity: Pair, kind: str) -> list[str]:
     """The ids of one kind that an entity is linked with, read consistently."""
     items = table.query_all(links_pk(*entity), sk=begins_with(f"{kind}#"))
     return [item.get("id") or unpart(item["SK"].partition("#")[2]) for item in items]
+
+
+def link_assessments(table: Table, head: Head, forms: Mapping[str, Form]) -> None:
+    """Leave the links by which the assessments of a run, and those of whole sessions, are found."""
+    puts: list[Put] = []
+    for assessment_id, form in forms.items():
+        found_by: list[Pair] = []
+        metadata = form["metadata"] or {}
+        if run_id := metadata.get(AssessmentMetadataKey.SOURCE_RUN_ID):
+            found_by.append((RUN, run_id))
+        if TraceMetadataKey.TRACE_SESSION in metadata:
+            found_by.append((SESSIONS_OF, head.experiment_id))
+        sk = link_sk(ASSESSMENT, f"{head.trace_id}#{assessment_id}")
+        puts += [
+            Put({"PK": links_pk(*one), "SK": sk, "trace": head.trace_id, "id": assessment_id})
+            for one in found_by
+        ]
+    if puts:
+        table.bulk(puts)
 
 
 class TraceLinks:

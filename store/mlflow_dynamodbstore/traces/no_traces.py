@@ -6,26 +6,12 @@ search is refused.
 
 from __future__ import annotations
 
-from mlflow.entities import TraceInfo
 from mlflow.entities.trace_metrics import MetricAggregation, MetricDataPoint, MetricViewType
 from mlflow.store.entities.paged_list import PagedList
 
 
 class NoTraces:
     """Finds no traces, whatever the search."""
-
-    def search_traces(
-        self,
-        experiment_ids: list[str] | None = None,
-        filter_string: str | None = None,
-        max_results: int = 100,
-        order_by: list[str] | None = None,
-        page_token: str | None = None,
-        model_id: str | None = None,
-        locations: list[str] | None = None,
-    ) -> tuple[list[TraceInfo], None]:
-        """No trace can be stored, so none is found."""
-        return [], None
 
     def query_trace_metrics(
         self,

@@ -6,8 +6,8 @@ from dynamodbstore_events.keys import links_pk
 from dynamodbstore_table.port import Delete, Table, begins_with
 from mlflow.exceptions import MlflowException
 
-from mlflow_dynamodbstore.traces.assessments import LINKED_ASSESSMENT, Assessments, run_of
-from mlflow_dynamodbstore.traces.links import RUN
+from mlflow_dynamodbstore.traces.assessments import Assessments, run_of
+from mlflow_dynamodbstore.traces.links import ASSESSMENT, RUN
 
 
 class RunAssessments:
@@ -20,7 +20,7 @@ class RunAssessments:
     def remove(self, run_id: str) -> None:
         """Remove the assessments that a run made, of whatever traces."""
         pk = links_pk(RUN, run_id)
-        for link in self._table.query_all(pk, sk=begins_with(f"{LINKED_ASSESSMENT}#")):
+        for link in self._table.query_all(pk, sk=begins_with(f"{ASSESSMENT}#")):
             try:
                 assessment = self._assessments.get_assessment(link["trace"], link["id"])
             except MlflowException:

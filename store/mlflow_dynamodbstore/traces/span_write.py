@@ -80,9 +80,8 @@ class SpanWrite:
         ops: list[Op] = [put(known, self._made, self._form)]
         texts = self._texts()
         if texts is not None:
-            if texts.apart:
-                self._table.bulk(texts.apart)
-            ops.insert(0, texts.update)
+            self._table.bulk((*texts.apart, *texts.updates[:-1]))
+            ops.insert(0, texts.updates[-1])
         return ops
 
     def remember(self) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dynamodbstore_events.keys import BODIES, body_sk, digest_sk, spans_pk
+from dynamodbstore_events.keys import BODIES, DIGESTS, body_sk, digest_sk, spans_pk
 from dynamodbstore_table.port import Item, Put
 from dynamodbstore_table.schema import TTL
 from mlflow.entities import Span
@@ -217,10 +217,15 @@ def span_texts(items: Iterable[Mapping[str, Any]]) -> list[SpanText]:
     return sorted(spans, key=lambda span: (span.parent_id is not None, span.start_ns))
 
 
+def span_lines(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The JSON of each span of a partition, by the span's id."""
+    return {span.span_id: span.content for span in span_texts(items)}
+
+
 def digests(items: Iterable[Mapping[str, Any]]) -> list[Digest]:
     """The digests of a partition's spans, each in its latest form."""
     latest: dict[str, tuple[tuple[bool, int, str], Digest]] = {}
-    for at, batch, line in _lines(items):
+    for at, batch, line in _lines(item for item in items if item["SK"].startswith(DIGESTS)):
         digest = Digest(*json.loads(line))
         version = (digest.end_ns is not None, at, batch)
         known = latest.get(digest.span_id)

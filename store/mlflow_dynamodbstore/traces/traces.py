@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
-from dynamodbstore_events.keys import INFO, more_sk, spans_pk, trace_pk
+from dynamodbstore_events.keys import INFO, spans_pk, trace_pk
 from dynamodbstore_table.conditions import Exists, either
 from dynamodbstore_table.errors import ConditionFailed, ItemTooLarge, TransactionConflict
-from dynamodbstore_table.port import Delete, Item, Table, Update, now_ms
+from dynamodbstore_table.port import Item, Table, Update, now_ms
 from mlflow.entities import Span, Trace, TraceData, TraceInfo
 from mlflow.entities.span import LazySpan
 from mlflow.exceptions import MlflowException, MlflowTracingException
@@ -204,16 +204,8 @@ class Traces:
                 )
             )
         except ConditionFailed:
-            gone = on_head or self._remove_apart(pk, names)
-            if not gone:
+            if not on_head:
                 _raise_tag_missing(trace_id, key)
-
-    def _remove_apart(self, pk: str, names: Sequence[str]) -> bool:
-        keys = [(pk, more_sk(f"{INFO}|{name}")) for name in names]
-        found = self._table.batch_get(keys)
-        for key in found:
-            self._table.write(Delete(key))
-        return bool(found)
 
     def _change_head(self, head: Head, change: Callable[[Head], Head]) -> None:
         def make(known: Head | None) -> Head:
