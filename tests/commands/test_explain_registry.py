@@ -27,7 +27,7 @@ class TestOfRegisteredModels:
             "candidates: models, read by name ascending",
             "  REGISTERED_MODELS#default",
             "prompts are left out",
-            "order: name; reading stops when the page is full",
+            "order: the listing's, name; reading stops when the page is full",
             "page: 100 models; each model is then read with its versions",
         ]
 
@@ -41,7 +41,7 @@ class TestOfRegisteredModels:
     def test_names_in_the_filter_are_read_by_key(self, named: Named) -> None:
         planned = lines("name IN ('lion', 'puma')", *MODELS, *named)
 
-        assert "candidates: 2 model(s) by name" in planned
+        assert "candidates: models with 2 name(s)" in planned
         assert not any("REGISTERED_MODELS" in line for line in planned)
 
     def test_a_tag_is_looked_up(self, named: Named) -> None:
@@ -49,7 +49,8 @@ class TestOfRegisteredModels:
 
         assert planned[0].startswith("candidates: models by the lookup of tags.team = 'red'")
         assert "read by name ascending, those that begin with 'li'" in planned[1]
-        assert "from META items: name LIKE 'li%'; tags.team = 'red'" in planned
+        assert "table filters: name LIKE 'li%'; tags.team = 'red'" in planned
+        assert "from META items: tags.team = 'red'" in planned
 
     def test_postings_narrow_where_they_are_built(self, named: Named) -> None:
         asked = "name LIKE '%lion%'", *MODELS, *named
@@ -64,7 +65,7 @@ class TestOfRegisteredModels:
 
     def test_a_page_of_none_reads_nothing(self, named: Named) -> None:
         assert lines(*MODELS, *named, "--max-results", "0") == [
-            "nothing is read: 0 models are asked for"
+            "nothing is read: the page has room for 0 models"
         ]
 
 
@@ -89,7 +90,8 @@ class TestOfModelVersions:
             "  PROMPTS#default",
         ]
         assert planned[-2] == (
-            "order: name DESC, version_number DESC; reading stops when the page is full"
+            "order: the listing's, name DESC, version_number DESC; "
+            "reading stops when the page is full"
         )
 
     def test_another_order_reads_all(self, named: Named) -> None:
@@ -118,14 +120,15 @@ class TestOfModelVersions:
     def test_of_named_models_only_the_numbers_that_can_pass_are_read(self, named: Named) -> None:
         asked = "name = 'lion' AND version_number > 3", *VERSIONS, *named
 
-        assert lines(*asked)[0] == (
-            "candidates: versions of 1 model(s) by name, VERSION#0000000004 to VERSION#9999999999"
-        )
+        assert lines(*asked)[:2] == [
+            "candidates: versions of models with 1 name(s)",
+            "  VERSION#0000000004 to VERSION#9999999999",
+        ]
 
     def test_numbers_that_exclude_each_other_leave_none(self, named: Named) -> None:
         asked = "name = 'lion' AND version_number > 3 AND version_number < 2", *VERSIONS, *named
 
-        assert lines(*asked)[0].endswith("(none: the numbers exclude each other)")
+        assert lines(*asked)[1] == "  none of them: the numbers exclude each other"
 
     def test_postings_narrow_where_they_are_built(self, named: Named) -> None:
         run("replay", "--projection", "fts", *named)
@@ -139,6 +142,26 @@ class TestOfModelVersions:
         asked = "tags.`mlflow.prompt.is_prompt` = 'true'", *VERSIONS, *named
 
         assert "prompts are left out" not in lines(*asked)
+
+
+class TestOfWebhooks:
+    WEBHOOKS = "--search", "webhooks"
+
+    def test_explain_shows_the_listing_and_the_filter(self, named: Named) -> None:
+        planned = lines("registered_model.created", *self.WEBHOOKS, *named)
+
+        assert planned[0] == (
+            "candidates: 1 listing(s) of webhooks, read newest first, then id ascending"
+        )
+        assert planned[1].startswith("  WEBHOOKS#default where Contains(")
+        assert "table filters: events HAS 'registered_model.created'" in planned
+        assert planned[-1] == "page: 100 webhooks; nothing else is read"
+
+    def test_explain_refuses_an_order(self, named: Named) -> None:
+        done = run("explain", *self.WEBHOOKS, "--order-by", "name", *named)
+
+        assert done.exit_code == USAGE
+        assert "newest first" in done.stderr
 
 
 @pytest.mark.parametrize(

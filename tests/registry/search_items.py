@@ -21,13 +21,9 @@ from mlflow_dynamodbstore.registered_models.model_items import (
     model_meta,
     tag_lookup_item,
 )
-from mlflow_dynamodbstore.registered_models.search.model_version_search import (
-    SearchModelVersions,
-)
-from mlflow_dynamodbstore.registered_models.search.registered_model_search import (
-    SearchRegisteredModels,
-)
+from mlflow_dynamodbstore.registered_models.search import SearchRegisteredModels
 from mlflow_dynamodbstore.registered_models.version_items import touched, version_item
+from mlflow_dynamodbstore.registered_models.version_search import SearchModelVersions
 from mlflow_dynamodbstore.versioned.items import TAG
 
 from tests.search.projected import mark_built

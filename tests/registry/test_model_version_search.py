@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -231,21 +231,27 @@ def test_a_bare_offset_is_a_token(search: Searching) -> None:
     assert json.loads(base64.b64decode(following or ""))["offset"] == 3
 
 
-@pytest.mark.parametrize("order", [None, ["name"]])
-@pytest.mark.parametrize("cursor", ['["m", "2"]', '["m"]', "{", '["\\ud800", 2]', '["", 2]'])
+@pytest.mark.parametrize(
+    ("order", "cursors"),
+    [
+        (None, ([1, "m", "2"], [1, "m"], [1, "\ud800", 2], [1, "", 2], ["1", "m", 2], "{")),
+        (["name"], (["m", "2"], ["m"], ["\ud800", 2], ["", 2], [2, "m"], "{")),
+        (["version_number"], ([2, "m"],)),
+    ],
+)
 def test_a_token_that_was_tampered_with_is_refused(
-    search: Searching, order: list[str] | None, cursor: str
+    search: Searching, order: list[str] | None, cursors: Iterable[object]
 ) -> None:
     search.add("m", versions=[version()] * 4)
     _, token = search.versions(order_by=order, limit=2)
-    said = json.loads(base64.b64decode(token or ""))
-    said["cursor"][1] = cursor
-    tampered = base64.b64encode(json.dumps(said).encode())
+    for cursor in cursors:
+        content = {**json.loads(base64.b64decode(token or "")), "cursor": cursor}
+        tampered = base64.b64encode(json.dumps(content).encode())
 
-    with pytest.raises(MlflowException, match="page token") as refused:
-        search.versions(order_by=order, limit=2, token=tampered)
+        with pytest.raises(MlflowException, match="page token") as refused:
+            search.versions(order_by=order, limit=2, token=tampered)
 
-    assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
+        assert refused.value.error_code == "INVALID_PARAMETER_VALUE"
 
 
 # Runs, models and numbers

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mlflow_dynamodbstore.registered_models.search.name_listing import like_prefix
 from mlflow_dynamodbstore.search.like import ilike, like
+from mlflow_dynamodbstore.search.pushdown import like_prefix
 
 from tests.registry.search_items import Searching, model_puts, version
 from tests.search.projected import NAMES, projected_table

@@ -123,11 +123,3 @@ def _parse(token: str | bytes) -> dict[str, Any]:
 
 def _refuse(reason: str) -> NoReturn:
     raise MlflowException.invalid_parameter_value(f"Invalid page token: {reason}. {_RULE}.")
-
-
-def encode(query: str, start: PageStart) -> str:
-    return Tokens(query, (int, str)).encode(start)
-
-
-def decode(query: str, token: str | bytes | None) -> Any:
-    return Tokens(query, (int, str)).decode(token)

@@ -15,14 +15,10 @@ from mlflow_dynamodbstore.registered_models.aliases import Aliases
 from mlflow_dynamodbstore.registered_models.model_lookup import ModelLookup
 from mlflow_dynamodbstore.registered_models.model_versions import ModelVersions
 from mlflow_dynamodbstore.registered_models.registered_models import RegisteredModels
-from mlflow_dynamodbstore.registered_models.search.model_version_search import (
-    SearchModelVersions,
-)
-from mlflow_dynamodbstore.registered_models.search.registered_model_search import (
-    SearchRegisteredModels,
-)
+from mlflow_dynamodbstore.registered_models.search import SearchRegisteredModels
 from mlflow_dynamodbstore.registered_models.stages import Stages
 from mlflow_dynamodbstore.registered_models.tags import RegistryTags
+from mlflow_dynamodbstore.registered_models.version_search import SearchModelVersions
 from mlflow_dynamodbstore.stores.assemble import assembled, by_class
 from mlflow_dynamodbstore.webhooks.webhooks import Webhooks
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from itertools import islice
 from typing import NoReturn
 
 from dynamodbstore_events.keys import META, WEBHOOK, Key, webhook_pk
@@ -16,7 +15,6 @@ from mlflow.entities.webhook import Webhook, WebhookEvent, WebhookStatus, Webhoo
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
     BAD_REQUEST,
-    INVALID_PARAMETER_VALUE,
     RESOURCE_DOES_NOT_EXIST,
 )
 from mlflow.store.entities.paged_list import PagedList
@@ -28,18 +26,10 @@ from mlflow.utils.validation import (
 )
 
 from mlflow_dynamodbstore.core.scope import Scope
-from mlflow_dynamodbstore.search.listings import Listing, TimeOrder, TimeRange, entries
-from mlflow_dynamodbstore.search.tokens import PageStart, decode, encode, fingerprint
-from mlflow_dynamodbstore.webhooks.webhook_items import (
-    LISTED,
-    changed,
-    sent_for,
-    webhook_item,
-    webhook_of,
-)
-
-_DEFAULT_RESULTS = 100
-_MOST_RESULTS = 1000
+from mlflow_dynamodbstore.search.execute import search
+from mlflow_dynamodbstore.search.searchable import Context, Request
+from mlflow_dynamodbstore.webhooks.search import WEBHOOKS
+from mlflow_dynamodbstore.webhooks.webhook_items import changed, webhook_item, webhook_of
 
 
 class Webhooks:
@@ -156,32 +146,9 @@ class Webhooks:
     def _page_of_webhooks(
         self, event: WebhookEvent | None, max_results: int | None, page_token: str | None
     ) -> PagedList[Webhook]:
-        size = max_results or _DEFAULT_RESULTS
-        if not isinstance(size, int) or not 1 <= size <= _MOST_RESULTS:
-            raise MlflowException(
-                f"max_results must be between 1 and {_MOST_RESULTS}. Got {max_results!r}.",
-                INVALID_PARAMETER_VALUE,
-            )
-        listing = self._scope.webhooks_listing
-        query = fingerprint(listing, None if event is None else str(event))
-        start = decode(query, page_token)
-        skipped = 0 if start.cursor else start.offset
-        found = entries(
-            self._table,
-            [Listing(listing, None if event is None else sent_for(event))],
-            TimeOrder(),
-            TimeRange(),
-            start.cursor,
-            page_size=skipped + size + 1,
-            attributes=LISTED,
-        )
-        items = list(islice(found, skipped, skipped + size + 1))
-        token = None
-        if len(items) > size:
-            last = items[size - 1]
-            cursor = (last["created"], last["id"])
-            token = encode(query, PageStart(start.offset + size, cursor))
-        return PagedList([webhook_of(item) for item in items[:size]], token)
+        text = None if event is None else str(event)
+        request = Request(text, max_results, None, page_token, self._scope.workspace)
+        return PagedList(*search(self._table, WEBHOOKS, request, Context()))
 
 
 def _key(webhook_id: str) -> Key:

@@ -23,7 +23,7 @@ from mlflow_dynamodbstore.runs.metrics.metric_history import MetricHistory, Step
 from mlflow_dynamodbstore.runs.metrics.metric_pages import history_page
 from mlflow_dynamodbstore.runs.metrics.metric_points import Point, in_time
 from mlflow_dynamodbstore.runs.metrics.metric_writes import MetricPoints
-from mlflow_dynamodbstore.search import tokens
+from mlflow_dynamodbstore.search.tokens import Tokens, fingerprint
 
 _WHOLE_HISTORY = 10_000
 
@@ -86,8 +86,8 @@ class Metrics:
 
         Raises ``INVALID_PARAMETER_VALUE`` for a bad token.
         """
-        query = tokens.fingerprint("metric history", run_id, metric_key)
-        start = tokens.decode(query, page_token)
+        tokens = Tokens(fingerprint("metric history", run_id, metric_key), (int, str))
+        start = tokens.decode(page_token)
         if max_results is None:
             with collector_paused(_WHOLE_HISTORY):
                 points = sorted(self._history_of(run_id, metric_key), key=in_time)
@@ -95,7 +95,7 @@ class Metrics:
         if max_results < 1 or not self._runs.owned([run_id]):
             return PagedList([], None)
         page, following = history_page(self._table, run_id, metric_key, start, max_results)
-        token = None if following is None else tokens.encode(query, following)
+        token = None if following is None else tokens.encode(following)
         return PagedList(_metrics(metric_key, page), token)
 
     def get_metric_history_bulk(

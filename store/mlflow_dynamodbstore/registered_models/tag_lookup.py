@@ -6,7 +6,7 @@ model. Where many models pass, their listing, which has all the tags, is read in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,10 +19,12 @@ from dynamodbstore_events.keys import (
     tag_value_start,
 )
 from dynamodbstore_projections.fts.reader import MOST_CANDIDATES
-from dynamodbstore_table.port import EVERY, SortRange, Table, begins_with
+from dynamodbstore_table.port import EVERY, Item, SortRange, Table, begins_with
 
-from mlflow_dynamodbstore.registered_models.search.clauses import TagClause
-from mlflow_dynamodbstore.registered_models.search.name_listing import like_prefix
+from mlflow_dynamodbstore.search.clause import Clause
+from mlflow_dynamodbstore.search.order import Cursor
+from mlflow_dynamodbstore.search.pushdown import like_prefix
+from mlflow_dynamodbstore.search.sources import Source
 
 _MOST_LOOKUPS = 6
 _PAGE = 1000
@@ -41,14 +43,29 @@ class TagLookup:
 
     pk: str
     sk: SortRange
-    clauses: tuple[TagClause, ...]
+    clauses: tuple[Clause, ...]
 
 
-def tag_lookups(workspace: str, clauses: Iterable[TagClause]) -> tuple[TagLookup, ...]:
+@dataclass(frozen=True, slots=True)
+class ByTags(Source):
+    """The models that all of some lookups have, where these are few."""
+
+    lookups: tuple[TagLookup, ...]
+
+    def rows(self, table: Table, cursor: Cursor | None, chunk: int) -> Iterable[Item] | None:
+        keys = few_with_tags(table, self.lookups)
+        return None if keys is None else table.batch_get(keys, consistent=False).values()
+
+    def lines(self, noun: str) -> Iterator[str]:
+        clauses = "; ".join(str(clause) for lookup in self.lookups for clause in lookup.clauses)
+        yield f"candidates: {noun} by the lookup of {clauses}; if these are many, these:"
+
+
+def tag_lookups(workspace: str, clauses: Iterable[Clause]) -> tuple[TagLookup, ...]:
     """A lookup for each tag that clauses are on; those with equal values first, and only some."""
-    by_key: dict[str, list[TagClause]] = {}
+    by_key: dict[str, list[Clause]] = {}
     for clause in clauses:
-        by_key.setdefault(clause.key, []).append(clause)
+        by_key.setdefault(clause.on.key, []).append(clause)
     lookups = [
         TagLookup(model_tag_lookup(workspace, key), _narrowest(asked), tuple(asked))
         for key, asked in by_key.items()
@@ -91,7 +108,7 @@ def _few(table: Table, lookup: TagLookup) -> set[str] | None:
     return found if len(found) <= MOST_CANDIDATES else None
 
 
-def _narrowest(clauses: Sequence[TagClause]) -> SortRange:
+def _narrowest(clauses: Sequence[Clause]) -> SortRange:
     for clause in clauses:
         if clause.comparator == "=":
             start = tag_value_start(clause.value)

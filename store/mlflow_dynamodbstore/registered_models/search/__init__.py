@@ -1,1 +1,0 @@
-"""Searching registered models and their versions."""
