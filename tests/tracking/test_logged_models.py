@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table.port import Op
+from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from mlflow.entities import LoggedModelParameter, LoggedModelStatus, LoggedModelTag, Metric, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
-from tests.tracking.stores import embedded_store, new_run, refused
+from tests.table.faults import Faults
+from tests.tracking.stores import embedded_store, new_run, refused, store_on
 
 
 @pytest.fixture
@@ -238,17 +239,13 @@ def test_models_recorded_at_once_are_all_kept(store: DynamoTrackingStore) -> Non
     assert sorted(entry["artifact_path"] for entry in history) == names
 
 
-def test_a_write_that_is_repeated_because_its_answer_was_lost_records_a_model_once(
-    store: DynamoTrackingStore, monkeypatch: pytest.MonkeyPatch
+def test_record_logged_model_records_a_model_once_when_the_answer_is_lost(
+    dynoxide_table: DynamoDBTable, tmp_path: Path
 ) -> None:
+    store = store_on(dynoxide_table, tmp_path)
     run_id = new_run(store)
-    write = store._table.write
 
-    def answer_lost(*ops: Op) -> object:
-        write(*ops)
-        return write(*ops)
-
-    monkeypatch.setattr(store._table, "write", answer_lost)
+    Faults(dynoxide_table).lose_answers("PutItem")
     store.record_logged_model(run_id, recorded("a"))
 
     history = json.loads(store.get_run(run_id).data.tags["mlflow.log-model.history"])
