@@ -23,6 +23,7 @@ class Tool:
 
 
 SAM = Tool("sam", ("aws-sam-cli==1.170.0",))
+AWS = Tool("aws", ("awscli==1.46.2",))
 MINISTACK = Tool("ministack", ("ministack==1.5.33", "aws-sam-translator==1.115.0"))
 
 
