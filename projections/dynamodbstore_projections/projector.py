@@ -11,7 +11,7 @@ from typing import TypeAlias
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import META
-from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
+from dynamodbstore_table.errors import ConditionFailed, TableError, TransactionConflict
 from dynamodbstore_table.items.forms import check_form
 from dynamodbstore_table.port import Item, Table
 
@@ -123,9 +123,12 @@ class Projector:
                         errors[entity] = error
                         repeat = True
                     except Exception as error:
+                        named = unreadable(error, entity, view)
+                        if self._exclusive and named is not error:
+                            raise named from error
                         if self._exclusive:
                             raise
-                        report.failed[entity] = error
+                        report.failed[entity] = named
                         continue
                     if repeat:
                         again.setdefault(entity, []).append(projection)
@@ -158,6 +161,13 @@ class Projector:
             report.writes += 1
             report.ops += len(ops)
         return bool(writes) and not isinstance(writes[-1], PassOn)
+
+
+def unreadable(error: Exception, entity: Entity, view: View) -> Exception:
+    """The error that names the item of an entity that no projection can read, where it is one."""
+    if isinstance(error, TableError):
+        return error
+    return view.damaged(entity.pk) or error
 
 
 _Watching: TypeAlias = tuple[tuple[Projection, tuple[str, ...]], ...]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import META, Key
+from dynamodbstore_events.shapes import shape_check
+from dynamodbstore_table.errors import DamagedItem
 from dynamodbstore_table.items.forms import STEPS, current, is_known
 from dynamodbstore_table.port import EVERY, Item, SortRange, Table
 
@@ -23,6 +26,17 @@ class View:
         self.removed: Mapping[Entity, Item] = removed or {}
         self._items: dict[Key, Item | None] = {}
         self._ranges: dict[tuple[str, SortRange], list[Item]] = {}
+
+    def damaged(self, pk: str) -> DamagedItem | None:
+        """The first item that was read and is not of the form that the store writes; those of the
+        partition ``pk`` come before others that its projections looked at."""
+        read = (*filter(None, self._items.values()), *chain.from_iterable(self._ranges.values()))
+        check = shape_check()
+        for item in sorted(read, key=lambda item: bool(item["PK"] != pk)):
+            fault = check.fault(item)
+            if fault is not None:
+                return DamagedItem((item["PK"], item["SK"]), fault)
+        return None
 
     def prefetch(self, keys: Iterable[Key]) -> None:
         """Read many items in few requests before they are asked for one by one."""

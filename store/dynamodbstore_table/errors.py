@@ -75,6 +75,15 @@ class TableUnfit(TableError):
     what to do about it."""
 
 
+class DamagedItem(TableError):
+    """An item has another form than the store writes; the message names it and its fault."""
+
+    def __init__(self, key: tuple[str, str], fault: str) -> None:
+        super().__init__(f"the item {key[0]} {key[1]} is damaged or not the store's own: {fault}")
+        self.key = key
+        self.fault = fault
+
+
 class InvalidOps(TableError, ValueError):
     """The caller broke a rule of the port (too many ops, a key twice, a float value)."""
 

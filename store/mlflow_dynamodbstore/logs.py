@@ -135,6 +135,17 @@ def stream_functions_missing(
     )
 
 
+def items_passed_over(error: Exception) -> None:
+    """Items that this store has not written so were met, and are passed over from now on."""
+    _emit(
+        logging.WARNING,
+        "items_passed_over",
+        error=type(error).__name__,
+        meaning="items of another form than this store writes are in the way, and passed over",
+        do="'mlflow-dynamodbstore replay --verify' names them; put them right or delete them",
+    )
+
+
 def projections_behind(entity: str, error: Exception) -> None:
     """An entity was written, but its projections could not be brought up to date."""
     _emit(

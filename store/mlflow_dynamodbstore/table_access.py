@@ -26,24 +26,24 @@ def open_table(
     ``on_retry`` is told of requests that have to be made again.
     """
     if isinstance(location, FileLocation):
-        from dynamodbstore_table.embedded.table import SqliteTable
+        from dynamodbstore_table.embedded.shaped import ShapedSqliteTable
 
-        return SqliteTable(
+        return ShapedSqliteTable(
             location.path,
             durability=location.durability,
             observer=observer,
             on_doubt=logs.clock_doubted,
         )
-    from dynamodbstore_table.dynamodb.table import DynamoDBTable
+    from dynamodbstore_table.dynamodb.shaped import ShapedDynamoDBTable
 
     if isinstance(location, EndpointLocation):
-        return DynamoDBTable(
+        return ShapedDynamoDBTable(
             location.table,
             endpoint_url=location.endpoint_url,
             observer=observer,
             on_retry=on_retry,
         )
-    return DynamoDBTable(
+    return ShapedDynamoDBTable(
         location.table, region=location.region, observer=observer, on_retry=on_retry
     )
 

@@ -22,6 +22,7 @@ from tests.commands.conftest import Waits
 from tests.projections.entities import everything
 from tests.projections.exports import TABLE_ARN, export
 from tests.projections.replays import contents, drift_of, fill, run_named, store_on
+from tests.projections.test_replay import fail_on
 
 Named = tuple[str, str]
 MARKS = ["fts:name", "summary", "tags:mlflow.*"]
@@ -87,26 +88,31 @@ class TestRebuilding:
         assert dynoxide_table.get(BUILT_KEY) is None
 
     def test_of_an_entity_that_fails_names_it_and_ends_with_1(
-        self, store: DynamoTrackingStore, table: SqliteTable, named: Named
+        self, store: DynamoTrackingStore, named: Named, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        table.write(Put({"PK": "RUN#poison", "SK": "META"}))
+        run_id = run_named(store, "lion")
+        fail_on(monkeypatch, run_id)
 
         done = run("replay", *named)
 
         assert done.exit_code == FAILED
-        assert "Error: RUN#poison could not be projected" in done.stderr
+        assert f"Error: RUN#{run_id} could not be projected" in done.stderr
         assert "Traceback" not in done.output
 
     def test_goes_on_from_a_checkpoint(
-        self, store: DynamoTrackingStore, table: SqliteTable, named: Named, tmp_path: Path
+        self,
+        store: DynamoTrackingStore,
+        table: SqliteTable,
+        named: Named,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         # given a replay that has read everything, and failed with one run
-        run_named(store, "lion", ended=True)
-        table.write(Put({"PK": "RUN#poison", "SK": "META"}))
+        run_id = run_named(store, "lion", ended=True)
         options = *named, "--checkpoint", tmp_path / "replay.json"
-        assert run("replay", *options).exit_code == FAILED
-        mended = {"experiment_id": "0", "status": "RUNNING", "stage": "active", "epoch": 0}
-        table.write(Update(("RUN#poison", "META"), set=mended))
+        with monkeypatch.context() as failing:
+            fail_on(failing, run_id)
+            assert run("replay", *options).exit_code == FAILED
 
         again = run("replay", *options)
 

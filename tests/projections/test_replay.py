@@ -8,18 +8,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_events.entities import Entity
 from dynamodbstore_projections.built import withdraw
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.drivers.checkpoint import InvalidCheckpoint
 from dynamodbstore_projections.drivers.replay import rebuild
 from dynamodbstore_projections.drivers.sources import TableScan
+from dynamodbstore_projections.projection import Writes
+from dynamodbstore_projections.summary.projection import SummaryProjection
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import TableUnavailable
-from dynamodbstore_table.port import Op, Put, Update
+from dynamodbstore_table.port import Op, Put
 from mlflow.entities import ExperimentTag, Metric, RunStatus, RunTag
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
@@ -38,6 +42,18 @@ from tests.projections.replays import (
 )
 
 EVERY_MARK = {"summary", "fts:name", "tags:mlflow.*"}
+
+
+def fail_on(monkeypatch: pytest.MonkeyPatch, run_id: str) -> None:
+    """Let the summary of one run fail for a reason that is not in its items."""
+    real = SummaryProjection.writes
+
+    def writes(self: SummaryProjection, entity: Entity, *more: Any) -> Writes:
+        if entity.id == run_id:
+            raise RuntimeError("a mistake in the code")
+        return real(self, entity, *more)
+
+    monkeypatch.setattr(SummaryProjection, "writes", writes)
 
 
 class Stopped(Exception):
@@ -128,18 +144,30 @@ class TestRebuilding:
         assert result.items > 40
         assert result.done.entities == 2  # the run, and its experiment
 
-    def test_an_entity_that_no_projection_can_read_is_named_and_hinders_no_other(
-        self, bare: SqliteTable
+    def test_an_entity_that_fails_is_named_and_hinders_no_other(
+        self, bare: SqliteTable, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        store = store_on(bare)
+        run, poison = run_named(store, "lion", ended=True), run_named(store, "owl")
+        fail_on(monkeypatch, poison)
+
+        result = replayed(bare)
+
+        assert list(result.done.failed) == [f"RUN#{poison}"]
+        assert "RuntimeError" in result.done.failed[f"RUN#{poison}"]
+        assert (f"SUMMARY#{run}", "SUMMARY") in contents(bare)
+        assert not ConfigSource(bare).read().built
+
+    def test_a_damaged_entity_is_passed_over_and_named(self, bare: SqliteTable) -> None:
         run = run_named(store_on(bare), "lion", ended=True)
         bare.write(Put({"PK": "RUN#poison", "SK": "META"}))
 
         result = replayed(bare)
 
-        assert list(result.done.failed) == ["RUN#poison"]
-        assert "KeyError" in result.done.failed["RUN#poison"]
+        assert result.done.failed == {}
+        assert list(result.passed_over.damaged) == [("RUN#poison", "META")]
         assert (f"SUMMARY#{run}", "SUMMARY") in contents(bare)
-        assert not ConfigSource(bare).read().built
+        assert result.built == EVERY_MARK
 
     def test_ends_at_once_where_the_table_refuses_every_write(
         self, bare: SqliteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -252,27 +280,27 @@ class TestCheckpoints:
 
         assert not list(tmp_path.glob("replay.json*"))
 
-    def test_remembers_entities_that_failed(self, bare: SqliteTable, tmp_path: Path) -> None:
-        store_on(bare)
+    def test_remembers_entities_that_failed(
+        self, bare: SqliteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run_id = run_named(store_on(bare), "lion", ended=True)
         file = tmp_path / "replay.json"
-        bare.write(Put({"PK": "RUN#1", "SK": "META"}))
-        failed = replayed(bare, checkpoint_path=file)
-        meta = {"experiment_id": "0", "status": "RUNNING", "stage": "active", "epoch": 0}
-        bare.write(Update(("RUN#1", "META"), set=meta))
+        with monkeypatch.context() as failing:
+            fail_on(failing, run_id)
+            failed = replayed(bare, checkpoint_path=file)
 
         again = replayed(bare, checkpoint_path=file)
 
-        assert list(failed.done.failed) == ["RUN#1"]
+        assert list(failed.done.failed) == [f"RUN#{run_id}"]
         assert again.items == 0
         assert again.built == EVERY_MARK
         assert not drift_of(bare).total
 
     def test_of_another_replay_is_refused_by_what_differs(
-        self, bare: SqliteTable, tmp_path: Path
+        self, bare: SqliteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        store_on(bare)
+        fail_on(monkeypatch, run_named(store_on(bare), "lion"))
         file = tmp_path / "replay.json"
-        bare.write(Put({"PK": "RUN#1", "SK": "META"}))
         replayed(bare, checkpoint_path=file)
 
         with pytest.raises(InvalidCheckpoint, match="segments: 1, now 2"):
@@ -305,11 +333,10 @@ class TestCheckpoints:
         assert "tags:team" not in ConfigSource(bare).read().built
 
     def test_of_an_earlier_table_of_the_same_name_is_refused(
-        self, bare: SqliteTable, tmp_path: Path
+        self, bare: SqliteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        store_on(bare)
+        fail_on(monkeypatch, run_named(store_on(bare), "lion"))
         file = tmp_path / "replay.json"
-        bare.write(Put({"PK": "RUN#1", "SK": "META"}))
         rebuild(replace(scope_of(bare), table_id="1"), checkpoint_path=file)
 
         with pytest.raises(InvalidCheckpoint, match="table_id: 1, now 2"):

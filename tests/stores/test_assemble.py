@@ -59,6 +59,7 @@ class Store(Abstract):
     """A store of things."""
 
     def __init__(self) -> None:
+        self._table = None
         self._parts = by_class(Things([]))
 
 

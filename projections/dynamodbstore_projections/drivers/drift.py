@@ -11,6 +11,7 @@ from dynamodbstore_events.keys import Key
 from dynamodbstore_table.port import Check, Delete, Op, Put, Update
 
 from dynamodbstore_projections.finding import KINDS, Finding, Kind
+from dynamodbstore_projections.passed_over import PassedOver
 from dynamodbstore_projections.projection import Writes, ops_of
 from dynamodbstore_projections.view import View
 
@@ -19,12 +20,13 @@ __all__ = ["KINDS", "Drift", "Finding", "Kind", "findings"]
 
 @dataclass(slots=True)
 class Drift:
-    """Numbers of findings by projection and kind, and the first examples of each; safe for many
-    threads."""
+    """Numbers of findings by projection and kind, and the first examples of each; and the items
+    that were passed over, which no replay heals. Safe for many threads."""
 
     examples_each: int = 5
     counts: Counter[tuple[str, Kind]] = field(default_factory=Counter)
     examples: dict[tuple[str, Kind], list[str]] = field(default_factory=dict)
+    passed_over: PassedOver = field(default_factory=PassedOver)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, findings: Iterable[Finding]) -> None:

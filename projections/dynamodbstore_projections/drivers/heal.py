@@ -14,13 +14,14 @@ from typing import Final, TypeAlias, TypeVar
 
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import META, Key
-from dynamodbstore_table.errors import TableError, TableMissing, TableUnavailable
+from dynamodbstore_table.errors import DamagedItem, TableError, TableMissing, TableUnavailable
 from dynamodbstore_table.port import Table
 
 from dynamodbstore_projections.config import Config, InvalidConfig
 from dynamodbstore_projections.drivers.drift import Finding, findings
+from dynamodbstore_projections.passed_over import PassedOver
 from dynamodbstore_projections.projection import Projection, read_together
-from dynamodbstore_projections.projector import Projector, is_outdated
+from dynamodbstore_projections.projector import Projector, is_outdated, unreadable
 from dynamodbstore_projections.view import View
 
 _HOPELESS: Final = (TableMissing, TableUnavailable, InvalidConfig)
@@ -83,13 +84,15 @@ def gone(table: Table, owners: Iterable[Entity]) -> frozenset[Entity]:
 @dataclass(slots=True)
 class Done:
     """What was done: entities looked at, ops written by projections, postings put back and strays
-    removed; and the partition keys of entities that failed, with the reason."""
+    removed; the partition keys of entities that failed, with the reason; and the items that were
+    passed over as no projection can read them."""
 
     entities: int = 0
     ops: int = 0
     restored: int = 0
     removed: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    damaged: list[DamagedItem] = field(default_factory=list)
 
     def add(self, other: Done) -> None:
         """Add what was done elsewhere."""
@@ -98,6 +101,7 @@ class Done:
         self.restored += other.restored
         self.removed += other.removed
         self.failed.update(other.failed)
+        self.damaged += other.damaged
 
 
 class Healer:
@@ -139,19 +143,28 @@ class Healer:
             for entity, error in report.failed.items():
                 if isinstance(error, _HOPELESS):
                     raise error
+                if isinstance(error, DamagedItem):
+                    done.damaged.append(error)
+                    continue
                 done.failed[entity.pk] = f"{type(error).__name__}: {error}"
         return done
 
 
 class Inspector:
-    """Reports what is not right, and writes nothing. Safe for many threads."""
+    """Reports what is not right, and writes nothing; what no projection can read it adds to
+    ``passed_over``. Safe for many threads."""
 
     def __init__(
-        self, table: Table, projections: Sequence[Projection], config: Callable[[], Config]
+        self,
+        table: Table,
+        projections: Sequence[Projection],
+        config: Callable[[], Config],
+        passed_over: PassedOver,
     ) -> None:
         self._table = table
         self._projections = tuple(projections)
         self._config = config
+        self._passed_over = passed_over
 
     def inspect(self, leads: Leads) -> Iterator[tuple[Subject, Finding]]:
         """What is missing, stale or wrong, each with what it was found at; raises a
@@ -164,12 +177,29 @@ class Inspector:
             read_together(dict.fromkeys(batch, projections), view, config)
             for entity in batch:
                 for projection in projections:
-                    for finding in _lacking(projection, entity, view, config):
+                    for finding in self._lacking(projection, entity, view, config):
                         yield entity, finding
         for projection in projections:
             keys = leads.own.get(projection.name, frozenset())
             for key, finding in projection.inspect(self._table, keys, config):
                 yield OwnItem(projection.name, key), finding
+
+    def _lacking(
+        self, projection: Projection, entity: Entity, view: View, config: Config
+    ) -> Iterator[Finding]:
+        try:
+            writes = projection.writes(entity, view, config)
+        except TableError:
+            raise
+        except Exception as error:
+            named = unreadable(error, entity, view)
+            if isinstance(named, DamagedItem):
+                self._passed_over.add(named)
+            else:
+                where = f"{entity.pk}: {type(error).__name__}: {error}"
+                yield Finding(projection.name, "wrong", where)
+            return
+        yield from findings(projection.name, writes, view)
 
 
 def leads_to(subjects: Iterable[Subject]) -> Leads:
@@ -182,20 +212,6 @@ def leads_to(subjects: Iterable[Subject]) -> Leads:
         else:
             own.setdefault(subject.projection, set()).add(subject.key)
     return Leads(frozenset(entities), own={name: frozenset(keys) for name, keys in own.items()})
-
-
-def _lacking(
-    projection: Projection, entity: Entity, view: View, config: Config
-) -> Iterator[Finding]:
-    try:
-        writes = projection.writes(entity, view, config)
-    except TableError:
-        raise
-    except Exception as error:
-        # Items that no projection can read are drift that a replay can't heal: they are shown.
-        yield Finding(projection.name, "wrong", f"{entity.pk}: {type(error).__name__}: {error}")
-        return
-    yield from findings(projection.name, writes, view)
 
 
 def _batches(values: Iterable[_T], size: int) -> Iterator[list[_T]]:

@@ -17,7 +17,7 @@ from typing import Final
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_table.port import Table
 
-from dynamodbstore_projections.all import kept_by_all, marks_of
+from dynamodbstore_projections.all import all_projections, kept_by_all, marks_of
 from dynamodbstore_projections.built import announce, mark_built
 from dynamodbstore_projections.config import REMEMBERED_SECONDS, ConfigSource
 from dynamodbstore_projections.drivers.checkpoint import Checkpoint
@@ -32,6 +32,7 @@ from dynamodbstore_projections.drivers.heal import (
     leads_to,
 )
 from dynamodbstore_projections.drivers.sources import Source
+from dynamodbstore_projections.passed_over import PassedOver
 from dynamodbstore_projections.projection import Projection
 from dynamodbstore_projections.projector import is_outdated
 
@@ -72,7 +73,8 @@ class Scope:
 class Rebuilt:
     """What a rebuild did. ``built`` are the marks that it has set or found set; ``unmarked`` those
     that it may not set, because the source has nothing of what came after it; ``left_alone`` the
-    projections of which the table has a newer version than this code."""
+    projections of which the table has a newer version than this code; ``passed_over`` the items
+    that nothing here can read."""
 
     done: Done = field(default_factory=Done)
     items: int = 0
@@ -80,6 +82,7 @@ class Rebuilt:
     built: frozenset[str] = frozenset()
     unmarked: frozenset[str] = frozenset()
     left_alone: tuple[str, ...] = ()
+    passed_over: PassedOver = field(default_factory=PassedOver)
 
 
 def rebuild(
@@ -133,8 +136,10 @@ def rebuild(
             result.items += items
         return done.failed
 
-    _walk(scope, checkpoint, heal)
+    _walk(scope, checkpoint, heal, result.passed_over)
     result.done.failed = _tried_again(healer, checkpoint.failed, result.done)
+    for error in result.done.damaged:
+        result.passed_over.add(error)
     if result.done.failed:
         return result
     result.built = mark_built(table, scope.names, earned - late)
@@ -183,8 +188,8 @@ def compare(
     is no drift. Raises a ``TableError`` or ``InvalidExport``.
     """
     configs = ConfigSource(scope.table, scope.extra_fields)
-    inspector = Inspector(scope.table, scope.projections, configs.current)
     drift = Drift(examples)
+    inspector = Inspector(scope.table, scope.projections, configs.current, drift.passed_over)
     suspects: set[Subject] = set()
     lock = threading.Lock()
     items = 0
@@ -199,26 +204,32 @@ def compare(
                 suspects.update(subject for subject, _ in findings)
         return {}
 
-    _walk(scope, Checkpoint(None, {}), inspect)
+    _walk(scope, Checkpoint(None, {}), inspect, drift.passed_over)
     if not suspects or len(suspects) > _MOST_SUSPECTS:
         return drift, items
     # An embedded table's projections are written with what they are of.
     wait(LAG_SECONDS if scope.table.remote else 0.0)
-    lasting = Drift(examples)
+    lasting = Drift(examples, passed_over=drift.passed_over)
     lasting.add(finding for _, finding in inspector.inspect(leads_to(suspects)))
     return lasting, items
 
 
 def _walk(
-    scope: Scope, checkpoint: Checkpoint, work: Callable[[Leads, int], Mapping[str, str]]
+    scope: Scope,
+    checkpoint: Checkpoint,
+    work: Callable[[Leads, int], Mapping[str, str]],
+    passed_over: PassedOver,
 ) -> None:
-    """Lead ``work`` through every part of the source; it returns the entities that failed."""
+    """Lead ``work`` through every part of the source; it returns the entities that failed. Items
+    that nothing here can read are added to ``passed_over``."""
     stop = threading.Event()
+    known = all_projections()
 
     def read(part: str) -> None:
         recent = _Recent()
         for page in scope.source.pages(part, checkpoint.position(part)):
             failed = work(recent.unseen(leads_of(page.keys, scope.projections)), len(page.keys))
+            passed_over.look_at(page.items, known)
             checkpoint.advance(part, page.next, failed)
             scope.on_page(len(page.keys))
             if stop.is_set():

@@ -6,12 +6,12 @@ by side; each is a sequence of pages, and can be resumed behind any of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
 from dynamodbstore_events.keys import Key
-from dynamodbstore_table.port import Table
+from dynamodbstore_table.port import Item, Table
 
 _MOST_KEYS: Final = 500
 
@@ -21,10 +21,12 @@ Position: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class KeyPage:
-    """Some keys of a part, and where the part goes on (None: that was all)."""
+    """Some keys of a part, and where the part goes on (None: that was all); with the whole items,
+    where the source has them at no cost."""
 
     keys: list[Key]
     next: Position | None
+    items: Sequence[Item] = ()
 
 
 class Source(Protocol):
@@ -75,9 +77,10 @@ class TableScan:
             # A page of 1 MB may lead to thousands of entities: that is too much to do twice.
             for first in range(0, len(keys) - _MOST_KEYS, _MOST_KEYS):
                 some = keys[first : first + _MOST_KEYS]
-                yield KeyPage(some, {"PK": some[-1][0], "SK": some[-1][1]})
+                position = {"PK": some[-1][0], "SK": some[-1][1]}
+                yield KeyPage(some, position, page.items[first : first + _MOST_KEYS])
             last = max(0, len(keys) - 1) // _MOST_KEYS * _MOST_KEYS
-            yield KeyPage(keys[last:], page.next)
+            yield KeyPage(keys[last:], page.next, page.items[last:])
             if page.next is None:
                 return
             start = page.next

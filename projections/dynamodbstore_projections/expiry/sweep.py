@@ -10,7 +10,7 @@ from typing import Final
 
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import EXPIRING, GSI2, oldest_first
-from dynamodbstore_table.errors import TableError
+from dynamodbstore_table.errors import DamagedItem, TableError
 from dynamodbstore_table.port import SortRange, Table
 
 from dynamodbstore_projections.config import Config
@@ -66,7 +66,9 @@ def _due(table: Table, now: float) -> Iterator[Entity]:
 
 def _raise_failure(report: Report) -> None:
     for error in report.failed.values():
-        raise error
+        # A damaged item is passed over, here as everywhere; status and replay name it.
+        if not isinstance(error, DamagedItem):
+            raise error
 
 
 def _warn_of_delay(error: TableError) -> None:

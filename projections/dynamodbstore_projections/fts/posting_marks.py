@@ -15,12 +15,12 @@ import json
 import uuid
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dynamodbstore_events.entities import Entity
 from dynamodbstore_events.keys import Key, posting_mark_pk, posting_pk
-from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
+from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, Condition, equals
 from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Op, Put
 
 from dynamodbstore_projections.fts.trigrams import searchable, trigrams
@@ -62,11 +62,16 @@ def indexed(scope: str, text: str | None) -> Indexed | None:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The texts that may have postings. In a ``move`` (its token), those of ``wanted`` stay."""
+    """The texts that may have postings. In a ``move`` (its token), those of ``wanted`` stay.
+
+    ``as_read`` is the condition that a damaged mark has not changed: any postings may be there, so
+    it counts as a move that was begun for no text.
+    """
 
     texts: tuple[Indexed, ...]
     move: str | None = None
     wanted: Indexed | None = None
+    as_read: Condition | None = field(default=None, compare=False)
 
     @property
     def moving(self) -> bool:
@@ -77,6 +82,11 @@ class Mark:
     def version(self) -> str:
         """Tells marks apart: a move by its token, a settled mark by what it says."""
         return self.move or hashlib.sha256(self._said()).hexdigest()[:32]
+
+    @property
+    def unchanged(self) -> Condition:
+        """The condition that the mark's item is as it was read."""
+        return self.as_read or equals("version", self.version)
 
     def _said(self) -> bytes:
         said: dict[str, Any] = {"texts": [[t.scope, t.text] for t in self.texts]}
@@ -98,13 +108,23 @@ class Mark:
 
     @staticmethod
     def of(item: Mapping[str, Any]) -> Mark:
-        """The mark that an item keeps."""
-        said = json.loads(zlib.decompress(item["z"]) if "z" in item else item["says"])
-        return Mark(
-            tuple(Indexed(*text) for text in said["texts"]),
-            item["version"] if "moving" in item else None,
-            Indexed(*said["wanted"]) if "wanted" in said else None,
-        )
+        """The mark that an item keeps, or that of a damaged item."""
+        try:
+            said = json.loads(zlib.decompress(item["z"]) if "z" in item else item["says"])
+            mark = Mark(
+                tuple(Indexed(*text) for text in said["texts"]),
+                item["version"] if "moving" in item else None,
+                Indexed(*said["wanted"]) if "wanted" in said else None,
+            )
+        except (LookupError, TypeError, ValueError, zlib.error):
+            return _damaged(item)
+        return mark if mark.version == item.get("version") else _damaged(item)
+
+
+def _damaged(item: Mapping[str, Any]) -> Mark:
+    version = item.get("version")
+    as_read = equals("version", version) if isinstance(version, str) else ITEM_EXISTS
+    return Mark((), "damaged", as_read=as_read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +214,7 @@ class PostingField:
     def _marking(self, mark: Mark | None, becomes: Mark | None) -> Put | Delete:
         """The op that changes the mark, if it is still as it was read."""
         condition: Condition
-        condition = ITEM_MISSING if mark is None else equals("version", mark.version)
+        condition = ITEM_MISSING if mark is None else mark.unchanged
         if becomes is None:
             return Delete(self.mark_key, condition)
         return Put(becomes.item(self.mark_key), condition)

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from dynamodbstore_events.entities import Entity
 from dynamodbstore_events.keys import POSTING_MARK, Key, part, unpart
-from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
+from dynamodbstore_table.conditions import ITEM_MISSING, Condition
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import MAX_OPS, Check, Delete, Put, Table
 
@@ -137,7 +137,7 @@ def _fenced(
     for field, ops in changes.items():
         mark = marks[field]
         unchanged: Condition
-        unchanged = ITEM_MISSING if mark is None else equals("version", mark.version)
+        unchanged = ITEM_MISSING if mark is None else mark.unchanged
         for first in range(0, len(ops), MAX_OPS - 1):
             some = ops[first : first + MAX_OPS - 1]
             try:

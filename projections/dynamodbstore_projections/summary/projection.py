@@ -20,7 +20,7 @@ from dynamodbstore_events.entities import RUN, Entity
 from dynamodbstore_events.keys import META, SUMMARY, Key, summary_pk
 from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_events.places import in_place
-from dynamodbstore_table.conditions import ITEM_MISSING, equals
+from dynamodbstore_table.conditions import ITEM_MISSING, Condition, Missing, equals
 from dynamodbstore_table.items.texts import is_part, text_name, text_of
 from dynamodbstore_table.port import Delete, Item, Put
 
@@ -59,7 +59,10 @@ class SummaryProjection(Projection):
         if entity.kind != RUN:
             return ()
         meta = view.meta(entity.pk)
-        return (summary_key(entity.id),) if meta is None or meta.get("status") in ENDED else ()
+        status = None if meta is None else meta.get("status")
+        # What another has put there may be of any type.
+        ended = meta is None or (isinstance(status, str) and status in ENDED)
+        return (summary_key(entity.id),) if ended else ()
 
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:
         if entity.kind != RUN:
@@ -73,8 +76,15 @@ class SummaryProjection(Projection):
         if known == wanted:
             return []
         # The run was read after its summary: who has seen a later run, and said so, is not undone.
-        as_read = ITEM_MISSING if known is None else equals("digest", known["digest"])
+        as_read = _unchanged(known)
         return [(Delete(key, as_read) if wanted is None else Put(wanted, as_read),)]
+
+
+def _unchanged(known: Item | None) -> Condition:
+    if known is None:
+        return ITEM_MISSING
+    # A damaged summary is replaced, too.
+    return equals("digest", known["digest"]) if "digest" in known else Missing("digest")
 
 
 def summary_item(key: Key, items: Iterable[Mapping[str, Any]]) -> Item | None:

@@ -38,7 +38,8 @@ def unpacked(item: Mapping[str, Any]) -> bytes | str:
 def speaks_of(item: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
     """Whether a summary was made when the run had ended as ``meta`` says that it has."""
     return bool(
-        meta["status"] in ENDED
-        and item["status"] == meta["status"]
+        isinstance(item.get("json", item.get("z")), str | bytes)
+        and meta["status"] in ENDED
+        and item.get("status") == meta["status"]
         and item.get("end_time") == meta.get("end_time")
     )

@@ -23,6 +23,7 @@ from dynamodbstore_table.port import Item, Put, Update
 _PLAIN_BYTES = 64 * 1024
 _PART_BYTES = 300 * 1024
 _FORMS = ("v", "z", "generation", "parts")
+_TEXTS = frozenset({str, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +120,11 @@ def texts(items: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
     items = in_place(items)
     parts = {item["SK"]: item["z"] for item in items if is_part(item["SK"])}
     return {text_name(item): text_of(item, parts) for item in items if not is_part(item["SK"])}
+
+
+def require_texts(*named: Mapping[str, Any]) -> None:
+    """Raise ``TypeError`` where a value among texts is neither text nor None: its item is
+    damaged."""
+    for values in named:
+        if not _TEXTS.issuperset(map(type, values.values())):
+            raise TypeError("an item of a text holds something else")

@@ -25,6 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mlflow_dynamodbstore.commands import waiting
 from mlflow_dynamodbstore.commands.drift_table import AS_FOUND, WOULD, drift_json, print_drift
+from mlflow_dynamodbstore.commands.passed_over import passed_over_json, print_passed_over
 from mlflow_dynamodbstore.commands.table_options import FAILED, name_of, opened, table_command
 from mlflow_dynamodbstore.location import FileLocation, Location
 from mlflow_dynamodbstore.settings import fts_trigram_fields
@@ -103,12 +104,18 @@ def replay(
     with _scope(location, names, segments, from_export, checkpoint, not as_json) as scope:
         drift, items = compare(scope, examples=examples)
     if as_json:
-        found = {"items": items, "drift": drift.total, **drift_json(drift, scope.names)}
+        found = {
+            "items": items,
+            "drift": drift.total,
+            **drift_json(drift, scope.names),
+            "passed_over": passed_over_json(drift.passed_over),
+        }
         click.echo(json.dumps(found))
     else:
         print_drift(drift, scope.names, WOULD if dry_run else AS_FOUND)
         click.echo(f"{items} items read; {_summary(drift.total, dry_run)}")
-    if verify and drift.total:
+        print_passed_over(drift.passed_over)
+    if verify and (drift.total or drift.passed_over.damaged_items):
         sys.exit(FAILED)
 
 
@@ -211,6 +218,7 @@ def rebuilt_json(result: Rebuilt) -> dict[str, Any]:
         "built": sorted(result.built),
         "not_marked": sorted(result.unmarked),
         "left_alone": list(result.left_alone),
+        "passed_over": passed_over_json(result.passed_over),
     }
 
 
@@ -224,6 +232,7 @@ def print_rebuilt(result: Rebuilt) -> None:
     )
     if result.built:
         click.echo(f"built: {', '.join(sorted(result.built))}")
+    print_passed_over(result.passed_over)
     if result.left_alone:
         click.echo(
             f"left alone: {', '.join(result.left_alone)}; the table has a newer version of it than "
@@ -238,11 +247,12 @@ def print_rebuilt(result: Rebuilt) -> None:
 
 
 def end_if_failed(result: Rebuilt) -> None:
-    """Name the entities that could not be projected, and end with exit code 1 if there are any."""
+    """Name the entities that could not be projected, and end with exit code 1 if there are any, or
+    items that are damaged."""
     failed = result.done.failed
     for pk in sorted(failed)[:_SHOWN_FAILURES]:
         click.echo(f"Error: {pk} could not be projected: {failed[pk]}", err=True)
     if len(failed) > _SHOWN_FAILURES:
         click.echo(f"Error: and {len(failed) - _SHOWN_FAILURES} others", err=True)
-    if failed:
+    if failed or result.passed_over.damaged_items:
         sys.exit(FAILED)

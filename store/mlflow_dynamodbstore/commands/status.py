@@ -58,7 +58,8 @@ class _Keys:
 )
 @table_command
 def status(location: Location, sample_pages: int, as_json: bool) -> None:
-    """Say how a table and its projections are; exit with 1 if a sample of them has drifted.
+    """Say how a table and its projections are; exit with 1 if a sample of them has drifted
+    or is damaged.
 
     \b
     Example:
@@ -75,7 +76,7 @@ def status(location: Location, sample_pages: int, as_json: bool) -> None:
         click.echo(json.dumps(report_json(location, found, kept, wrong)))
     else:
         print_report(location, found, kept, wrong)
-    if found.drift.total:
+    if found.drift.total or found.sample.passed_over.damaged_items:
         sys.exit(FAILED)
 
 
@@ -90,13 +91,19 @@ def _look(table: Table, pages: int) -> Found:
     return Found(
         facts=facts,
         heartbeats=read_heartbeats(table, STREAM_FUNCTIONS),
-        built=sorted(marks.get("marks", ())),
-        building=sorted(marks.get("building", ())),
+        built=sorted(_texts(marks.get("marks"))),
+        building=sorted(_texts(marks.get("building"))),
         sample=sample,
         compared=len({entity for key in some if (entity := entity_of(key[0])) is not None}),
         drift=drift,
         now_ms=int(time.time() * 1000),
     )
+
+
+def _texts(marks: object) -> list[str]:
+    """The marks of an item that may be damaged."""
+    found = marks if isinstance(marks, list | dict) else ()
+    return [mark for mark in found if isinstance(mark, str)]
 
 
 def _some(keys: list[Key]) -> list[Key]:

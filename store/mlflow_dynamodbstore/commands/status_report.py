@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 
 from mlflow_dynamodbstore.commands.drift_table import AS_FOUND, drift_json, print_drift
 from mlflow_dynamodbstore.commands.keeper import Keeper, Problem
+from mlflow_dynamodbstore.commands.passed_over import passed_over_json, print_passed_over
 from mlflow_dynamodbstore.commands.stream_lag import NAMESPACE, StreamLag
 from mlflow_dynamodbstore.commands.table_options import name_of
 from mlflow_dynamodbstore.commands.table_sample import NAMES, Sample
@@ -90,6 +91,7 @@ def as_json(
         },
         "compared_entities": found.compared,
         "drift_total": found.drift.total,
+        "passed_over": passed_over_json(found.sample.passed_over),
         "drift": drift_json(found.drift, [p.name for p in inline_projections()]),
     }
 
@@ -121,6 +123,7 @@ def print_report(
     click.echo()
     print_drift(found.drift, [p.name for p in inline_projections()], AS_FOUND)
     click.echo(f"drift of a sample of {found.compared} entities: {found.drift.total} differences")
+    print_passed_over(found.sample.passed_over)
 
 
 def _size(location: Location, facts: TableFacts) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dynamodbstore_projections.config import InvalidConfig
 from dynamodbstore_table.errors import (
+    DamagedItem,
     InvalidOps,
     ItemTooLarge,
     NewerForm,
@@ -37,6 +38,12 @@ def as_mlflow_error(error: TableError) -> MlflowException:
         return MlflowException(f"This version can't read it: {error}.", INVALID_STATE)
     if isinstance(error, InvalidConfig):
         return MlflowException(f"The store's configuration can't be used: {error}.", INVALID_STATE)
+    if isinstance(error, DamagedItem):
+        return MlflowException(
+            f"The store can't go on: {error}. Put it right, restore it from a backup or delete it; "
+            "'mlflow-dynamodbstore replay --verify' names every such item.",
+            INVALID_STATE,
+        )
     if isinstance(error, ItemTooLarge | InvalidOps):
         return MlflowException(f"The value can't be stored: {error}.", INVALID_PARAMETER_VALUE)
     if isinstance(error, Throttled | TransactionConflict | TableUnavailable):

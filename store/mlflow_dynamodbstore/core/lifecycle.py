@@ -16,6 +16,7 @@ from dynamodbstore_events.entities import EXPERIMENT
 from dynamodbstore_table.conditions import Both, Condition, Either, Not, equals
 from dynamodbstore_table.items.forms import current
 from dynamodbstore_table.port import Item
+from dynamodbstore_table.shaped import require_shape
 from mlflow.entities import LifecycleStage, ViewType
 
 ACTIVE: str = LifecycleStage.ACTIVE
@@ -42,7 +43,9 @@ class ExperimentState:
 
     @classmethod
     def from_item(cls, item: Item) -> ExperimentState:
-        """The state in an experiment's META item; raises ``NewerForm``."""
+        """The state in an experiment's META item; raises ``NewerForm`` and
+        ``DamagedItem``."""
+        require_shape(item)
         item = current(EXPERIMENT, item)
         return cls(
             experiment_id=item["PK"].partition("#")[2],

@@ -38,7 +38,8 @@ _REFUSALS: Final = (ConditionFailed, InvalidOps, ItemTooLarge, TransactionConfli
 
 
 class TextReplaced(LookupError):
-    """A long text has gone since the item that names it was read: read both again."""
+    """A long text has gone since the item that names it was read: read both again. Where the same
+    text is missing again and again, it was not replaced but is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def text_of(stored: StoredText, texts: Texts) -> str | None:
     if not isinstance(stored, Mapping):
         return stored
     if stored["text"] not in texts:
-        raise TextReplaced
+        raise TextReplaced(stored["text"])
     return texts[stored["text"]]
 
 

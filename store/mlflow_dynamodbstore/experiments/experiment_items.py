@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
+from dynamodbstore_table.items.texts import require_texts
 from mlflow.entities import Experiment, ExperimentTag
 from mlflow.utils.validation import _parse_experiment_id
 
@@ -16,6 +17,7 @@ DEFAULT_EXPERIMENT_ID: Final = "0"
 
 def experiment_entity(state: ExperimentState, tags: Mapping[str, Any]) -> Experiment:
     """MLflow's experiment from its META item and its tags."""
+    require_texts(tags)
     return Experiment(
         experiment_id=state.experiment_id,
         name=state.name,

@@ -11,8 +11,9 @@ from dynamodbstore_events.keys import META, model_pk, models_listing, newest_fir
 from dynamodbstore_events.metric_values import decode
 from dynamodbstore_events.places import in_place
 from dynamodbstore_table.items.forms import current, newest_form
-from dynamodbstore_table.items.texts import texts
+from dynamodbstore_table.items.texts import require_texts, texts
 from dynamodbstore_table.port import Item
+from dynamodbstore_table.shaped import require_shape
 from mlflow.entities import LoggedModel, LoggedModelStatus, Metric
 
 from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED
@@ -74,6 +75,7 @@ def is_deleted(meta: Mapping[str, Any]) -> bool:
 
 def model_metric(item: Mapping[str, Any]) -> Metric:
     """The metric of a ``METRIC#`` item."""
+    require_shape(item)
     return Metric(
         key=item["key"],
         value=decode(item["v"]),
@@ -116,7 +118,8 @@ def _by_name(named: Mapping[str, str | None]) -> dict[str, str | None]:
 
 def logged_model(model: ModelItems) -> LoggedModel:
     """MLflow's logged model; tags and params by name, as the SQL store's key gives them."""
-    meta = model.meta
+    meta = require_shape(model.meta)
+    require_texts(model.tags, model.params)
     return LoggedModel(
         experiment_id=meta["experiment_id"],
         model_id=model_id_of(meta),

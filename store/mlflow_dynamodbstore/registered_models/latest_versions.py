@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +21,7 @@ from mlflow_dynamodbstore.registered_models.version_items import model_version, 
 from mlflow_dynamodbstore.versioned.items import key_of
 
 _MOST_TRIES: Final = 20
+_READS_UNCHANGED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +43,34 @@ def read_latest(table: Table, metas: Iterable[Mapping[str, Any]]) -> dict[str, M
     """The models of these META items with their latest versions, by partition key.
 
     One request for up to 100 versions, and another if some have long texts. A META item that turns
-    out to be outdated is read again; a model that has gone meanwhile is left out.
+    out to be outdated is read again; a model that has gone meanwhile is left out. Versions that are
+    missing though META has not changed for some reads are damaged, and passed over.
     """
     read: dict[str, ModelWithLatest] = {}
     pending = {meta["PK"]: meta for meta in metas}
+    unchanged: Counter[str] = Counter()
     for _ in range(_MOST_TRIES):
         if not pending:
             return read
-        outdated = _read_what_agrees(table, pending, read)
+        outdated = _read_what_agrees(table, pending, read, unchanged)
         again = table.batch_get([(pk, META) for pk in outdated]).values() if outdated else ()
-        pending = {meta["PK"]: meta for meta in again if DELETING not in meta}
+        before, pending = pending, {meta["PK"]: meta for meta in again if DELETING not in meta}
+        unchanged = Counter(
+            {pk: unchanged[pk] + 1 for pk, meta in pending.items() if meta == before[pk]}
+        )
     raise TransactionConflict(f"{next(iter(pending))} changes faster than it can be read")
 
 
 def _read_what_agrees(
-    table: Table, metas: Mapping[str, Mapping[str, Any]], read: dict[str, ModelWithLatest]
+    table: Table,
+    metas: Mapping[str, Mapping[str, Any]],
+    read: dict[str, ModelWithLatest],
+    unchanged: Mapping[str, int],
 ) -> list[str]:
-    """Add to ``read`` the models whose items agree, and return the partition keys of the others."""
+    """Add to ``read`` the models whose items agree, and return the partition keys of the others.
+
+    ``unchanged`` has how often a META item was read as it had been: after some reads what agrees
+    is all there is."""
     wanted = {
         pk: {stage: version_key(key_of(meta), n) for stage, n in latest_of(meta).items()}
         for pk, meta in metas.items()
@@ -74,6 +87,11 @@ def _read_what_agrees(
     outdated: list[str] = []
     for pk, meta in metas.items():
         items = sorted(versions[pk], key=lambda item: item["number"])
+        if unchanged.get(pk, 0) >= _READS_UNCHANGED:
+            items = [item for item in items if _has_texts([item], texts)]
+            if _has_texts([meta], texts):
+                read[pk] = ModelWithLatest(meta, items, texts)
+            continue
         complete = len(items) == len(wanted[pk]) and _has_texts((meta, *items), texts)
         if complete:
             read[pk] = ModelWithLatest(meta, items, texts)

@@ -25,6 +25,7 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.items.forms import current, newest_form
 from dynamodbstore_table.port import Item
+from dynamodbstore_table.shaped import require_shape
 from mlflow.entities.model_registry import (
     ModelVersion,
     RegisteredModel,
@@ -114,6 +115,7 @@ def registered_model(
 ) -> RegisteredModel:
     """MLflow's registered model; raises ``TextReplaced`` for a long text that is not there, and
     ``NewerForm``."""
+    require_shape(meta)
     meta = current(REGISTERED_MODEL, meta)
     return RegisteredModel(
         meta["name"],

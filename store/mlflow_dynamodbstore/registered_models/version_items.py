@@ -17,6 +17,7 @@ from dynamodbstore_events.keys import (
 )
 from dynamodbstore_table.conditions import Compare, Condition
 from dynamodbstore_table.port import Item
+from dynamodbstore_table.shaped import require_shape
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_INTERNAL, STAGE_NONE
 from mlflow.entities.model_registry.model_version_status import ModelVersionStatus
@@ -107,6 +108,8 @@ def model_version(
 
     Raises ``TextReplaced`` for a long text that is not in ``texts``.
     """
+    require_shape(meta)
+    require_shape(version)
     return ModelVersion(
         name=meta["name"],
         version=version["number"],

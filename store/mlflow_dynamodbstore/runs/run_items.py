@@ -11,7 +11,8 @@ from dynamodbstore_events.entities import RUN
 from dynamodbstore_events.metric_values import decode_point
 from dynamodbstore_events.places import PLACE, in_place
 from dynamodbstore_table.items.forms import current
-from dynamodbstore_table.items.texts import is_part, text_name, text_of
+from dynamodbstore_table.items.texts import is_part, require_texts, text_name, text_of
+from dynamodbstore_table.shaped import require_shape
 from mlflow.entities import Metric, RunData, RunInfo
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
@@ -87,7 +88,8 @@ def latest_metric(item: Mapping[str, Any], key: str) -> Metric:
 
 
 def run_data(run: RunItems) -> RunData:
-    """The metrics, params and tags of a run."""
+    """The metrics, params and tags of a run; raises ``TypeError`` for a text that is none."""
+    require_texts(run.params, run.tags)
     data = RunData(run.metrics)
     # MLflow would take a list of entities only to make these dicts of them.
     data.params.update(run.params)
@@ -101,6 +103,7 @@ def run_info(
     tags: Mapping[str, str | None] | None = None,
 ) -> RunInfo:
     """The attributes of a run; a run without a name has that of its ``mlflow.runName`` tag."""
+    require_shape(meta)
     name = meta.get("name")
     if not name and tags:
         name = tags.get(MLFLOW_RUN_NAME) or name

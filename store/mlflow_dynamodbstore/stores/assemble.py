@@ -16,13 +16,14 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
-from dynamodbstore_table.errors import TableError
+from dynamodbstore_table.errors import DamagedItem, TableError
 from dynamodbstore_table.request_count import REQUESTS
 from mlflow.exceptions import MlflowException
 
 from mlflow_dynamodbstore import logs
 from mlflow_dynamodbstore.core.arguments import plain
 from mlflow_dynamodbstore.core.errors import as_mlflow_error, is_wrong_call, unexpected
+from mlflow_dynamodbstore.core.unreadable import UNREADABLE, again, writes_of
 from mlflow_dynamodbstore.slow_calls import LIMIT
 from mlflow_dynamodbstore.stores.refusals import Method, open_methods, stand_in
 
@@ -93,8 +94,9 @@ def called_on(part: type, method: Method) -> Method:
     """A method of a store that calls the method of its part.
 
     Its arguments hold plain text (see ``arguments``). It raises MLflow's errors in place of the
-    table's, and of any other, and logs the call if it is slow, unless another method of a store
-    made it: that one is logged. What this adds to a call is about a microsecond.
+    table's, and of any other, makes the call again where an item of another shape was in the way,
+    and logs the call if it is slow, unless another method of a store made it: that one does. What
+    this adds to a call is about a microsecond.
     """
     operation = method.__name__.lstrip("_")
 
@@ -103,13 +105,27 @@ def called_on(part: type, method: Method) -> Method:
         if _WITHIN_A_CALL.get():
             try:
                 return method(self._parts[part], *args, **kwargs)
+            except DamagedItem:
+                # The outermost call is made again.
+                raise
             except TableError as error:
                 raise as_mlflow_error(error) from error
         outermost = _WITHIN_A_CALL.set(True)
-        requests, begin = REQUESTS.made, perf_counter()
+        requests, begin, writes = REQUESTS.made, perf_counter(), writes_of(self._table)
         try:
-            given = {name: plain(value) for name, value in kwargs.items()}
-            return method(self._parts[part], *map(plain, args), **given)
+            values = tuple(map(plain, args))
+            named = {name: plain(value) for name, value in kwargs.items()}
+            try:
+                return method(self._parts[part], *values, **named)
+            except UNREADABLE as error:
+                if is_wrong_call(error):
+                    raise
+                return again(
+                    self._table,
+                    writes,
+                    error,
+                    lambda: method(self._parts[part], *values, **named),
+                )
         except TableError as error:
             raise as_mlflow_error(error) from error
         except MlflowException:

@@ -17,6 +17,7 @@ from dynamodbstore_events.keys import (
 from dynamodbstore_table.conditions import Condition, Contains
 from dynamodbstore_table.items.forms import current, newest_form
 from dynamodbstore_table.port import Item
+from dynamodbstore_table.shaped import require_shape
 from mlflow.entities.webhook import Webhook, WebhookEvent, WebhookStatus
 from mlflow.exceptions import MlflowException
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
@@ -99,6 +100,7 @@ def sent_for(event: WebhookEvent) -> Condition:
 
 def webhook_of(item: Mapping[str, Any]) -> Webhook:
     """The webhook of an item; raises ``NewerForm``."""
+    require_shape(item)
     item = current(WEBHOOK, item)
     kept = item.get("secret")
     secret = None if kept is None else decrypted(kept)
