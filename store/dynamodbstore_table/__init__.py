@@ -1,1 +1,1 @@
-"""A small typed port over one DynamoDB-shaped table, with one file for each adapter."""
+"""A small typed port over one DynamoDB-shaped table, with one folder for each adapter."""
