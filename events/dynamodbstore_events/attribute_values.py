@@ -1,14 +1,18 @@
-"""DynamoDB's JSON, as stream records and table exports carry it, as plain values.
+"""DynamoDB's attribute values as plain values.
 
-In this JSON a binary value is base64 text, unlike in the SDK's answers.
+The SDK's answers hold binary values as bytes; the JSON of stream records and table exports holds
+them as base64 text.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeAlias
+
+Binary: TypeAlias = Callable[[Any], bytes]
+"""What makes bytes of a binary value's content."""
 
 
 class MalformedRecord(ValueError):
@@ -16,7 +20,7 @@ class MalformedRecord(ValueError):
 
 
 def decode_image(image: Mapping[str, Any]) -> dict[str, Any]:
-    """The item of an image: attribute names to typed values.
+    """The item of an image in JSON: attribute names to typed values.
 
     Raises ``MalformedRecord``.
     """
@@ -24,42 +28,44 @@ def decode_image(image: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decode_value(value: Any) -> Any:
-    """The value of one attribute value, such as ``{"S": "text"}`` or ``{"N": "12"}``.
-
-    A whole number is an ``int``, another a ``float``; a set is a sorted list. Raises
-    ``MalformedRecord``.
-    """
-    if not isinstance(value, Mapping) or len(value) != 1:
-        raise MalformedRecord(f"{value!r} is no attribute value")
-    ((kind, content),) = value.items()
+    """The value of one attribute value in JSON; raises ``MalformedRecord``."""
     try:
-        return _decode(kind, content)
+        return decode(value, _from_base64)
     except (TypeError, ValueError, AttributeError, InvalidOperation) as error:
-        if isinstance(error, MalformedRecord):
-            raise
         raise MalformedRecord(f"{value!r} is no attribute value: {error}") from error
 
 
-def _decode(kind: str, content: Any) -> Any:
-    if kind in ("S", "BOOL"):
+def decode(value: Mapping[str, Any], binary: Binary) -> Any:
+    """The value of one attribute value, such as ``{"S": "text"}`` or ``{"N": "12"}``.
+
+    A whole number is an ``int``. What the store doesn't write but others may is decoded too: a
+    number with a fraction is a ``float``, a set a sorted list. Raises whatever comes of a value
+    that DynamoDB can't have written.
+    """
+    ((kind, content),) = value.items()
+    if kind == "S" or kind == "BOOL":
         return content
     if kind == "N":
         return _number(content)
     if kind == "B":
-        return base64.b64decode(content, validate=True)
+        return binary(content)
     if kind == "NULL":
         return None
     if kind == "M":
-        return decode_image(content)
+        return {name: decode(inner, binary) for name, inner in content.items()}
     if kind == "L":
-        return [decode_value(inner) for inner in content]
+        return [decode(inner, binary) for inner in content]
     if kind == "SS":
         return sorted(content)
     if kind == "NS":
-        return sorted(_number(number) for number in content)
+        return sorted(map(_number, content))
     if kind == "BS":
-        return sorted(base64.b64decode(inner, validate=True) for inner in content)
-    raise MalformedRecord(f"{kind!r} is no type of an attribute value")
+        return sorted(map(binary, content))
+    raise ValueError(f"{kind!r} is no type of an attribute value")
+
+
+def _from_base64(content: str) -> bytes:
+    return base64.b64decode(content, validate=True)
 
 
 def _number(text: str) -> int | float:
