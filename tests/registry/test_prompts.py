@@ -11,6 +11,7 @@ from dynamodbstore_table.errors import Throttled
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import PromptVersion
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as SqlAlchemyTrackingStore
 from mlflow.tracing.constant import TraceTagKey
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
@@ -215,10 +216,10 @@ class TestLinksInAnotherTrackingStore:
 
     @pytest.fixture(scope="class")
     def tracking(
-        self, tmp_path_factory: pytest.TempPathFactory
+        self, of_mlflow: SqlAlchemyStore, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[SqlAlchemyTrackingStore]:
         folder = tmp_path_factory.mktemp("sql")
-        store = SqlAlchemyTrackingStore(f"sqlite:///{folder / 'mlflow.db'}", folder.as_uri())
+        store = SqlAlchemyTrackingStore(of_mlflow.db_uri, folder.as_uri())
         yield store
         store._dispose_engine()
 
