@@ -81,8 +81,9 @@ class TestCreating:
         first = run("--store-uri", f"dynamodb:///{path}", "--json")
         second = run("--store-uri", f"dynamodb:///{path}", "--json")
 
-        assert json.loads(first.stdout) == {"table": str(path), "created": True}
-        assert json.loads(second.stdout) == {"table": str(path), "created": False}
+        found = {"table": str(path), "lacks": []}
+        assert json.loads(first.stdout) == {**found, "created": True}
+        assert json.loads(second.stdout) == {**found, "created": False}
 
     def test_a_store_works_on_what_was_created(self, tmp_path: Path) -> None:
         uri = f"dynamodb:///{tmp_path}/mlflow.ddb"
