@@ -12,7 +12,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from functools import partial
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
@@ -23,6 +24,7 @@ from dynamodbstore_table.facts import TableFacts
 
 Item: TypeAlias = dict[str, Any]
 Index: TypeAlias = Literal["GSI1", "GSI2"]
+Result = TypeVar("Result")
 
 MAX_ITEM_BYTES = 400 * 1024
 MAX_PAGE_BYTES = 1024 * 1024
@@ -110,6 +112,21 @@ class Page:
 
     items: list[Item]
     next: Start | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What ``Table.query`` takes, as a value."""
+
+    pk: str
+    index: Index | None = None
+    sk: SortRange = EVERY
+    filter: Condition | None = None
+    reverse: bool = False
+    limit: int | None = None
+    start: Start | None = None
+    consistent: bool = True
+    attributes: Sequence[str] | None = None
 
 
 Observer: TypeAlias = Callable[["Table", Sequence[ChangeEvent]], None]
@@ -243,6 +260,32 @@ class Table(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release connections; the table can't be used afterwards."""
+
+    def queries(self, queries: Iterable[Query]) -> list[Page]:
+        """The first page of each query, in their order; side by side where ``at_once`` is."""
+        return self.at_once([partial(self._query, query) for query in queries])
+
+    def at_once(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
+        """The results of several calls that read this table, in their order.
+
+        On DynamoDB they are made side by side, by as many threads as the table has connections
+        for, and their requests count as the caller's. When all have ended, the first error is
+        raised. Calls within a call are made one after the other.
+        """
+        return [call() for call in calls]
+
+    def _query(self, query: Query) -> Page:
+        return self.query(
+            query.pk,
+            index=query.index,
+            sk=query.sk,
+            filter=query.filter,
+            reverse=query.reverse,
+            limit=query.limit,
+            start=query.start,
+            consistent=query.consistent,
+            attributes=query.attributes,
+        )
 
     def query_all(
         self,

@@ -8,15 +8,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from dynamodbstore_table.dynamodb.client import Request
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import TableUnavailable
-from mlflow.entities import Metric
+from mlflow.entities import Metric, RunStatus, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore import slow_calls
 from mlflow_dynamodbstore.stores.assemble import assembled, by_class, called_on
 from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
+from tests.conftest import new_table_name
 from tests.logs.conftest import Events
 from tests.tracking.stores import embedded_store, new_run, store_on
 
@@ -129,12 +131,39 @@ def test_the_requests_of_a_call_are_counted_those_of_its_threads_too(
     store = store_on(dynoxide_table, tmp_path)
     run_id = new_run(store)
 
+    # The first one reads the configuration too, which is remembered.
+    store.log_metric(run_id, Metric("loss", 0.5, 0, 0))
     store.log_metric(run_id, Metric("loss", 0.5, 1, 1))
     store.log_batch(run_id, [Metric(f"m{n}", 1.0, 1, 1) for n in range(150)], [], [])
 
     requests = {told["operation"]: told["requests"] for told in events("slow_operation")}
     assert requests["log_metric"] == 1
     assert requests["log_batch"] >= 150
+
+
+def test_the_requests_of_a_search_of_many_listings_are_counted(
+    events: Events, dynoxide_endpoint: str, tmp_path: Path
+) -> None:
+    # Given the requests that the table made itself, from whichever thread
+    made: list[Request] = []
+    table = DynamoDBTable(new_table_name(), endpoint_url=dynoxide_endpoint, on_request=made.append)
+    table.create()
+    store = store_on(table, tmp_path)
+    ids = [store.create_experiment(f"e{n}") for n in range(8)]
+    runs = [new_run(store, id_) for id_ in ids]
+    store.update_run_info(runs[0], RunStatus.FINISHED, 2, None)
+    slow_calls.LIMIT.seconds = 0.0
+
+    for search in (
+        lambda: store.search_runs(ids, "", ViewType.ACTIVE_ONLY, 100),
+        lambda: store.search_runs(ids, "attributes.run_name LIKE '%run%'", ViewType.ALL, 100),
+        lambda: store.search_logged_models(ids),
+    ):
+        made.clear()
+        search()
+
+        assert events("slow_operation")[-1]["requests"] == len(made) >= 8
+    table.close()
 
 
 def test_a_call_pays_less_than_a_microsecond_or_two_for_it() -> None:

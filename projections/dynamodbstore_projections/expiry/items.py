@@ -7,8 +7,8 @@ after these.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Final, TypeAlias
 
@@ -106,12 +106,8 @@ def side_by_side(
     def read(meta: Item) -> tuple[Item, list[Branch]]:
         return meta, list(islice(below(table, meta["PK"]), room + 1))
 
-    if not table.remote:
-        yield from map(read, metas)
-        return
-    with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
-        while chunk := list(islice(metas, _READ_AT_ONCE)):
-            yield from pool.map(read, chunk)
+    while chunk := list(islice(metas, _READ_AT_ONCE if table.remote else 1)):
+        yield from table.at_once([partial(read, meta) for meta in chunk])
 
 
 def runs_of(table: Table, experiment_id: str, shards: int) -> Iterator[Item]:

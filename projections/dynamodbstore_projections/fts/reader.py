@@ -8,12 +8,11 @@ all of these is a candidate. Where none ends, or too many are left, the listing 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from dynamodbstore_events.keys import META, Key, posting_pk
-from dynamodbstore_table.port import Table
+from dynamodbstore_table.port import Query, Table
 
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.fts.posting_marks import ANY_PATTERN
@@ -140,11 +139,10 @@ def _chosen(asked: Lookup, number: int) -> tuple[str, ...]:
 def _pages(table: Table, pks: Sequence[str]) -> dict[str, frozenset[str] | None]:
     """The sort keys of each partition; None for one that is longer than a page."""
 
-    def read(pk: str) -> frozenset[str] | None:
-        page = table.query(pk, limit=_LONGEST_PAGE, consistent=False, attributes=("PK", "SK"))
-        return None if page.next is not None else frozenset(item["SK"] for item in page.items)
-
-    if table.remote and len(pks) > 1:
-        with ThreadPoolExecutor(len(pks)) as pool:
-            return dict(zip(pks, pool.map(read, pks), strict=True))
-    return {pk: read(pk) for pk in pks}
+    queries = [
+        Query(pk, limit=_LONGEST_PAGE, consistent=False, attributes=("PK", "SK")) for pk in pks
+    ]
+    return {
+        query.pk: None if page.next is not None else frozenset(item["SK"] for item in page.items)
+        for query, page in zip(queries, table.queries(queries), strict=True)
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import ClassVar
 
@@ -44,6 +44,7 @@ from dynamodbstore_table.port import (
     Op,
     Page,
     Put,
+    Result,
     SortRange,
     Start,
     Table,
@@ -141,6 +142,9 @@ class DynamoDBTable(Table):
         ]
         found = self._workers.map(lambda listing: query_partition(self.client, listing), listings)
         return dict(zip(wanted, found, strict=True))
+
+    def at_once(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
+        return self._workers.map(lambda call: call(), calls)
 
     def write(self, *ops: Op) -> list[ChangeEvent]:
         check_write(ops)

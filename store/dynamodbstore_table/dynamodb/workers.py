@@ -14,6 +14,12 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 
+class _Here(threading.local):
+    """``working`` is true in the threads of workers."""
+
+    working = False
+
+
 class Workers:
     """Threads made when they are first needed, anew in a forked process."""
 
@@ -21,21 +27,24 @@ class Workers:
         self._most = most
         self._lock = threading.Lock()
         self._made: tuple[int, ThreadPoolExecutor] | None = None
+        self._here = _Here()
 
     def map(
         self, function: Callable[[Argument], Result], arguments: Iterable[Argument]
     ) -> list[Result]:
         """The function's results, in order; when all have ended, the first error is raised.
 
-        A single argument needs no thread. The function must not call ``map`` itself.
+        A single argument needs no thread. Within a function that a worker calls all are done one
+        after the other: workers that wait for workers could wait for ever.
         """
         given = list(arguments)
-        if len(given) <= 1:
+        if len(given) <= 1 or self._here.working:
             return [function(argument) for argument in given]
         made: list[int] = []
 
         def counted(argument: Argument) -> Result:
             before = REQUESTS.made
+            self._here.working = True
             try:
                 return function(argument)
             finally:

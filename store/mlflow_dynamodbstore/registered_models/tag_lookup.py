@@ -7,8 +7,8 @@ model. Where many models pass, their listing, which has all the tags, is read in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from dynamodbstore_events.keys import (
     GSI2,
@@ -79,16 +79,7 @@ def few_with_tags(table: Table, lookups: Sequence[TagLookup]) -> list[Key] | Non
 
     Some may have gone, or have other values by now.
     """
-
-    def read(lookup: TagLookup) -> set[str] | None:
-        return _few(table, lookup)
-
-    found: list[set[str] | None]
-    if table.remote and len(lookups) > 1:
-        with ThreadPoolExecutor(len(lookups)) as pool:
-            found = list(pool.map(read, lookups))
-    else:
-        found = [read(lookup) for lookup in lookups]
+    found = table.at_once([partial(_few, table, lookup) for lookup in lookups])
     sets = [models for models in found if models is not None]
     if not sets:
         return None

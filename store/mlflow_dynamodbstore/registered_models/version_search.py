@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby, islice
 from operator import itemgetter, methodcaller
 from typing import Any, ClassVar, Final
@@ -344,12 +344,7 @@ class _OfRuns(Source):
             listed = table.query_all(run_versions_lookup(run_id), index=GSI2)
             return [(item["PK"], item["SK"]) for item in listed]
 
-        found: list[list[Key]]
-        if table.remote and len(self.runs) > 1:
-            with ThreadPoolExecutor(min(_MODELS_AT_ONCE, len(self.runs))) as pool:
-                found = list(pool.map(lookup, self.runs))
-        else:
-            found = [lookup(run_id) for run_id in self.runs]
+        found = table.at_once([partial(lookup, run_id) for run_id in self.runs])
         keys = dict.fromkeys(key for of_run in found for key in of_run)
         if not keys:
             return ()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from dynamodbstore_table.errors import TransactionConflict
@@ -67,14 +67,10 @@ def _read(
     if not ended:
         return run_partitions(table, pks)
     others = [pk for pk in pks if pk not in ended]
-    if others and table.remote:
-        with ThreadPoolExecutor(1) as beside:
-            reading = beside.submit(run_partitions, table, others)
-            found = summarized_runs(table, ended)
-            found |= reading.result()
-    else:
-        found = summarized_runs(table, ended)
-        found |= run_partitions(table, others)
+    reads = [partial(summarized_runs, table, ended)]
+    if others:
+        reads.append(partial(run_partitions, table, others))
+    found = {pk: run for part in table.at_once(reads) for pk, run in part.items()}
     missing = [pk for pk in ended if pk not in found]
     if missing:
         found |= run_partitions(table, missing)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import dropwhile
 from operator import itemgetter
 from typing import ClassVar, Final
@@ -21,7 +21,6 @@ from mlflow_dynamodbstore.search.order import Cursor, RowOrder, groups_sorted
 _TIME_DIGITS = 20
 _LAST = "\U0010ffff"
 _LARGEST_TIME = 2**63 - 1
-_AT_ONCE = 8
 _LONGEST_PAGE = 1000
 _sort_key: Callable[[Item], str] = itemgetter("gsi1sk")
 
@@ -190,8 +189,7 @@ def merged_listings(
 
     first_pages: list[Page | None] = [None] * len(listings)
     if table.remote and len(listings) > 1:
-        with ThreadPoolExecutor(min(_AT_ONCE, len(listings))) as pool:
-            first_pages = list(pool.map(read, listings))
+        first_pages = [*table.at_once([partial(read, listing) for listing in listings])]
     streams = [stream(*given) for given in zip(listings, first_pages, strict=True)]
     if len(streams) == 1:
         return streams[0]

@@ -11,6 +11,7 @@ name before it is imported.
 from __future__ import annotations
 
 from dynamodbstore_table.testing.contract.advances import AdvanceContract
+from dynamodbstore_table.testing.contract.at_once import AtOnceContract
 from dynamodbstore_table.testing.contract.bulk import BulkContract
 from dynamodbstore_table.testing.contract.conditions import ConditionContract
 from dynamodbstore_table.testing.contract.expiry import ExpiryContract
@@ -36,6 +37,7 @@ class TableContract(
     IndexContract,
     ScanContract,
     PageContract,
+    AtOnceContract,
     WriteContract,
     UpdateContract,
     TransactionContract,
