@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from dynamodbstore_table.dynamodb.client import Client
 from dynamodbstore_table.dynamodb.retry import Backoff
+from dynamodbstore_table.dynamodb.sdk import SdkFailed
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import TableUnavailable
 from dynamodbstore_table.port import Put
@@ -111,7 +114,7 @@ class TestTheConfiguration:
         assert "nobody" in message
         assert "the AWS configuration" in message
 
-    def test_is_read_again_after_it_was_wrong(
+    def test_is_read_again_some_seconds_after_it_was_wrong(
         self, monkeypatch: pytest.MonkeyPatch, dynoxide_endpoint: str, configuration: Path
     ) -> None:
         table = DynamoDBTable("not-there", endpoint_url=dynoxide_endpoint)
@@ -120,8 +123,25 @@ class TestTheConfiguration:
             table.exists()
 
         configuration.write_text("[default]\n")
+        with pytest.raises(TableUnavailable):
+            table.exists()
+        monkeypatch.setattr("dynamodbstore_table.dynamodb.client._FAILURE_HOLDS_S", 0.0)
 
         assert not table.exists()
+        table.close()
+
+    def test_that_is_wrong_is_read_once_for_all_threads(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = mock.Mock(side_effect=SdkFailed("no credentials"))
+        monkeypatch.setattr("dynamodbstore_table.dynamodb.client.connect", made)
+        table = DynamoDBTable("mlflow", region="eu-central-1")
+
+        with ThreadPoolExecutor(8) as threads:
+            errors = [threads.submit(table.get, KEY).exception() for _ in range(8)]
+
+        assert [str(error) for error in errors] == ["no credentials"] * 8
+        assert made.call_count == 1
         table.close()
 
     def test_of_a_sign_in_that_needs_more_of_the_sdk_names_what_to_install(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
@@ -23,6 +24,7 @@ from dynamodbstore_table.request_count import REQUESTS
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 20
 _SDK_ATTEMPTS = 4
+_FAILURE_HOLDS_S = 2.0
 _WITH_CAPACITY = frozenset(
     {
         "batch_get_item",
@@ -87,6 +89,7 @@ class Client:
         self._lock = threading.Lock()
         self._made: tuple[int, Connection] | None = None
         self._lost = _Lost()
+        self._failed: tuple[float, str] | None = None
         self._closed = False
 
     def call(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
@@ -180,8 +183,20 @@ class Client:
                 raise TableUnavailable(f"the table {self.table!r} has been closed")
             made = self._made
             if made is None or made[0] != os.getpid():
-                made = self._made = (os.getpid(), self._connect())
+                made = self._made = (os.getpid(), self._connect_unless_failed())
         return made[1]
+
+    def _connect_unless_failed(self) -> Connection:
+        # To look for credentials may take seconds, for which every thread waits: not each of them
+        # shall look again.
+        failed = self._failed
+        if failed is not None and time.monotonic() - failed[0] < _FAILURE_HOLDS_S:
+            raise SdkFailed(failed[1])
+        try:
+            return self._connect()
+        except SdkFailed as error:
+            self._failed = (time.monotonic(), str(error))
+            raise
 
     def _connect(self) -> Connection:
         from botocore.config import Config

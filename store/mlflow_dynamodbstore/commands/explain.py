@@ -14,7 +14,7 @@ from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import _parse_experiment_ids
 
-from mlflow_dynamodbstore.commands.table_options import name_of, opened, table_command
+from mlflow_dynamodbstore.commands.table_options import existing, name_of, table_command
 from mlflow_dynamodbstore.core.lookup import ExperimentLookup
 from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.location import Location
@@ -96,7 +96,7 @@ def explain(
         query = searchable.parse(request)
     except MlflowException as error:
         raise click.UsageError(" ".join(error.message.split())) from error
-    with opened(location) as table:
+    with existing(location) as table:
         config = ConfigSource(table).read()
         experiments = ExperimentLookup(table, Scope())
         context = Context(lambda: config, isinstance(table, JoiningTable), experiments.find_many)
