@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from dynamodbstore_events.attribute_values import MalformedRecord, decode_image
 from dynamodbstore_events.change import ChangeEvent
+from dynamodbstore_events.keys import Key
 
 _TIME_TO_LIVE: Final = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
@@ -22,16 +23,22 @@ def change_event(record: Mapping[str, Any]) -> ChangeEvent:
     read.
     """
     change = _change(record)
-    keys = decode_image(_mapping(change, "Keys"))
+    pk, sk = record_key(record)
     old = decode_image(change["OldImage"]) if change.get("OldImage") else None
     removed = record.get("eventName") == "REMOVE"
     return ChangeEvent(
-        pk=_text(keys, "PK"),
-        sk=_text(keys, "SK"),
+        pk=pk,
+        sk=sk,
         old=old,
         removed=removed,
         expired=removed and is_time_to_live(record),
     )
+
+
+def record_key(record: Mapping[str, Any]) -> Key:
+    """The key of the item that has changed; raises ``MalformedRecord`` for a record without it."""
+    keys = decode_image(_mapping(_change(record), "Keys"))
+    return _text(keys, "PK"), _text(keys, "SK")
 
 
 def is_time_to_live(record: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from dynamodbstore_events.attribute_values import MalformedRecord
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import Entity, entity_of
 from dynamodbstore_events.keys import HEARTBEAT_KEY
-from dynamodbstore_events.stream import change_event, written_at_ms
+from dynamodbstore_events.stream import change_event, record_key, written_at_ms
 from dynamodbstore_projections.projector import Report
 
 ENTITIES_A_CALL: Final = 25
@@ -82,7 +82,7 @@ def project_batch(
 def record_entity(record: Mapping[str, Any]) -> Entity | None:
     """The entity that a record tells of; None if it is about no entity, or makes no sense."""
     try:
-        return entity_of(change_event(record).pk)
+        return entity_of(record_key(record)[0])
     except MalformedRecord:
         return None
 

@@ -51,6 +51,8 @@ def handle_stream(
         )
 
     def settle(record: DynamoDBRecord) -> None:
+        if not refused:
+            return
         entity = record_entity(record.raw_event)
         if entity in refused:
             raise refused[entity]

@@ -13,6 +13,7 @@ from dynamodbstore_lambdas.batch import (
     Outcome,
     OutOfTime,
     project_batch,
+    record_entity,
 )
 from dynamodbstore_projections.projector import Report
 
@@ -135,3 +136,14 @@ def test_entities_that_the_time_does_not_suffice_for_are_told() -> None:
 
 def _key(pk: str, sk: str) -> dict[str, Any]:
     return {"PK": {"S": pk}, "SK": {"S": sk}}
+
+
+def test_record_entity_reads_the_key_alone() -> None:
+    # Given an image that nobody could decode
+    record = {
+        "eventName": "MODIFY",
+        "dynamodb": {"Keys": _key(f"RUN#{RUN_ID}", "META"), "OldImage": {"x": {"?": 1}}},
+    }
+
+    assert record_entity(record) == RUN
+    assert record_entity({"eventName": "MODIFY"}) is None

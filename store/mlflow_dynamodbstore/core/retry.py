@@ -19,15 +19,37 @@ _LONGEST_WAIT_SECONDS: Final = 0.2
 _LOOKS_FOR_A_TEXT: Final = 5
 
 
-def retried(changing: str, attempt: Callable[[], _T], on: tuple[type[Exception], ...]) -> _T:
-    """What an attempt returns that does not raise ``on``, with a random wait before the next one.
+class Contention:
+    """The waits of one writer who lost to another, and tries again with what is there now.
 
-    Raises ``TransactionConflict``, which names what is ``changing``, after a minute of them, and
-    ``DamagedItem`` where a long text is missing that nobody has replaced.
+    ``changing`` names what others change too. The first wait is none; each later one is a random
+    time of up to twice the longest before.
     """
-    deadline = time.monotonic() + _SECONDS
+
+    def __init__(self, changing: str) -> None:
+        self._changing = changing
+        self._deadline = time.monotonic() + _SECONDS
+        self._longest = 0.0
+
+    def wait(self) -> None:
+        """Wait before the next attempt; raises ``TransactionConflict`` after a minute of them."""
+        if time.monotonic() > self._deadline:
+            raise TransactionConflict(
+                f"{self._changing} changes faster than it can be changed here"
+            )
+        if self._longest:
+            time.sleep(random.random() * self._longest)
+        self._longest = min(2 * self._longest or _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
+
+
+def retried(changing: str, attempt: Callable[[], _T], on: tuple[type[Exception], ...]) -> _T:
+    """What an attempt returns that does not raise ``on``; between attempts it waits.
+
+    Raises as ``Contention``, and ``DamagedItem`` where a long text is missing that nobody has
+    replaced.
+    """
+    contention = Contention(changing)
     missing: list[str] = []
-    wait = _FIRST_WAIT_SECONDS
     while True:
         try:
             return attempt()
@@ -36,9 +58,4 @@ def retried(changing: str, attempt: Callable[[], _T], on: tuple[type[Exception],
                 missing.append(str(error))
                 if missing[-_LOOKS_FOR_A_TEXT:] == [str(error)] * _LOOKS_FOR_A_TEXT:
                     raise DamagedItem((changing, f"TEXT#{error}"), "its text is lost") from error
-            if time.monotonic() > deadline:
-                raise TransactionConflict(
-                    f"{changing} changes faster than it can be changed here"
-                ) from error
-        time.sleep(random.random() * wait)
-        wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+            contention.wait()

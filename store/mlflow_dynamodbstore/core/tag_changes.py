@@ -13,6 +13,8 @@ from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.items.texts import is_part, text_items, text_of
 from dynamodbstore_table.port import Delete, Table, begins_with
 
+from mlflow_dynamodbstore.core.retry import Contention
+
 
 def change_tag(
     table: Table,
@@ -30,6 +32,7 @@ def change_tag(
     ``before_write`` may refuse a write by raising.
     """
     sk = tag_sk(key)
+    contention = Contention(f"the tag {key!r}")
     while True:
         items = {item["SK"]: item for item in table.query_all(pk, sk=begins_with(sk))}
         found = items.get(sk)
@@ -47,6 +50,7 @@ def change_tag(
             table.write(replace(text.put(there), condition=_unchanged(found)))
         except ConditionFailed:
             table.bulk([Delete(part.key) for part in text.parts])
+            contention.wait()
         else:
             return
 

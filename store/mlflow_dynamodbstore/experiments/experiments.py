@@ -42,6 +42,7 @@ from mlflow_dynamodbstore.core.housekeeping import Housekeeping
 from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED, ExperimentState
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_experiment_missing
 from mlflow_dynamodbstore.core.places import Places
+from mlflow_dynamodbstore.core.retry import Contention
 from mlflow_dynamodbstore.core.tag_removal import remove_tag
 from mlflow_dynamodbstore.core.text_values import required_text_or_none, required_texts
 from mlflow_dynamodbstore.experiments.experiment_items import (
@@ -122,6 +123,7 @@ class Experiments:
         for tag in tags or []:
             _validate_experiment_tag(tag.key, tag.value)
         stale: str | None = None
+        contention = Contention(f"who is named {name!r}")
         while True:
             experiment_id = new_experiment_id(get_current_time_millis())
             ops = self._creation(experiment_id, name, artifact_location, stale)
@@ -145,6 +147,7 @@ class Experiments:
                         "or permanently delete the experiment that has it.",
                         RESOURCE_ALREADY_EXISTS,
                     ) from None
+                contention.wait()
             else:
                 return experiment_id
 
@@ -243,6 +246,7 @@ class Experiments:
         _validate_experiment_name(new_name)
         canonical = canonical_id(experiment_id)
         stale: str | None = None
+        contention = Contention(f"who is named {new_name!r}")
         while True:
             state = self._experiments.require(canonical, fresh=True)
             if state.stage != ACTIVE:
@@ -256,6 +260,7 @@ class Experiments:
                         f"Experiment(name={new_name}) already exists. Choose another name.",
                         BAD_REQUEST,
                     ) from None
+                contention.wait()
             else:
                 self._experiments.forget(canonical)
                 return

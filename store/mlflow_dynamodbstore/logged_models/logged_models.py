@@ -33,6 +33,7 @@ from mlflow_dynamodbstore.core.insertions import insert_all
 from mlflow_dynamodbstore.core.lifecycle import DELETED
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_logged_model_missing
 from mlflow_dynamodbstore.core.places import Places
+from mlflow_dynamodbstore.core.retry import Contention
 from mlflow_dynamodbstore.core.tag_changes import change_tag
 from mlflow_dynamodbstore.core.text_values import as_text
 from mlflow_dynamodbstore.experiments.experiment_items import canonical_id
@@ -141,6 +142,7 @@ class LoggedModels:
             raise MlflowException(
                 f"Invalid status {status!r}: it must be a LoggedModelStatus.", INTERNAL_ERROR
             )
+        contention = Contention(f"the logged model {model_id!r}")
         while True:
             model = self._read_model(model_id)
             now = now_ms(self._table)
@@ -151,6 +153,7 @@ class LoggedModels:
             try:
                 self._table.write(Update(_meta_key(model_id), set=changed, condition=same_stage))
             except ConditionFailed:
+                contention.wait()
                 continue
             model.meta = {**model.meta, **changed}
             return logged_model(model)

@@ -6,8 +6,6 @@ any other that fails ends the call.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,11 +13,12 @@ from typing import Any, NamedTuple
 from dynamodbstore_events.keys import META, param_sk
 from dynamodbstore_table.advances import bulk_advances, write_advances
 from dynamodbstore_table.apply import allowed
-from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
+from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.items.texts import TextItems
 from dynamodbstore_table.port import MAX_OPS, Op, Put, Table, Update
 
 from mlflow_dynamodbstore.core.lookup import raise_run_missing
+from mlflow_dynamodbstore.core.retry import Contention
 from mlflow_dynamodbstore.logged_models.model_metrics import model_metric_conflict
 from mlflow_dynamodbstore.runs.metrics.metric_writes import (
     MetricPlan,
@@ -31,8 +30,6 @@ from mlflow_dynamodbstore.runs.metrics.metric_writes import (
 )
 from mlflow_dynamodbstore.runs.params import param_conflicts
 
-_MOST_ATTEMPTS = 60
-_LONGEST_PAUSE = 0.1
 _PARAM = param_sk("")
 
 
@@ -71,7 +68,7 @@ class Batch:
 def write_metric(table: Table, metric: MetricPoints) -> None:
     """Write one metric's points alone: one plain request where they are in order."""
     plan = first_plan(metric)
-    for _ in attempts():
+    for _ in attempts(metric.run_id):
         for put in plan.history:
             table.write(put)
         if plan.latest is None:
@@ -104,7 +101,7 @@ def write_batch(table: Table, batch: Batch) -> None:
         _replanned(metric, refused[n]) if n in refused else first_plan(metric)
         for n, metric in enumerate(batch.metrics)
     ]
-    for _ in attempts():
+    for _ in attempts(batch.run_id):
         ops: list[Op] = [*batch.params, *batch.model_metrics, *batch.markers]
         ops += [text.update(place) for text, place in batch.tags]
         if batch.rename is not None:
@@ -146,7 +143,7 @@ def _write_in_steps(table: Table, batch: Batch) -> None:
         _guarded(batch.run_id, guarded, lambda: table.bulk(guarded))
     harmless = _tag_ops(table, batch.tags)
     pending = _first_plans(table, batch.metrics)
-    for _ in attempts():
+    for _ in attempts(batch.run_id):
         # History goes before the items that point at it: a reader reads it after them.
         ops = [*harmless, *(put for _, plan in pending for put in plan.history)]
         harmless = []
@@ -226,13 +223,9 @@ def _replanned(metric: MetricPoints, item: Mapping[str, Any] | None) -> MetricPl
     return first_plan(metric) if item is None else next_plan(metric, item)
 
 
-def attempts() -> Iterator[int]:
-    """Numbers of attempts, with growing pauses between them where others write the same items.
-
-    Raises ``TransactionConflict`` after some seconds of them.
-    """
-    for number in range(_MOST_ATTEMPTS):
-        if number > 2:
-            time.sleep(random.uniform(0.0, min(_LONGEST_PAUSE, 0.001 * 2.0 ** (number - 2))))
-        yield number
-    raise TransactionConflict("other writers kept changing the same metrics of the run")
+def attempts(run_id: str) -> Iterator[None]:
+    """One for each attempt, with pauses between them; raises as ``Contention``."""
+    contention = Contention(f"the metrics of the run {run_id!r}")
+    while True:
+        yield
+        contention.wait()

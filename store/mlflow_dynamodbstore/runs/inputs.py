@@ -22,6 +22,7 @@ from mlflow.utils.validation import (
 
 from mlflow_dynamodbstore.core.insertions import insert_all
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_run_missing
+from mlflow_dynamodbstore.core.retry import Contention
 from mlflow_dynamodbstore.core.text_values import required_text_or_none, required_texts
 from mlflow_dynamodbstore.core.whole_numbers import whole_number
 from mlflow_dynamodbstore.runs.input_plan import (
@@ -69,8 +70,9 @@ class Inputs:
         experiment_id = self._runs.require_active(run_id)
         edges = model_inputs(run_id, models or [])
         uses = dataset_uses(experiment_id, run_id, datasets or [])
+        contention = Contention(f"the inputs of the run {run_id!r}")
         while not self._log_datasets(uses):
-            pass
+            contention.wait()
         for write in transactions([edge] for edge in edges):
             self._table.write(*write)
 

@@ -43,6 +43,7 @@ from mlflow_dynamodbstore.core.housekeeping import Housekeeping
 from mlflow_dynamodbstore.core.lifecycle import ACTIVE, DELETED, ExperimentState
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_run_missing
 from mlflow_dynamodbstore.core.places import Places
+from mlflow_dynamodbstore.core.retry import Contention
 from mlflow_dynamodbstore.core.text_values import as_text
 from mlflow_dynamodbstore.core.whole_numbers import SMALLEST_INT, whole_number
 from mlflow_dynamodbstore.experiments.experiment_items import canonical_id
@@ -158,6 +159,7 @@ class Runs:
             changed["name"] = as_text(run_name, "run name")
             texts = _tag_items(run_id, [_name_tag(changed["name"])])
         place = self._places.next()
+        contention = Contention(f"the run {run_id!r}")
         while True:
             meta = self._runs.meta(run_id)
             experiment = self._runs.check_active(run_id, meta)
@@ -169,6 +171,7 @@ class Runs:
             try:
                 self._table.write(update, *(text.update(place) for text in texts))
             except ConditionFailed:
+                contention.wait()
                 continue
             return run_info({**meta, **changed}, experiment)
 

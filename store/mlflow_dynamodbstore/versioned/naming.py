@@ -11,6 +11,7 @@ from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Item, Op, Table, Update
 from mlflow.utils.time import get_current_time_millis
 
+from mlflow_dynamodbstore.core.retry import Contention
 from mlflow_dynamodbstore.versioned.deletion import (
     deletion_mark,
     finish_interrupted,
@@ -46,6 +47,7 @@ class Naming:
         """
         workspace = self._lookup.scope.workspace
         key = self._kind.first_key(workspace, name) if alone else new_key()
+        contention = Contention(f"who is named {name!r}")
         while True:
             try:
                 return write(key)
@@ -55,10 +57,12 @@ class Naming:
                     if holder is not None:
                         refuse(holder)
                     # It has just been given up: try again.
+                    contention.wait()
                     continue
                 met = failed.failures[1]
             if met is not None and DELETING in met:
                 remove_marked(self._table, met)
+            contention.wait()
             key = new_key()
 
     def rename(
