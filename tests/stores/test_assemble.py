@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import Throttled
 from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as SqlAlchemyRegistry
@@ -111,6 +113,17 @@ def test_a_method_with_other_parameters_than_mlflow_s_is_refused() -> None:
         assembled(Abstract, (Renamed,))(Abstract)
 
 
+def test_a_misspelled_name_in_serves_is_refused() -> None:
+    class Misspelled:
+        serves = ("_purgee",)
+
+        def _purge(self) -> int:
+            return 0
+
+    with pytest.raises(TypeError, match=r"Misspelled.serves names \['_purgee'\]"):
+        assembled(Abstract, (Misspelled,))(Abstract)
+
+
 def test_a_method_in_two_parts_is_refused() -> None:
     class More:
         def delete(self, name: str) -> None: ...
@@ -120,6 +133,12 @@ def test_a_method_in_two_parts_is_refused() -> None:
 
     with pytest.raises(TypeError, match="create is in two parts: Things"):
         assembled(Abstract, (Things, More))(Abstract)
+
+
+def test_a_store_holds_each_of_its_parts(tmp_path: Path) -> None:
+    table = SqliteTable(tmp_path / "store.ddb", durability="process")
+    for store in (DynamoTrackingStore(table, "s3://bucket"), DynamoRegistryStore(table)):
+        assert set(store._parts) == set(store.offered.values())
 
 
 @pytest.mark.parametrize("store", [DynamoTrackingStore, DynamoRegistryStore])

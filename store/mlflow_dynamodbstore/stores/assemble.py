@@ -73,6 +73,8 @@ def methods_of(part: type, base: type) -> Iterator[tuple[str, Method]]:
     in ``serves``, or names it with other parameters.
     """
     serves: tuple[str, ...] = getattr(part, "serves", ())
+    if missing := [name for name in serves if not hasattr(part, name)]:
+        raise TypeError(f"{part.__name__}.serves names {missing}, which it has no methods for.")
     for name, method in inspect.getmembers(part, inspect.isfunction):
         if name.startswith("_") and name not in serves:
             continue
