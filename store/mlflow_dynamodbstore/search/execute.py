@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from dynamodbstore_table.port import Table
 
 from mlflow_dynamodbstore.core.gc_pause import collector_paused_listing
-from mlflow_dynamodbstore.search.clause import ATTRIBUTE, Field
+from mlflow_dynamodbstore.search.clause import ATTRIBUTE, Field, Row
 from mlflow_dynamodbstore.search.order import Cursor, Order, sort_by
-from mlflow_dynamodbstore.search.plan import E, Plan
+from mlflow_dynamodbstore.search.plan import Bounds, E, Plan
 from mlflow_dynamodbstore.search.searchable import Context, Request, Searchable
 from mlflow_dynamodbstore.search.tokens import PageStart
 from mlflow_dynamodbstore.search.values import Candidate, Values
@@ -42,38 +43,72 @@ def execute(table: Table, plan: Plan[E]) -> tuple[list[E], PageStart | None]:
     at_once = _READ_AT_ONCE if table.remote else _READ_AT_ONCE_HERE
     shown = plan.row_test()
     assert shown is not None
+    # Who skips results can't stop among them: a token would not know how many are left to skip.
+    skips = query.start.offset > 0 and query.start.cursor is None
+    progress = _Progress(None if skips or query.orders else plan.bounds)
     with collector_paused_listing(table):
-        matches = _in_order(table, plan)
+        matches = _in_order(table, plan, progress)
         found: list[E] = []
         last: Candidate | None = None
         while query.limit is None or len(found) < query.limit:
             missing = at_once if query.limit is None else query.limit - len(found)
             batch = list(islice(matches, min(missing, at_once)))
             if not batch:
-                return found, None
+                return found, _after(plan, len(found), progress.stopped_at)
             last = batch[-1]
             # A listing may show what has just gone or changed: what is read of an entity decides,
             # and the next candidates fill the page.
             found += plan.read(table, batch, shown)
         if last is None or next(matches, None) is None:
-            return found, None
-    cursor = None if query.orders else query.comes.place(last.row)
-    return found, PageStart(query.start.offset + len(found), cursor)
+            return found, _after(plan, len(found), progress.stopped_at)
+    return found, _after(plan, len(found), last.row)
 
 
-def _in_order(table: Table, plan: Plan[Any]) -> Iterator[Candidate]:
+def _after(plan: Plan[Any], found: int, row: Row | None) -> PageStart | None:
+    """The start of a page behind a row; None where there is no more."""
+    if row is None:
+        return None
+    cursor = None if plan.query.orders else plan.query.comes.place(row)
+    return PageStart(plan.query.start.offset + found, cursor)
+
+
+class _Progress:
+    """How much a search has looked at, and the row at which it stopped before the end."""
+
+    def __init__(self, bounds: Bounds | None) -> None:
+        self._bounds = bounds
+        self._end = time.monotonic() + (bounds.seconds if bounds else 0)
+        self._seen = 0
+        self.stopped_at: Row | None = None
+
+    def room(self, chunk: int) -> int:
+        """How many of a chunk of candidates may be looked at."""
+        return chunk if self._bounds is None else min(chunk, self._bounds.candidates - self._seen)
+
+    def stops(self, seen: Sequence[Candidate]) -> bool:
+        """Whether the search stops behind these candidates."""
+        self._seen += len(seen)
+        if self._bounds is None:
+            return False
+        if self._seen < self._bounds.candidates and time.monotonic() < self._end:
+            return False
+        self.stopped_at = seen[-1].row
+        return True
+
+
+def _in_order(table: Table, plan: Plan[Any], progress: _Progress) -> Iterator[Candidate]:
     """The matches from the page's start on."""
     query = plan.query
     if query.orders:
-        candidates = list(_matching(table, plan, None, _LARGEST_CHUNK))
+        candidates = list(_matching(table, plan, progress, None, _LARGEST_CHUNK))
         return islice(_sorted(table, plan, candidates), query.start.offset, None)
     skipped = query.start.offset if query.start.cursor is None else 0
     wanted = _LARGEST_CHUNK if query.limit is None else skipped + query.limit + 1
-    return islice(_matching(table, plan, query.start.cursor, wanted), skipped, None)
+    return islice(_matching(table, plan, progress, query.start.cursor, wanted), skipped, None)
 
 
 def _matching(
-    table: Table, plan: Plan[Any], cursor: Cursor | None, wanted: int
+    table: Table, plan: Plan[Any], progress: _Progress, cursor: Cursor | None, wanted: int
 ) -> Iterator[Candidate]:
     """The candidates behind the cursor that pass every clause, in the order in which they come.
 
@@ -85,7 +120,8 @@ def _matching(
         chunk = max(chunk, plan.of.smallest_chunk)
     rows = _rows(table, plan, cursor, chunk)
     seen = matched = 0
-    while found := [Candidate(row) for row in islice(rows, chunk)]:
+    while looked_at := [Candidate(row) for row in islice(rows, progress.room(chunk))]:
+        found = looked_at
         seen += len(found)
         for values, clauses in stages:
             values.read(table, found, [clause.on for clause in clauses])
@@ -93,6 +129,8 @@ def _matching(
             if not found:
                 break
         yield from found
+        if progress.stops(looked_at):
+            return
         if stages:
             matched += len(found)
             # As many as the missing ones will be among, if they are as frequent as so far.

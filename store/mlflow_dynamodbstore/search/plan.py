@@ -128,6 +128,15 @@ def joined(steps: Iterable[Step], kinds: Kinds) -> tuple[Having, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much a search that opens bodies looks at: after so many candidates, or seconds, its page
+    ends with what it has, and a token that goes on behind the last one."""
+
+    candidates: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan(Generic[E]):
     """How one page of a search is read.
 
@@ -148,6 +157,8 @@ class Plan(Generic[E]):
     kinds: Kinds = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """What else the plan does, in words."""
+    bounds: Bounds | None = None
+    """Only for a plan whose candidates come in the order of the answer."""
 
     def row_test(self, *, decided: bool = False) -> RowTest | None:
         """Whether a row is visible and passes the clauses on attributes.
@@ -202,6 +213,11 @@ class Plan(Generic[E]):
             yield f"order: the listing's, {query.comes}; reading stops when the page is full"
         else:
             yield f"order: {query.comes}; every candidate is collected, then sorted"
+        if self.bounds is not None:
+            yield (
+                f"a page ends after {self.bounds.candidates} candidates or {self.bounds.seconds:g} "
+                "seconds with what it has"
+            )
         limit = "no limit" if query.limit is None else f"{query.limit} {noun}"
         after = f" after {query.start.offset}" if query.start.offset else ""
         where = " (from a cursor)" if query.start.cursor is not None else ""

@@ -75,13 +75,15 @@ class Tokens:
         own = all((parsed.get(name) or None) == v for name, v in self.envelope.items())
         if not own or parsed.get("query", self.query) != self.query:
             _refuse("it belongs to another query")
+        cursor = self._cursor(parsed)
+        # A page may end before its first result, at a cursor; and MLflow's own token may lack it.
+        least = 0 if self.envelope or cursor is not None else 1
         offset = parsed.get("offset", 0 if self.envelope else None)
-        return PageStart(self._offset(offset), self._cursor(parsed))
+        return PageStart(self._offset(offset, least), cursor)
 
-    def _offset(self, offset: Any) -> int:
+    def _offset(self, offset: Any, least: int) -> int:
         if isinstance(offset, str) and offset.isascii() and offset.isdigit() and len(offset) < 20:
             offset = int(offset)
-        least = 0 if self.envelope else 1
         if not isinstance(offset, int) or isinstance(offset, bool) or not least <= offset < 2**63:
             _refuse(f"its offset is {offset!r}")
         return offset
