@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, ClassVar
 
 from dynamodbstore_events.entities import EXPERIMENT
 from dynamodbstore_events.keys import META, experiment_pk, experiments_listing, tag_sk
-from dynamodbstore_projections.config import Config, ConfigSource
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.fts.projection import DESCRIPTION_FIELD, DESCRIPTION_TAG, NAME_FIELD
-from dynamodbstore_projections.fts.reader import NARROWING, posted
 from dynamodbstore_projections.tags.projection import TAGGED
-from dynamodbstore_projections.tags.reader import denormalized_tag
 from dynamodbstore_table.conditions import equals
 from dynamodbstore_table.items.texts import texts
 from dynamodbstore_table.port import SortRange, Table
@@ -38,14 +36,13 @@ from mlflow_dynamodbstore.search.clause import (
 )
 from mlflow_dynamodbstore.search.comparisons import IS_NOT_NULL, IS_NULL
 from mlflow_dynamodbstore.search.execute import search
-from mlflow_dynamodbstore.search.listings import Listing, TimeOrder
+from mlflow_dynamodbstore.search.listings import Listing, TimeOrder, time_order
 from mlflow_dynamodbstore.search.order import Order
 from mlflow_dynamodbstore.search.plan import Plan, Query, steps_of, table_filter
 from mlflow_dynamodbstore.search.requests import check_max_results, parsed
 from mlflow_dynamodbstore.search.searchable import Context, Request, Searchable
-from mlflow_dynamodbstore.search.sources import ByKey, ByPostings, Listed, Source
-from mlflow_dynamodbstore.search.tokens import Tokens, fingerprint
-from mlflow_dynamodbstore.search.values import Candidate, ItemValues
+from mlflow_dynamodbstore.search.sources import ByKey, Listed, Source, by_postings
+from mlflow_dynamodbstore.search.values import Candidate, ItemValues, tags_on_rows
 
 _TAG = "tags"
 _TEXT_COMPARATORS = ("=", "!=", "LIKE", "ILIKE")
@@ -54,6 +51,7 @@ _ID = Field(ATTRIBUTE, "experiment_id")
 _CREATED = Field(ATTRIBUTE, "creation_time")
 _NAME = Field(ATTRIBUTE, "name")
 _DESCRIPTION = Field(_TAG, DESCRIPTION_TAG)
+_POSTED = {_NAME: NAME_FIELD, _DESCRIPTION: DESCRIPTION_FIELD}
 _META_AND_TAGS = SortRange(META, "TAG#\U0010ffff")
 _LISTED = ("PK", "gsi1sk", "name", "workspace", "stage", "created", "updated")
 
@@ -78,30 +76,25 @@ class ExperimentSearch(Searchable[Experiment]):
         check_max_results(request.max_results)
         filter_string, order_by = request.filter_string, list(request.order_by or ())
         found = parsed("filter", filter_string, SearchExperimentsUtils.parse_search_filter)
-        clauses = tuple(map(_clause, found))
+        clauses = [_clause(one) for one in found]
         orders = _orders(order_by)
-        comes = _listing_order(orders)
-        tokens = Tokens(
-            fingerprint(
-                *("experiments", request.workspace, filter_string or "", request.view_type),
-                order_by,
-            ),
-            () if comes is None else comes.types,
-        )
-        return Query(
-            clauses=clauses,
-            comes=comes or TimeOrder(),
-            orders=orders if comes is None else (),
+        comes = time_order(orders, _CREATED, _ID)
+        return self.query(
+            request,
+            clauses,
+            orders,
+            comes or TimeOrder(),
+            *("experiments", request.workspace, filter_string or "", request.view_type, order_by),
+            listed=comes is not None,
             limit=request.max_results,
-            tokens=tokens,
-            start=tokens.decode(request.page_token),
         )
 
     def plan(self, request: Request, query: Query, context: Context) -> Plan[Experiment]:
         workspace, stages = request.workspace, LifecycleStage.view_type_to_stages(request.view_type)
         config = context.config()
         named = only_values(query.clauses, _ID)
-        on_row = _tags_on_meta(config, query.clauses)
+        # A listing has experiments with patterns of their own; only the global ones hold for all.
+        on_row = tags_on_rows(config, [on for on in query.fields if on.kind == _TAG], [""])
         kinds = {_TAG: ItemValues({_TAG: tag_sk}, on_row)}
         steps = steps_of(query.clauses, self.columns, kinds, listed=named is None)
         sources: list[Source] = []
@@ -109,9 +102,8 @@ class ExperimentSearch(Searchable[Experiment]):
             ids = map(str, sorted(named))
             sources.append(ByKey(tuple((experiment_pk(one), META) for one in ids)))
         else:
-            few = posted(config, EXPERIMENT, [workspace], _patterns(query.clauses))
-            if few is not None:
-                sources.append(ByPostings(few))
+            few = by_postings(config, EXPERIMENT, [workspace], query.clauses, _POSTED)
+            sources += [] if few is None else [few]
             view = equals("stage", stages[0]) if len(stages) == 1 else None
             listing = Listing(experiments_listing(workspace), table_filter(steps, view))
             order = query.comes if isinstance(query.comes, TimeOrder) else TimeOrder()
@@ -202,30 +194,6 @@ def _orders(order_by: Iterable[str]) -> tuple[Order, ...]:
     if all(order.on != _ID for order in orders):
         orders.append(Order(_ID, ascending=False))
     return tuple(orders)
-
-
-def _listing_order(orders: Sequence[Order]) -> TimeOrder | None:
-    """The order in which the listing itself can be read, or None: collect and sort."""
-    match orders:
-        case [Order(on=on, ascending=created), Order(on=ids, ascending=ascending), *_]:
-            if (on, ids) == (_CREATED, _ID):
-                return TimeOrder(newest_first=not created, ids_ascending=ascending)
-    return None
-
-
-def _tags_on_meta(config: Config, clauses: Iterable[Clause]) -> dict[Field, str]:
-    # A listing has experiments with patterns of their own; only the global ones hold for all.
-    tags = [one.on for one in clauses if one.on.kind == _TAG]
-    found = {tag: denormalized_tag(config, "", tag.key) for tag in tags}
-    return {tag: attribute for tag, attribute in found.items() if attribute is not None}
-
-
-def _patterns(clauses: Iterable[Clause]) -> Iterator[tuple[str, str]]:
-    """The fields with postings that clauses are on, and what these are to match."""
-    fields = {_NAME: NAME_FIELD, _DESCRIPTION: DESCRIPTION_FIELD}
-    for one in clauses:
-        if one.on in fields and one.comparator in NARROWING:
-            yield fields[one.on], one.value
 
 
 def _read(

@@ -41,7 +41,6 @@ from mlflow_dynamodbstore.search.listings import Listing, TimeOrder
 from mlflow_dynamodbstore.search.plan import Plan, Query, joined, steps_of, table_filter
 from mlflow_dynamodbstore.search.searchable import Context, Request, Searchable
 from mlflow_dynamodbstore.search.sources import Listed
-from mlflow_dynamodbstore.search.tokens import Tokens, fingerprint
 from mlflow_dynamodbstore.search.values import Candidate, ItemValues, Values
 
 _FILTERED_PAGE = 300
@@ -71,19 +70,15 @@ class LoggedModelSearch(Searchable[LoggedModel]):
                 "`dataset_name` in the `datasets` clause must be specified."
             )
         orders = parse_order(order_by)
-        listed = orders == NEWEST_FIRST
-        tokens = Tokens(
-            fingerprint(ids, filter_string, order_by, datasets),
-            TimeOrder.types if listed else (),
-            {"experiment_ids": ids, "filter_string": filter_string, "order_by": order_by},
-        )
-        return Query(
-            start=tokens.decode(request.page_token),
+        return self.query(
+            request,
+            parse_filter(filter_string, datasets),
+            orders,
+            TimeOrder(),
+            *(ids, filter_string, order_by, datasets),
+            listed=orders == NEWEST_FIRST,
             limit=_page_size(request.max_results),
-            clauses=parse_filter(filter_string, datasets),
-            comes=TimeOrder(),
-            orders=() if listed else orders,
-            tokens=tokens,
+            envelope={"experiment_ids": ids, "filter_string": filter_string, "order_by": order_by},
         )
 
     def plan(self, request: Request, query: Query, context: Context) -> Plan[LoggedModel]:

@@ -85,9 +85,9 @@ from mlflow_dynamodbstore.search.listings import (
 from mlflow_dynamodbstore.search.order import ColumnOrder, Cursor, Order, RowOrder
 from mlflow_dynamodbstore.search.plan import Plan, Query, steps_of, table_filter
 from mlflow_dynamodbstore.search.pushdown import RANGED, time_range
+from mlflow_dynamodbstore.search.requests import check_max_results
 from mlflow_dynamodbstore.search.searchable import Context, Request, Searchable
 from mlflow_dynamodbstore.search.sources import ByPostings, Source
-from mlflow_dynamodbstore.search.tokens import Tokens, fingerprint
 from mlflow_dynamodbstore.search.values import Candidate
 
 _READ_AT_ONCE: Final = 1000
@@ -124,7 +124,8 @@ class ModelVersionSearch(Searchable[ModelVersion]):
     smallest_chunk = 1
 
     def parse(self, request: Request) -> Query:
-        _check_max_results(request.max_results)
+        most = SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD
+        check_max_results(request.max_results, most=most)
         filter_string, order_by = request.filter_string, list(request.order_by or ())
         clauses = registry_clauses(SearchModelVersionUtils, filter_string, _attribute_clause)
         orders = registry_orders(
@@ -133,22 +134,16 @@ class ModelVersionSearch(Searchable[ModelVersion]):
             Order(NAME),
             Order(_NUMBER, ascending=False),
         )
-        comes = ColumnOrder(orders, self.columns, tuple(_TYPES[order.on] for order in orders))
-        listed = orders[0].on == _UPDATED or (
-            # Where more is compared, hardly a version of many models might pass.
-            orders[0].on == NAME and len(on_name(clauses)) == len(clauses)
-        )
-        tokens = Tokens(
-            fingerprint("model versions", request.workspace, filter_string or "", order_by),
-            comes.types if listed else (),
-        )
-        return Query(
-            clauses=clauses,
-            comes=comes,
-            orders=() if listed else orders,
+        return self.query(
+            request,
+            clauses,
+            orders,
+            ColumnOrder(orders, self.columns, tuple(_TYPES[order.on] for order in orders)),
+            *("model versions", request.workspace, filter_string or "", order_by),
+            # Where more than names is compared, hardly a version of many models might pass.
+            listed=orders[0].on == _UPDATED
+            or (orders[0].on == NAME and len(on_name(clauses)) == len(clauses)),
             limit=request.max_results,
-            tokens=tokens,
-            start=tokens.decode(request.page_token),
         )
 
     def plan(self, request: Request, query: Query, context: Context) -> Plan[ModelVersion]:
@@ -218,18 +213,6 @@ class SearchModelVersions:
         request = Request(filter_string, max_results, order_by, page_token, self._scope.workspace)
         context = Context(self._config.current)
         return PagedList(*search(self._table, MODEL_VERSIONS, request, context))
-
-
-def _check_max_results(max_results: int | None) -> None:
-    if not isinstance(max_results, int) or max_results < 1:
-        raise MlflowException.invalid_parameter_value(
-            f"Invalid value for max_results. It must be a positive integer, but got {max_results}"
-        )
-    if max_results > SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD:
-        raise MlflowException.invalid_parameter_value(
-            "Invalid value for request parameter max_results. It must be at most "
-            f"{SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD}, but got value {max_results}"
-        )
 
 
 def _attribute_clause(key: str, comparator: str, value: Any) -> Clause:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import methodcaller
 from typing import Any, ClassVar, Final
 
 from dynamodbstore_events.entities import RUN
 from dynamodbstore_events.keys import META, metric_sk, param_sk, run_pk, runs_listing, tag_sk
-from dynamodbstore_projections.config import Config, ConfigSource
+from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.fts.projection import SOURCES
-from dynamodbstore_projections.fts.reader import NARROWING, posted
 from dynamodbstore_projections.summary.projection import ENDED
 from dynamodbstore_projections.tags.projection import TAGGED
-from dynamodbstore_projections.tags.reader import denormalized_tag
 from dynamodbstore_table.joins import JoiningTable
 from dynamodbstore_table.port import Table, begins_with
 from mlflow.entities import LifecycleStage, Run
@@ -39,19 +37,19 @@ from mlflow_dynamodbstore.search.clause import (
 )
 from mlflow_dynamodbstore.search.comparisons import metric_predicate
 from mlflow_dynamodbstore.search.execute import search
-from mlflow_dynamodbstore.search.listings import Listing, TimeOrder
+from mlflow_dynamodbstore.search.listings import Listing, TimeOrder, time_order
 from mlflow_dynamodbstore.search.order import Order
 from mlflow_dynamodbstore.search.plan import Plan, Query, joined, steps_of, table_filter
 from mlflow_dynamodbstore.search.pushdown import time_range
 from mlflow_dynamodbstore.search.requests import check_max_results, parsed
 from mlflow_dynamodbstore.search.searchable import Context, Request, Searchable
-from mlflow_dynamodbstore.search.sources import ByKey, ByPostings, Listed, Source
-from mlflow_dynamodbstore.search.tokens import Tokens, fingerprint
-from mlflow_dynamodbstore.search.values import Candidate, ItemValues, Place, Values
+from mlflow_dynamodbstore.search.sources import ByKey, Listed, Source, by_postings
+from mlflow_dynamodbstore.search.values import Candidate, ItemValues, Place, Values, tags_on_rows
 
 SUMMARIES_BUILT: Final = "summary"
 _TAG, _PARAM, _METRIC, _DATASET = "tags", "params", "metrics", "dataset"
 _SORT_KEYS: Final = {_TAG: tag_sk, _PARAM: param_sk, _METRIC: metric_sk}
+_POSTED = {Field(_TAG, tag): field for field, tag in SOURCES[RUN].tags.items()}
 _ID = Field(ATTRIBUTE, "run_id")
 _STARTED = Field(ATTRIBUTE, "start_time")
 _LISTED = ("PK", "gsi1sk", "experiment_id", "stage", "epoch")
@@ -73,23 +71,18 @@ class RunSearch(Searchable[Run]):
     def parse(self, request: Request) -> Query:
         check_max_results(request.max_results, none_is_all=True)
         filter_string, order_by = request.filter_string, list(request.order_by or ())
-        clauses = tuple(map(_clause, parsed("filter", filter_string, _parse_filter)))
+        clauses = list(map(_clause, parsed("filter", filter_string, _parse_filter)))
         orders = _orders(order_by)
-        comes = _listing_order(orders)
-        tokens = Tokens(
-            fingerprint(
-                *("runs", sorted(_ids(request)), filter_string or "", request.view_type),
-                order_by,
-            ),
-            () if comes is None else comes.types,
-        )
-        return Query(
-            clauses=clauses,
-            comes=comes or TimeOrder(),
-            orders=orders if comes is None else (),
+        comes = time_order(orders, _STARTED, _ID)
+        ids = sorted(_ids(request))
+        return self.query(
+            request,
+            clauses,
+            orders,
+            comes or TimeOrder(),
+            *("runs", ids, filter_string or "", request.view_type, order_by),
+            listed=comes is not None,
             limit=request.max_results,
-            tokens=tokens,
-            start=tokens.decode(request.page_token),
         )
 
     def plan(self, request: Request, query: Query, context: Context) -> Plan[Run]:
@@ -99,7 +92,8 @@ class RunSearch(Searchable[Run]):
             experiments = {}
         searched = [experiments[e] for e in ids if e in experiments]
         views = {e.experiment_id: in_view(request.view_type, e) for e in searched}
-        on_meta = _tags_on_meta(config, searched, query)
+        tags = [on for on in query.fields if on.kind == _TAG]
+        on_meta = tags_on_rows(config, tags, list(views))
         items = ItemValues(_SORT_KEYS, on_meta)
         kinds: dict[str, Values] = {**dict.fromkeys(_SORT_KEYS, items), _DATASET: _DATASET_INPUTS}
         named = only_values(query.clauses, _ID)
@@ -127,9 +121,8 @@ class RunSearch(Searchable[Run]):
                 for e in searched
                 for shard in range(e.run_shards)
             )
-            few = posted(config, RUN, list(views), _patterns(query.clauses))
-            if few is not None and not times.is_empty:
-                sources.append(ByPostings(few))
+            few = by_postings(config, RUN, list(views), query.clauses, _POSTED)
+            sources += [] if few is None or times.is_empty else [few]
             order = query.comes if isinstance(query.comes, TimeOrder) else TimeOrder()
             attributes = _attributes(query, on_meta, summaries)
             sources.append(Listed(tuple(listings), order, times, attributes))
@@ -285,44 +278,6 @@ def _order_field(kind: str, key: str) -> Field:
         f"Invalid identifier type '{kind}': runs are ordered by attributes, metrics, params or "
         "tags."
     )
-
-
-def _listing_order(orders: Sequence[Order]) -> TimeOrder | None:
-    """The order in which the listings themselves can be read, or None: collect and sort.
-
-    Runs of one start time are ordered by their ids, ascending unless the order says otherwise;
-    whatever comes after an id decides nothing.
-    """
-    fields = [order.on for order in orders]
-    if not fields:
-        return TimeOrder()
-    if fields == [_STARTED]:
-        return TimeOrder(newest_first=not orders[0].ascending)
-    if fields[:2] == [_STARTED, _ID]:
-        return TimeOrder(not orders[0].ascending, ids_ascending=orders[1].ascending)
-    return None
-
-
-def _tags_on_meta(
-    config: Config, searched: Sequence[ExperimentState], query: Query
-) -> dict[Field, str]:
-    """The attributes of META for the tags in the query, if all of the experiments have them."""
-    on_meta: dict[Field, str] = {}
-    for on in query.fields if searched else ():
-        if on.kind == _TAG:
-            names = {denormalized_tag(config, e.experiment_id, on.key) for e in searched}
-            name = names.pop()
-            if name is not None and not names:
-                on_meta[on] = name
-    return on_meta
-
-
-def _patterns(clauses: Iterable[Clause]) -> Iterator[tuple[str, str]]:
-    """The fields with postings that clauses are on, and what these are to match."""
-    fields = {Field(_TAG, tag): field for field, tag in SOURCES[RUN].tags.items()}
-    for one in clauses:
-        if one.on in fields and one.comparator in NARROWING:
-            yield fields[one.on], one.value
 
 
 def _attributes(query: Query, on_meta: Mapping[Field, str], summaries: bool) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.joins import Having, JoiningTable
 from dynamodbstore_table.port import Item, Page, SortRange, Start, Table
 
-from mlflow_dynamodbstore.search.clause import Row
-from mlflow_dynamodbstore.search.order import Cursor, RowOrder, groups_sorted
+from mlflow_dynamodbstore.search.clause import Field, Row
+from mlflow_dynamodbstore.search.order import Cursor, Order, RowOrder, groups_sorted
 
 _TIME_DIGITS = 20
 _LAST = "\U0010ffff"
@@ -68,6 +68,22 @@ class TimeOrder(RowOrder):
     def __str__(self) -> str:
         time = "newest first" if self.newest_first else "oldest first"
         return f"{time}, then id {'ascending' if self.ids_ascending else 'descending'}"
+
+
+def time_order(orders: Sequence[Order], time: Field, entity_id: Field) -> TimeOrder | None:
+    """The order of listings that is the same as ``orders``; None: collect and sort.
+
+    Entities of one time are ordered by their ids, ascending unless the order says otherwise;
+    whatever comes after an id decides nothing.
+    """
+    fields = [order.on for order in orders]
+    if not fields:
+        return TimeOrder()
+    if fields == [time]:
+        return TimeOrder(newest_first=not orders[0].ascending)
+    if fields[:2] == [time, entity_id]:
+        return TimeOrder(not orders[0].ascending, ids_ascending=orders[1].ascending)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

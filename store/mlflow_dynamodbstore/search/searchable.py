@@ -12,8 +12,10 @@ from mlflow.entities import ViewType
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 
 from mlflow_dynamodbstore.core.lifecycle import ExperimentState
-from mlflow_dynamodbstore.search.clause import Column
+from mlflow_dynamodbstore.search.clause import Clause, Column
+from mlflow_dynamodbstore.search.order import Order, RowOrder
 from mlflow_dynamodbstore.search.plan import E, Plan, Query
+from mlflow_dynamodbstore.search.tokens import Tokens, fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,32 @@ class Searchable(ABC, Generic[E]):
     @abstractmethod
     def plan(self, request: Request, query: Query, context: Context) -> Plan[E]:
         """How the request, of which ``parse`` made the query, will be answered."""
+
+    def query(
+        self,
+        request: Request,
+        clauses: Sequence[Clause],
+        orders: Sequence[Order],
+        comes: RowOrder,
+        *identity: Any,
+        listed: bool,
+        limit: int | None,
+        envelope: Mapping[str, Any] | None = None,
+    ) -> Query:
+        """The query of a request that was read.
+
+        ``identity`` is what makes two queries the same; ``listed`` is whether candidates come in
+        the order of the answer. Raises ``INVALID_PARAMETER_VALUE`` for a wrong page token.
+        """
+        tokens = Tokens(fingerprint(*identity), comes.types if listed else (), envelope or {})
+        return Query(
+            clauses=tuple(clauses),
+            comes=comes,
+            orders=() if listed else tuple(orders),
+            limit=limit,
+            tokens=tokens,
+            start=tokens.decode(request.page_token),
+        )
 
     def order_by(self, words: Sequence[str]) -> Sequence[Any]:
         """Orders in words such as ``name DESC`` in the form in which a request has them."""

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from dynamodbstore_events.keys import Key
-from dynamodbstore_projections.fts.reader import MOST_CANDIDATES, Posted, posted_keys
+from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.fts.reader import (
+    MOST_CANDIDATES,
+    NARROWING,
+    Posted,
+    posted,
+    posted_keys,
+)
 from dynamodbstore_table.port import Item, Table
 
+from mlflow_dynamodbstore.search.clause import Clause, Field
 from mlflow_dynamodbstore.search.listings import EVER, Listing, TimeOrder, TimeRange, entries
 from mlflow_dynamodbstore.search.order import Cursor
 
@@ -75,6 +83,23 @@ class ByPostings(Source):
 
     def lines(self, noun: str) -> Iterator[str]:
         yield f"candidates: {noun} by {self.posted}; if more than {MOST_CANDIDATES}, these:"
+
+
+def by_postings(
+    config: Config,
+    kind: str,
+    scopes: Sequence[str],
+    clauses: Iterable[Clause],
+    fields: Mapping[Field, str],
+) -> ByPostings | None:
+    """How postings narrow the entities of a kind; ``fields`` have postings under these names."""
+    patterns = [
+        (fields[one.on], one.value)
+        for one in clauses
+        if one.on in fields and one.comparator in NARROWING
+    ]
+    found = posted(config, kind, scopes, patterns)
+    return None if found is None else ByPostings(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 from dynamodbstore_events.keys import Key
 from dynamodbstore_events.metric_values import decode_point
-from dynamodbstore_projections.tags.reader import known_tag
+from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.tags.reader import denormalized_tag, known_tag
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.items.texts import text_of
 from dynamodbstore_table.port import Item, Table
@@ -103,6 +104,17 @@ class ItemValues(Values):
         for candidate, on, key in wanted:
             if key in found:
                 candidate.values[on] = found[key]
+
+
+def tags_on_rows(config: Config, tags: Iterable[Field], scopes: Sequence[str]) -> dict[Field, str]:
+    """``ItemValues.on_row`` of tags: those that the rows of every scope have, as it is built."""
+    on_row: dict[Field, str] = {}
+    for on in tags:
+        names = {denormalized_tag(config, scope, on.key) for scope in scopes}
+        name = names.pop() if len(names) == 1 else None
+        if name is not None:
+            on_row[on] = name
+    return on_row
 
 
 def read_values(table: Table, keys: Iterable[Key]) -> dict[Key, Any]:

@@ -14,9 +14,9 @@ from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore.search.clause import ATTRIBUTE, Clause, Column, Field, Row
 from mlflow_dynamodbstore.search.listings import Listing, TimeOrder
 from mlflow_dynamodbstore.search.plan import Plan, Query, Step, table_filter
+from mlflow_dynamodbstore.search.requests import check_max_results
 from mlflow_dynamodbstore.search.searchable import Context, Request, Searchable
 from mlflow_dynamodbstore.search.sources import Listed
-from mlflow_dynamodbstore.search.tokens import Tokens, fingerprint
 from mlflow_dynamodbstore.search.values import Candidate, Place
 from mlflow_dynamodbstore.webhooks.webhook_items import LISTED, sent_for, webhook_of
 
@@ -35,22 +35,18 @@ class WebhookSearch(Searchable[Webhook]):
 
     def parse(self, request: Request) -> Query:
         limit, event = request.max_results or self.results, request.filter_string
-        if not isinstance(limit, int) or not 1 <= limit <= _MOST_RESULTS:
-            raise MlflowException.invalid_parameter_value(
-                f"max_results must be between 1 and {_MOST_RESULTS}. Got {request.max_results!r}."
-            )
+        check_max_results(limit, most=_MOST_RESULTS)
         if request.order_by:
             raise MlflowException.invalid_parameter_value("Webhooks are listed newest first.")
-        comes = TimeOrder()
-        tokens = Tokens(fingerprint(webhooks_listing(request.workspace), event), comes.types)
         clause = Clause(_EVENTS, "HAS", event, lambda events: f" {event} " in events)
-        return Query(
-            clauses=() if event is None else (clause,),
-            comes=comes,
-            orders=(),
+        return self.query(
+            request,
+            () if event is None else (clause,),
+            (),
+            TimeOrder(),
+            *(webhooks_listing(request.workspace), event),
+            listed=True,
             limit=limit,
-            tokens=tokens,
-            start=tokens.decode(request.page_token),
         )
 
     def plan(self, request: Request, query: Query, context: Context) -> Plan[Webhook]:
