@@ -164,6 +164,14 @@ class TestOfWebhooks:
         assert "newest first" in done.stderr
 
 
+def test_explain_shows_the_shards_of_traces(named: Named) -> None:
+    planned = lines("trace.status = 'OK' AND trace.timestamp_ms > 5", "--search", "traces", *named)
+
+    assert planned[0] == "candidates: 4 listing(s) of traces, read newest first, then id ascending"
+    assert planned[1].startswith("times: from 6 to ")
+    assert "table filters: status = 'OK'" in planned
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -175,7 +183,7 @@ class TestOfWebhooks:
         ((*MODELS, "--view", "all"), "is for a search of runs or experiments, not of registered-"),
         (
             (*VERSIONS, "--experiment-id", "0"),
-            "--experiment-id is for a search of runs or logged-models, not of model-",
+            "--experiment-id is for a search of runs or logged-models or traces, not of model-",
         ),
     ],
     ids=["filter", "comparator", "too-many", "none", "order", "view", "experiment"],

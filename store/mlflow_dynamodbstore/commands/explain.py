@@ -48,7 +48,8 @@ _RESULTS: Final = ", ".join(f"{one.name} {one.results}" for one in SEARCHABLES)
     multiple=True,
     default=("0",),
     show_default=True,
-    help="An experiment whose runs or logged models are searched; may be given several times.",
+    help="An experiment whose runs, logged models or traces are searched; may be given several "
+    "times.",
 )
 @click.option(
     "--view",
@@ -73,8 +74,8 @@ def explain(
     """Print how a search would be answered: what it reads, what the table filters, in which order.
 
     It is MLflow's search_runs, search_experiments, search_logged_models,
-    search_registered_models, search_model_versions or list_webhooks (of which the filter is an
-    event).
+    search_registered_models, search_model_versions, search_traces or list_webhooks (of which the
+    filter is an event).
 
     \b
     Example:
