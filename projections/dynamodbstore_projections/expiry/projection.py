@@ -21,8 +21,7 @@ from dynamodbstore_events.keys import META, NAME, experiment_pk, name_pk
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, Missing, both, equals
 from dynamodbstore_table.port import Delete, Item, Op, Put, Update, now_ms
 
-from dynamodbstore_projections.config import DAY_SECONDS, Config
-from dynamodbstore_projections.expiry.items import (
+from dynamodbstore_projections.cascade import (
     Harvest,
     below_experiment,
     below_model,
@@ -31,6 +30,7 @@ from dynamodbstore_projections.expiry.items import (
     runs_of,
     side_by_side,
 )
+from dynamodbstore_projections.config import DAY_SECONDS, Config
 from dynamodbstore_projections.expiry.records import (
     buried,
     experiment_id_of,
@@ -128,7 +128,7 @@ class ExpiryProjection(Projection):
                 if not harvest.take(keys) or harvest.room <= 0:
                     return False
                 harvest.take_meta((meta["PK"], META))
-        if not harvest.take(below_experiment(table, experiment_id)):
+        if not harvest.take(below_experiment(table, experiment_pk(experiment_id))):
             return False
         harvest.take_meta((experiment_pk(experiment_id), META))
         return True

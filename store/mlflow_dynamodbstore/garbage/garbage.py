@@ -10,31 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from dynamodbstore_events.entities import FORM, MODEL, RUN
+from dynamodbstore_events.entities import EXPERIMENT, FORM, MODEL, RUN
 from dynamodbstore_events.keys import (
     DELETED_MODELS,
     DELETED_RUNS,
     GSI1,
     GSI2,
     META,
-    Key,
-    dataset_pk,
-    dataset_sk,
     experiment_pk,
-    history_pk,
-    model_metrics_marker_sk,
     models_listing,
     oldest_first,
     runs_listing,
     unpart,
 )
+from dynamodbstore_projections.cascade import remove_below
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.expiry.records import record_key
 from dynamodbstore_projections.expiry.sweep import remove_expired
-from dynamodbstore_table.conditions import Condition, equals
+from dynamodbstore_table.conditions import equals
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.items.forms import check_form
-from dynamodbstore_table.port import EVERY, Delete, Item, SortRange, Table, begins_with, now_ms
+from dynamodbstore_table.port import Delete, Item, SortRange, Table, now_ms
 
 from mlflow_dynamodbstore.core.claims import EXPERIMENT_KIND
 from mlflow_dynamodbstore.core.lifecycle import DELETED, ExperimentState, run_deleted_time
@@ -47,7 +43,6 @@ from mlflow_dynamodbstore.logged_models.model_metrics import ModelMetrics
 _CHUNK = 1000
 _SECONDS_OF_EXPIRY = 3600.0
 _LAST = "\U0010ffff"
-_MARKER = model_metrics_marker_sk("")
 
 
 class Garbage:
@@ -152,16 +147,7 @@ class Garbage:
     def _delete_run(self, meta: Item) -> None:
         pk = meta["PK"]
         run_id = _run_id(pk)
-        self._delete_items(history_pk(run_id))
-        for marker in list(
-            self._table.query_all(pk, sk=begins_with(_MARKER), attributes=("PK", "SK"))
-        ):
-            self._delete_items(
-                f"LM#{marker['SK'][len(_MARKER) :]}",
-                sk=begins_with("METRIC#"),
-                condition=equals("run_id", run_id),
-            )
-        self._delete_items(pk, keep=(pk, META))
+        remove_below(self._table, RUN, pk)
         self._delete_meta(meta)
         self._runs.forget(run_id)
 
@@ -196,12 +182,7 @@ class Garbage:
             check_form(MODEL, meta)
             self._delete_model(meta["PK"])
         self._remove_traces(canonical, state.trace_shards)
-        for header in self._table.query_all(
-            pk, sk=begins_with(dataset_sk("")), attributes=("PK", "SK")
-        ):
-            identity = header["SK"].split("#")[1]
-            self._delete_items(dataset_pk(identity))
-        self._delete_items(pk, keep=(pk, META))
+        remove_below(self._table, EXPERIMENT, pk)
         self._delete_experiment_and_claim(state)
         self._experiments.forget(canonical)
         self._runs.forget_all()
@@ -227,7 +208,7 @@ class Garbage:
         self._model_metrics.forget_models()
 
     def _delete_model(self, pk: str) -> None:
-        self._delete_items(pk, keep=(pk, META))
+        remove_below(self._table, MODEL, pk)
         self._table.write(Delete((pk, META)))
 
     def _get_deleted_logged_models(self, older_than: int = 0) -> list[str]:
@@ -248,24 +229,6 @@ class Garbage:
                 and meta["experiment_id"] in experiments
             ]
         return found + self._expired_models.deleted_before(deadline)
-
-    def _delete_items(
-        self,
-        pk: str,
-        *,
-        sk: SortRange = EVERY,
-        condition: Condition | None = None,
-        keep: Key | None = None,
-    ) -> None:
-        """Delete the items of a partition, a page at a time, however many there are."""
-        keys = (
-            (item["PK"], item["SK"])
-            for item in self._table.query_all(
-                pk, sk=sk, filter=condition, attributes=("PK", "SK"), page_size=_CHUNK
-            )
-        )
-        while chunk := list(islice(keys, _CHUNK)):
-            self._table.bulk([Delete(key) for key in chunk if key != keep])
 
 
 def _run_id(pk: str) -> str:

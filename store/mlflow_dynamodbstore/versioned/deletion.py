@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from dynamodbstore_events.entities import DELETING
 from dynamodbstore_events.keys import GSI2, META, oldest_first
+from dynamodbstore_projections.cascade import below_model
 from dynamodbstore_table.conditions import Condition, equals
 from dynamodbstore_table.errors import ConditionFailed, TableError
-from dynamodbstore_table.port import MAX_OPS, Check, Delete, SortRange, Table, Update, after
+from dynamodbstore_table.port import MAX_OPS, Check, Delete, SortRange, Table, Update
 
 from mlflow_dynamodbstore import logs
 from mlflow_dynamodbstore.versioned.kind import Kind
@@ -59,10 +60,10 @@ def finish_interrupted(table: Table, kind: Kind, now_ms: int) -> None:
 
 
 def _remove(table: Table, pk: str, is_marked: Condition) -> None:
-    below = table.query_all(pk, sk=after(META), attributes=("PK", "SK"))
+    branches = below_model(table, pk)
     try:
-        while chunk := list(islice(below, MAX_OPS - 1)):
-            deletes = [Delete((item["PK"], item["SK"])) for item in chunk]
+        while chunk := list(islice(branches, MAX_OPS - 1)):
+            deletes = [Delete(key) for key, _ in chunk]
             table.write(Check((pk, META), is_marked), *deletes)
         table.write(Delete((pk, META), condition=is_marked))
     except ConditionFailed:

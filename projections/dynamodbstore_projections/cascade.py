@@ -1,25 +1,25 @@
-"""What hangs below runs, logged models and experiments: the keys to remove, so many at a time.
+"""What hangs below an entity, in one place: for expiry, ``mlflow gc`` and deletion alike.
 
 Keys come in an order in which they may be removed up to any point: what leads to other items comes
-after these.
+after these, and META, which leads to all of it, is not among them. So a removal that is cut short
+goes on where it stood when it begins anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Final, TypeAlias
 
-from dynamodbstore_events.entities import MODEL
+from dynamodbstore_events.entities import EXPERIMENT, MODEL, REGISTERED_MODEL, RUN
 from dynamodbstore_events.keys import (
     GSI1,
     META,
     Key,
     dataset_pk,
     dataset_sk,
-    experiment_pk,
     model_metrics_marker_sk,
     models_listing,
     runs_listing,
@@ -66,8 +66,28 @@ class Harvest:
 
     def removals(self) -> Writes:
         """The writes that remove what was taken."""
+        return [Bulk(step) for step in self.steps()]
+
+    def steps(self) -> list[tuple[Delete, ...]]:
+        """The deletions, in steps of which each is done before the next begins."""
         steps = (self.leaves, self.branches, self.metas)
-        return [Bulk(tuple(Delete(key) for key in keys)) for keys in steps if keys]
+        return [tuple(Delete(key) for key in keys) for keys in steps if keys]
+
+
+def below(table: Table, kind: str, pk: str) -> Iterator[Branch]:
+    """What belongs to the entity of a kind with this partition key, but for META; of an experiment
+    not its runs, models and traces, which are entities of their own."""
+    return _BELOW[kind](table, pk)
+
+
+def remove_below(table: Table, kind: str, pk: str) -> None:
+    """Remove what belongs to an entity, but for META, a thousand items at a time."""
+    branches = below(table, kind, pk)
+    while chunk := list(islice(branches, _PAGE)):
+        harvest = Harvest(len(chunk))
+        harvest.take(chunk)
+        for step in harvest.steps():
+            table.bulk(step)
 
 
 def below_run(table: Table, pk: str) -> Iterator[Branch]:
@@ -84,13 +104,13 @@ def below_run(table: Table, pk: str) -> Iterator[Branch]:
 
 
 def below_model(table: Table, pk: str) -> Iterator[Branch]:
-    """The items of a logged model, but for META."""
+    """The items of a logged model, or of a named thing with versions, but for META."""
     return ((key, False) for key in _partition(table, pk) if key[1] != META)
 
 
-def below_experiment(table: Table, experiment_id: str) -> Iterator[Branch]:
-    """The datasets and the tags of an experiment, not its runs and models."""
-    for key in _partition(table, experiment_pk(experiment_id)):
+def below_experiment(table: Table, pk: str) -> Iterator[Branch]:
+    """The datasets and the tags of an experiment, not its runs, models and traces."""
+    for key in _partition(table, pk):
         if key[1].startswith(_DATASET):
             yield from _leaves(table, dataset_pk(key[1].split("#")[1]))
         if key[1] != META:
@@ -146,3 +166,11 @@ def _partition(
 ) -> Iterator[Key]:
     for item in table.query_all(pk, sk=sk, filter=condition, attributes=_KEYS, page_size=_PAGE):
         yield item["PK"], item["SK"]
+
+
+_BELOW: Final[Mapping[str, Callable[[Table, str], Iterator[Branch]]]] = {
+    RUN: below_run,
+    MODEL: below_model,
+    EXPERIMENT: below_experiment,
+    REGISTERED_MODEL: below_model,
+}
