@@ -13,9 +13,8 @@ import pytest
 from dynamodbstore_projections.all import STREAM_FUNCTIONS
 from dynamodbstore_projections.heartbeat import read_heartbeats
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
-from dynamodbstore_table.schema import table_definition
 
-from tests.deployed.ministack import OPERATOR, REGION
+from tests.deployed.ministack import OPERATOR
 from tests.deployed.stack import wait_until
 from tests.deployed.test_deployment_page import Page, Shell, page, shell
 from tests.docs import markdown
@@ -25,7 +24,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 __all__ = ["page", "shell"]
 
-NEW = "mlflow-restored"
 _WRITE = """python - <<PROGRAM
 from mlflow import MlflowClient
 client = MlflowClient("dynamodb://$AWS_REGION/{table}")
@@ -52,12 +50,13 @@ class Walk:
         shell.run(Page._here(beginning))
         shell.run(deployment.blocks("## 1. The table and the functions")[0])
         shell.run(deployment.block("## 2. A bucket for artifacts"))
+        self.region = shell.variables["AWS_REGION"]
         self.dynamodb = self.client("dynamodb")
 
     def client(self, service: str) -> object:
         return boto3.client(
             service,
-            region_name=REGION,
+            region_name=self.region,
             endpoint_url=self.url,
             aws_access_key_id=OPERATOR["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=OPERATOR["AWS_SECRET_ACCESS_KEY"],
@@ -83,7 +82,7 @@ class Walk:
         event = (FOLDER / "schedule.json").read_text()
         answer = lambdas.invoke(FunctionName=name, Payload=event)  # type: ignore[attr-defined]
         assert "FunctionError" not in answer, answer["Payload"].read()
-        read = DynamoDBTable(table, region=REGION, endpoint_url=self.url)
+        read = DynamoDBTable(table, region=self.region, endpoint_url=self.url)
         sent = read_heartbeats(read, STREAM_FUNCTIONS).sent
         assert sent is not None
         wait_until(
@@ -182,17 +181,3 @@ def test_the_ways_back_are_walked(shell: Shell, page: Page) -> None:
         walk.write(new, f"owl {number}")
         assert walk.status(new)["projections"]["mode"] == "stream"  # type: ignore[index]
         wait_until(lambda: walk.found(new, "owl") == "found 1 1", 60, "the functions keep it")  # noqa: B023
-
-
-def test_the_page_s_table_of_an_import_is_the_one_that_the_code_creates() -> None:
-    page = markdown.section("docs/operations.md", "## The table is restored")
-    start = page.index('{"TableName": "$NEW"')
-    described = json.loads(page[start : page.index("\nTABLE\n", start)])
-
-    created = table_definition("$NEW")
-
-    for name in ("BillingMode", "KeySchema", "GlobalSecondaryIndexes"):
-        assert described[name] == created[name], name
-    assert sorted(described["AttributeDefinitions"], key=str) == sorted(
-        created["AttributeDefinitions"], key=str
-    )

@@ -183,7 +183,7 @@ def test_an_experiment_in_use_is_not_hard_deleted(store: DynamoTrackingStore) ->
     assert store.get_experiment(experiment_id).name == "used"
 
 
-@pytest.mark.parametrize("steps_done", range(5))
+@pytest.mark.parametrize("steps_done", range(4))
 def test_a_hard_deletion_that_was_interrupted_can_be_done_again(
     store: DynamoTrackingStore, monkeypatch: pytest.MonkeyPatch, steps_done: int
 ) -> None:
