@@ -36,6 +36,7 @@ link of two entities       ``LINKS#<type>#<id>``         ``<other type>#<other i
 configuration              ``CONFIG``                    ``<name>``
 heartbeat                  ``HEARTBEAT``                 ``HEARTBEAT``
 posting (projection)       ``FTS#…#<trigram>``          ``<entity id>``
+posting of a lasting text  ``FTSONCE#…#<trigram>``      ``<time, inverted>#<id>``
 which postings there are   ``FTSMARK#<kind>#<id>``       ``<field>``
 what expires, or has       ``EXPIRED#<kind>#<id>``       ``META``
 =========================  ============================  =====================================
@@ -192,6 +193,12 @@ def posting_pk(scope: str, kind: str, field: str, trigram: str) -> str:
     the entities whose text is too long for trigrams: it may match any pattern.
     """
     return f"FTS#{part(scope)}#{kind}#{field}#{part(trigram)}"
+
+
+def written_once_pk(scope: str, kind: str, field: str, bucket: str, trigram: str) -> str:
+    """The partition of the entities of one kind, of a bucket of time, whose text in a field has
+    this trigram and never changes; sort keys are ``newest_first``."""
+    return f"FTSONCE#{part(scope)}#{kind}#{field}#{bucket}#{part(trigram)}"
 
 
 def posting_mark_pk(kind: str, entity_id_part: str) -> str:

@@ -126,7 +126,11 @@ class Walk:
         assert enabled is ttl
 
 
-def test_the_ways_back_are_walked(shell: Shell, page: Page) -> None:
+def test_the_ways_back_are_walked(
+    shell: Shell, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in OPERATOR.items():
+        monkeypatch.setenv(variable, value)
     walk = Walk(shell, page)
     table = shell.variables["TABLE"]
     walk.write(table, "lion")
