@@ -6,7 +6,6 @@ A run's input item names the body of its dataset itself, so that reading it need
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,6 +14,7 @@ from dynamodbstore_events.keys import dataset_input_sk, run_pk
 from dynamodbstore_table.port import Item, Table
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
+from mlflow_dynamodbstore.core.memory import Recent
 from mlflow_dynamodbstore.runs.dataset_bodies import BodyRef, read_body
 
 _PREFIX = dataset_input_sk("")
@@ -22,50 +22,16 @@ _REMEMBERED_BYTES = 32 * 1024 * 1024
 _LARGEST_REMEMBERED = 4 * 1024 * 1024
 
 
-class DatasetMemory:
-    """Datasets that this process has read, the least recently used forgotten first.
-
-    A body never changes, so what is remembered is never stale; ``most_bytes`` bounds it.
-    """
-
-    def __init__(self, most_bytes: int, largest: int) -> None:
-        self._most = most_bytes
-        self._largest = largest
-        self._bytes = 0
-        self._known: OrderedDict[BodyRef, tuple[Dataset, int]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, body: BodyRef) -> Dataset | None:
-        with self._lock:
-            known = self._known.get(body)
-            if known is None:
-                return None
-            self._known.move_to_end(body)
-            return known[0]
-
-    def put(self, body: BodyRef, dataset: Dataset, size: int) -> None:
-        """Remember a dataset whose body takes ``size`` bytes, unless that is too much."""
-        if size > self._largest:
-            return
-        with self._lock:
-            if body in self._known:
-                return
-            self._known[body] = (dataset, size)
-            self._bytes += size
-            while self._bytes > self._most:
-                _, (_, freed) = self._known.popitem(last=False)
-                self._bytes -= freed
-
-
-_memories: WeakKeyDictionary[Table, DatasetMemory] = WeakKeyDictionary()
+# A body never changes: what is remembered is never stale.
+_memories: WeakKeyDictionary[Table, Recent[BodyRef, Dataset]] = WeakKeyDictionary()
 _memories_lock = threading.Lock()
 
 
-def _memory_of(table: Table) -> DatasetMemory:
+def _memory_of(table: Table) -> Recent[BodyRef, Dataset]:
     with _memories_lock:
         memory = _memories.get(table)
         if memory is None:
-            memory = _memories[table] = DatasetMemory(_REMEMBERED_BYTES, _LARGEST_REMEMBERED)
+            memory = _memories[table] = Recent(_REMEMBERED_BYTES)
         return memory
 
 
@@ -117,8 +83,9 @@ def load_dataset_inputs(
         for body, item in missing.items():
             read = read_body(body, item["name"], item["digest"], found)
             if read is not None:
-                known[body] = read[0]
-                memory.put(body, *read)
+                known[body], size = read
+                if size <= _LARGEST_REMEMBERED:
+                    memory.put(body, known[body], size)
     return {
         run_id: [
             DatasetInput(known[body], [InputTag(key, value) for key, value in item["tags"]])

@@ -12,6 +12,7 @@ from dynamodbstore_table.items.forms import current
 from dynamodbstore_table.port import Item, Table
 
 from mlflow_dynamodbstore.core.claims import claim_key
+from mlflow_dynamodbstore.core.memory import Recent
 from mlflow_dynamodbstore.core.retry import retried
 from mlflow_dynamodbstore.core.scope import Scope
 from mlflow_dynamodbstore.versioned.items import has_name
@@ -62,7 +63,7 @@ class NamedLookup:
         self._table = table
         self.scope = scope
         self.kind = kind
-        self._keys: dict[tuple[str, str], str] = {}
+        self._keys: Recent[tuple[str, str], str] = Recent(_MOST_REMEMBERED)
 
     def find(self, name: str, sort_keys: Sequence[str] = ()) -> Found | None:
         """The thing that has the name, with those of the items in its partition that exist, or
@@ -76,7 +77,7 @@ class NamedLookup:
             found = self._table.batch_get([claimed, (pk, META), *((pk, sk) for sk in sort_keys)])
             claim = found.get(claimed)
             if claim is None:
-                self._keys.pop((workspace, name), None)
+                self._keys.forget((workspace, name))
                 return None
             if claim["id"] != guess:
                 guess = claim["id"]
@@ -108,8 +109,6 @@ class NamedLookup:
 
     def _remember(self, workspace: str, name: str, key: str) -> None:
         if key == self.kind.first_key(workspace, name):
-            self._keys.pop((workspace, name), None)
+            self._keys.forget((workspace, name))
         else:
-            if len(self._keys) >= _MOST_REMEMBERED:
-                self._keys.clear()
-            self._keys[workspace, name] = key
+            self._keys.put((workspace, name), key)
