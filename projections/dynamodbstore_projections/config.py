@@ -2,7 +2,8 @@
 
 Item names and fields are the public contract: ``DENORMALIZE_TAGS`` (``patterns``; for one
 experiment under ``DENORMALIZE_TAGS#<id>``), ``TTL_POLICY`` (whole days; 0 keeps for ever),
-``FTS_TRIGRAM_FIELDS`` (``fields``), ``PROJECTOR#<name>`` (heartbeats), and ``BUILT``, the marks of
+``TTL_POLICY#CHOSEN`` in a file (a table's defaults were set on purpose), ``FTS_TRIGRAM_FIELDS``
+(``fields``), ``PROJECTOR#<name>`` (heartbeats), and ``BUILT``, the marks of
 what is complete and may be relied on by searches.
 """
 
@@ -30,6 +31,7 @@ from dynamodbstore_projections.config_values import (
 
 DENORMALIZE_TAGS: Final = "DENORMALIZE_TAGS"
 TTL_POLICY: Final = "TTL_POLICY"
+TTL_POLICY_CHOSEN: Final = "TTL_POLICY#CHOSEN"
 FTS_TRIGRAM_FIELDS: Final = "FTS_TRIGRAM_FIELDS"
 BUILT: Final = "BUILT"
 PROJECTOR: Final = "PROJECTOR#"
@@ -51,11 +53,20 @@ class InvalidConfig(TableError):
 
 @dataclass(frozen=True, slots=True)
 class TtlPolicy:
-    """Days that things are kept; 0 keeps them for ever."""
+    """Days that things are kept; 0 keeps them for ever. These are the defaults of a table."""
 
     trace_retention_days: int = 30
     soft_deleted_retention_days: int = 90
     metric_history_retention_days: int = 365
+
+
+IN_A_FILE: Final = TtlPolicy(0, 0, 0)
+"""The defaults in a file: nothing goes by itself."""
+
+
+def default_policy(table: Table) -> TtlPolicy:
+    """The policy of a table, or a file, where nobody has set another."""
+    return TtlPolicy() if table.remote else IN_A_FILE
 
 
 TTL_FIELDS: Final = tuple(TtlPolicy.__dataclass_fields__)
@@ -98,15 +109,18 @@ def _matches(tag_key: str, patterns: tuple[str, ...]) -> bool:
 
 
 def config_from_items(
-    items: Iterable[Mapping[str, Any]], extra_fields: Iterable[str] = ()
+    items: Iterable[Mapping[str, Any]],
+    extra_fields: Iterable[str] = (),
+    defaults: TtlPolicy = TtlPolicy(),
 ) -> Config:
-    """The configuration that the ``CONFIG`` items say; ``extra_fields`` are this process's own.
+    """The configuration that the ``CONFIG`` items say; ``extra_fields`` are this process's own,
+    ``defaults`` the table's (``default_policy``).
 
     Raises ``InvalidConfig`` for an item that is not as it should be.
     """
     patterns: tuple[str, ...] = (ALWAYS_DENORMALIZED,)
     experiments: dict[str, tuple[str, ...]] = {}
-    ttl = TtlPolicy()
+    ttl = defaults
     fields = list(extra_fields)
     built: frozenset[str] = frozenset()
     building: frozenset[str] = frozenset()
@@ -118,7 +132,7 @@ def config_from_items(
         elif sk.startswith(f"{DENORMALIZE_TAGS}#"):
             experiments[sk.partition("#")[2]] = tuple(_listed(item, "patterns", pattern_fault))
         elif sk == TTL_POLICY:
-            ttl = _ttl_policy(item)
+            ttl = _ttl_policy(item, defaults)
         elif sk == FTS_TRIGRAM_FIELDS:
             fields += _listed(item, "fields", field_fault)
         elif sk == BUILT:
@@ -126,6 +140,28 @@ def config_from_items(
     versions = _versions(built | building)
     further = further_fields(fields)
     return Config(patterns, experiments, ttl, further, built, building, versions)
+
+
+def config_of(
+    table: Table, items: Iterable[Mapping[str, Any]], extra_fields: Iterable[str] = ()
+) -> Config:
+    """The configuration of a table whose ``CONFIG`` items these are; as ``config_from_items``."""
+    by_sk = {item["SK"]: item for item in items}
+    config = config_from_items(by_sk.values(), extra_fields, default_policy(table))
+    return replace(config, ttl=IN_A_FILE) if has_outdated_policy(table, by_sk) else config
+
+
+def has_outdated_policy(table: Table, items: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the policy among the ``CONFIG`` items, by their sort keys, is only what an older
+    version wrote into a file by its defaults: those of a table, and no record that they were chosen
+    (``TTL_POLICY_CHOSEN``)."""
+    policy = items.get(TTL_POLICY, {})
+    return (
+        all(policy.get(name) == getattr(TtlPolicy(), name) for name in TTL_FIELDS)
+        and not table.remote
+        and TTL_POLICY_CHOSEN not in items
+        and table.may_have_old_stamps()
+    )
 
 
 def _listed(
@@ -142,14 +178,14 @@ def _listed(
     return values
 
 
-def _ttl_policy(item: Mapping[str, Any]) -> TtlPolicy:
+def _ttl_policy(item: Mapping[str, Any], defaults: TtlPolicy) -> TtlPolicy:
     _refuse_other_fields(item, TTL_FIELDS)
     days = {name: item[name] for name in TTL_FIELDS if name in item}
     for name, value in days.items():
         fault = days_fault(value)
         if fault is not None:
             raise _wrong(item, name, value, fault)
-    return TtlPolicy(**days)
+    return replace(defaults, **days)
 
 
 def _built(item: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
@@ -238,7 +274,7 @@ class ConfigSource:
             return known[1]
         items = self._items()
         try:
-            config = config_from_items(items, self._extra_fields)
+            config = config_of(self._table, items, self._extra_fields)
         except InvalidConfig as error:
             self._warn(error)
             config = replace(known[1], built=_marks_now(items))
@@ -253,7 +289,7 @@ class ConfigSource:
 
     def read(self) -> Config:
         """The configuration as it is now. Raises ``InvalidConfig`` where it is nonsense."""
-        config = config_from_items(self._items(), self._extra_fields)
+        config = config_of(self._table, self._items(), self._extra_fields)
         self.remember(config)
         return config
 

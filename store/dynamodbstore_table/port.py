@@ -20,6 +20,7 @@ from dynamodbstore_events.keys import Key
 from dynamodbstore_events.values import value
 
 from dynamodbstore_table.conditions import Condition
+from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.facts import TableFacts
 
 Item: TypeAlias = dict[str, Any]
@@ -234,6 +235,29 @@ class Table(ABC):
         Whatever is compared with a ``ttl`` or becomes one is taken from here: on DynamoDB the
         machine's clock, in a file one that a leaping clock can't mislead.
         """
+
+    def may_have_old_stamps(self) -> bool:
+        """Whether an older version may have stamped items with a ``ttl`` that nobody chose: in a
+        file, until ``heed_stamps``."""
+        return False
+
+    def ignores_stamps(self) -> bool:
+        """Whether no ``ttl`` of the table counts: in a file, while those that an older version has
+        written by its defaults are taken off."""
+        return False
+
+    def ignore_stamps(self) -> None:
+        """Let no ``ttl`` of this file count from now on, in no process."""
+        raise InvalidOps("only a file can ignore its times to live")
+
+    def heed_stamps(self) -> None:
+        """Let every ``ttl`` of this file count again."""
+        raise InvalidOps("only a file can ignore its times to live")
+
+    def stamped(self, behind: Item | None, limit: int) -> list[Item]:
+        """Items of a file that have a ``ttl``, whether it is past or not, in the order of ``ttl``,
+        ``PK`` and ``SK``, behind an item (None: from the first)."""
+        return []
 
     @abstractmethod
     def create(self) -> None:

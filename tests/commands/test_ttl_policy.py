@@ -10,7 +10,7 @@ from dynamodbstore_table.embedded.table import SqliteTable
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, Named, rows, run, run_json
-from tests.config.items import DEFAULT_DAYS, TTL_POLICY, days, item, write_item
+from tests.config.items import FILE_DAYS, TTL_POLICY, days, item, write_item
 from tests.projections.replays import run_named
 
 DAY = 86_400
@@ -27,7 +27,7 @@ class TestShow:
     def test_of_a_new_table_are_the_defaults(self, table: SqliteTable, named: Named) -> None:
         said = run_json("ttl-policy", "show", *named)
 
-        assert {name: said[name] for name in DEFAULT_DAYS} == DEFAULT_DAYS
+        assert {name: said[name] for name in FILE_DAYS} == FILE_DAYS
         assert set(said["sources"].values()) == {"default"}
         assert item(table, TTL_POLICY) is None
 
@@ -40,7 +40,7 @@ class TestShow:
         lines = rows(shown.output)
         assert "traces ever persisted" in lines
         assert "deleted experiments and runs 1 day persisted" in lines
-        assert "per-step metric history 365 days default" in lines
+        assert "per-step metric history ever default" in lines
 
     def test_of_nonsense_fails_with_its_name(self, table: SqliteTable, named: Named) -> None:
         write_item(table, TTL_POLICY, trace_retention_days="soon")
@@ -61,10 +61,10 @@ class TestSet:
         done = run("ttl-policy", "set", *named, "--metric-history-retention-days", "7")
 
         assert done.exit_code == DONE
-        assert "per-step metric history: kept for 7 days, before: 365 days" in done.output
+        assert "per-step metric history: kept for 7 days, before: ever" in done.output
         assert "counts for what is written from now on" in done.output
         assert "replay" not in done.output
-        after = {**DEFAULT_DAYS, "trace_retention_days": 5, "metric_history_retention_days": 7}
+        after = {**FILE_DAYS, "trace_retention_days": 5, "metric_history_retention_days": 7}
         assert days(table) == after
 
     def test_names_the_replay_for_what_is_deleted_already(
@@ -84,7 +84,7 @@ class TestSet:
     ) -> None:
         run_id = run_named(store, "lion")
         store.delete_run(run_id)
-        run("replay", *named)
+        run("ttl-policy", "set", *named, "--soft-deleted-retention-days", "90", "--replay")
         assert days_left(table, run_id) == 90
 
         said = run_json(
@@ -137,7 +137,7 @@ class TestSet:
 
         assert done.exit_code == DONE
         assert "before: 'soon'" in done.output
-        assert days(table) == {**DEFAULT_DAYS, "trace_retention_days": 7}
+        assert days(table) == {**FILE_DAYS, "trace_retention_days": 7}
 
     def test_does_not_guess_what_another_field_should_be(
         self, table: SqliteTable, named: Named

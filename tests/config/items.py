@@ -15,11 +15,18 @@ from dynamodbstore_projections.config import (
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.port import Delete, Item, Put, Table
 
-DEFAULT_DAYS = {
+TABLE_DAYS = {
     "trace_retention_days": 30,
     "soft_deleted_retention_days": 90,
     "metric_history_retention_days": 365,
 }
+"""The defaults of a table, which older versions wrote into files as well."""
+FILE_DAYS = dict.fromkeys(TABLE_DAYS, 0)
+
+
+def default_days(table: Table) -> dict[str, int]:
+    """The retentions of a table or a file for which nobody has set any."""
+    return TABLE_DAYS if table.remote else FILE_DAYS
 
 
 def write_item(table: Table, sk: str, **fields: Any) -> None:
@@ -66,13 +73,15 @@ def days(table: Table) -> dict[str, int]:
 
 __all__ = [
     "BUILT",
-    "DEFAULT_DAYS",
     "DENORMALIZE_TAGS",
+    "FILE_DAYS",
     "FTS_TRIGRAM_FIELDS",
+    "TABLE_DAYS",
     "TTL_POLICY",
     "built_marks",
     "config_items",
     "days",
+    "default_days",
     "item",
     "patterns",
     "remove_item",

@@ -18,12 +18,12 @@ from mlflow_dynamodbstore.settings import Settings
 
 from tests.config.items import (
     BUILT,
-    DEFAULT_DAYS,
     DENORMALIZE_TAGS,
     FTS_TRIGRAM_FIELDS,
     TTL_POLICY,
     config_items,
     days,
+    default_days,
     item,
     patterns,
     write_as_in_the_console,
@@ -51,7 +51,7 @@ class TestFirstStart:
             TTL_POLICY: {
                 "PK": "CONFIG",
                 "SK": "TTL_POLICY",
-                **DEFAULT_DAYS,
+                **default_days(table),
                 "trace_retention_days": 7,
             },
         }
@@ -59,7 +59,7 @@ class TestFirstStart:
     def test_without_variables_writes_the_defaults(self, table: Table) -> None:
         start(table)
 
-        assert (patterns(table), days(table)) == (["mlflow.*"], DEFAULT_DAYS)
+        assert (patterns(table), days(table)) == (["mlflow.*"], default_days(table))
 
 
 class TestPatterns:
@@ -108,11 +108,15 @@ class TestPatterns:
 
 class TestDays:
     def test_of_a_variable_replace_that_field_alone(self, table: Table) -> None:
-        write_item(table, TTL_POLICY, **{**DEFAULT_DAYS, "trace_retention_days": 5})
+        write_item(table, TTL_POLICY, **{**default_days(table), "trace_retention_days": 5})
 
         effective = start(table, days={"soft_deleted_retention_days": 10})
 
-        after = {**DEFAULT_DAYS, "trace_retention_days": 5, "soft_deleted_retention_days": 10}
+        after = {
+            **default_days(table),
+            "trace_retention_days": 5,
+            "soft_deleted_retention_days": 10,
+        }
         assert days(table) == after
         assert effective.config.ttl.trace_retention_days == 5
         assert effective.config.ttl.soft_deleted_retention_days == 10
@@ -127,7 +131,7 @@ class TestDays:
 
         start(table)
 
-        assert days(table) == {**DEFAULT_DAYS, "trace_retention_days": 5}
+        assert days(table) == {**default_days(table), "trace_retention_days": 5}
 
 
 class TestFields:
@@ -188,7 +192,7 @@ class TestWhatAnotherWritesMeanwhile:
         self, table: Table, just_before_the_write: Callable[[Callable[[], object]], None]
     ) -> None:
         start(table)
-        theirs = {**DEFAULT_DAYS, "trace_retention_days": 5}
+        theirs = {**default_days(table), "trace_retention_days": 5}
         just_before_the_write(lambda: write_item(table, TTL_POLICY, **theirs))
 
         effective = start(table, days={"soft_deleted_retention_days": 10})
@@ -212,7 +216,7 @@ class TestWhatAnotherWritesMeanwhile:
         self, table: Table, just_before_the_write: Callable[[Callable[[], object]], None]
     ) -> None:
         start(table)
-        theirs = {**DEFAULT_DAYS, "trace_retention_days": 5}
+        theirs = {**default_days(table), "trace_retention_days": 5}
         just_before_the_write(lambda: write_item(table, TTL_POLICY, **theirs))
 
         set_policy(table, {"soft_deleted_retention_days": 10})
@@ -224,11 +228,12 @@ class TestWhatIsSaid:
     def test_what_has_changed(self, table: Table) -> None:
         start(table)
 
+        before = days(table)["trace_retention_days"]
         effective = start(table, patterns=("team",), days={"trace_retention_days": 7})
 
         assert effective.summary()["changed"] == [
             "DENORMALIZE_TAGS: added team",
-            "TTL_POLICY: trace_retention_days = 7, before 30",
+            f"TTL_POLICY: trace_retention_days = 7, before {before}",
         ]
 
     def test_where_each_value_came_from(self, table: Table) -> None:
@@ -251,7 +256,8 @@ class TestWhatIsSaid:
         }
         assert said["trace_retention_days"] == {"value": 5, "source": "persisted"}
         assert said["soft_deleted_retention_days"] == {"value": 1, "source": "variable"}
-        assert said["metric_history_retention_days"] == {"value": 365, "source": "default"}
+        history = default_days(table)["metric_history_retention_days"]
+        assert said["metric_history_retention_days"] == {"value": history, "source": "default"}
         assert said["fts_trigram_fields"] == {**NAMES, "description": "variable"}
         assert said["run_shards"] == {"value": 4, "source": "variable"}
         assert said["projections"] == {"value": "auto", "source": "default"}

@@ -14,6 +14,7 @@ from dynamodbstore_table.errors import DamagedItem, TableError
 from dynamodbstore_table.port import SortRange, Table
 
 from dynamodbstore_projections.config import Config
+from dynamodbstore_projections.expiry.old_stamps import OldStamps
 from dynamodbstore_projections.expiry.projection import MOST_ITEMS, ExpiryProjection
 from dynamodbstore_projections.projector import Projector, Report
 
@@ -99,6 +100,7 @@ class Sweeper:
         self._busy_pause = busy_pause_seconds
         self._work = work_seconds
         self._on_failure = on_failure
+        self._old_stamps = OldStamps(table, config)
         self._next = 0.0
         self._lock = threading.Lock()
 
@@ -107,7 +109,7 @@ class Sweeper:
         if time.monotonic() < self._next or not self._lock.acquire(blocking=False):
             return
         try:
-            finished = remove_expired(
+            finished = self._old_stamps.take_off(self._work) and remove_expired(
                 self._table, self._config, seconds=self._work, most_items=_ITEMS_OF_A_SWEEPER
             )
             pause = self._pause if finished else self._busy_pause

@@ -33,6 +33,7 @@ from dynamodbstore_table.embedded.schema import (
     create_schema,
     has_schema,
 )
+from dynamodbstore_table.embedded.stamps import Stamps, may_be_old, stamped_items
 from dynamodbstore_table.embedded.transactions import Transactions
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps, TableMissing
 from dynamodbstore_table.facts import TableFacts
@@ -82,6 +83,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
         self.path = Path(path).absolute()
         self._durability: Durability = durability
         self._observer = observer
+        self._stamps = Stamps()
         self._transactions = Transactions(self.path, self._connect, on_doubt)
 
     # Reading
@@ -92,7 +94,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
         pk, sk = key
 
         def read(connection: sqlite3.Connection) -> Item | None:
-            rows = connection.execute(GET, (pk, sk, self.now())).fetchall()
+            rows = connection.execute(GET, (pk, sk, self._at(connection))).fetchall()
             if not rows:
                 return None
             body = rows[0][0]
@@ -108,7 +110,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
         attributes: Sequence[str] | None = None,
     ) -> dict[Key, Item]:
         wanted = list(dict.fromkeys(keys))
-        return self._transactions.read(lambda c: read_items(c, wanted, attributes, self.now()))
+        return self._transactions.read(lambda c: read_items(c, wanted, attributes, self._at(c)))
 
     def query(
         self,
@@ -127,7 +129,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
             raise InvalidOps(f"the limit of a query must be at least 1, not {limit}")
 
         def read(connection: sqlite3.Connection) -> Page:
-            wanted = Listing(pk, index, sk, reverse, filter, attributes, self.now())
+            wanted = Listing(pk, index, sk, reverse, filter, attributes, self._at(connection))
             return page(connection, wanted, limit, start)
 
         return self._transactions.read(read)
@@ -148,7 +150,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
             raise InvalidOps(f"the limit of a query must be at least 1, not {limit}")
 
         def read(connection: sqlite3.Connection) -> Page:
-            wanted = Listing(pk, "GSI1", sk, reverse, filter, attributes, self.now())
+            wanted = Listing(pk, "GSI1", sk, reverse, filter, attributes, self._at(connection))
             return joined_page(connection, wanted, having, limit, start)
 
         return self._transactions.read(read)
@@ -164,7 +166,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
         wanted = list(dict.fromkeys(pks))
         threads = not self._transactions.joined
         return self._transactions.read(
-            lambda c: read_partitions(c, wanted, sk, attributes, self.now(), threads=threads)
+            lambda c: read_partitions(c, wanted, sk, attributes, self._at(c), threads=threads)
         )
 
     def scan(self, segment: int = 0, segments: int = 1, start: Start | None = None) -> Page:
@@ -176,7 +178,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
         def read(connection: sqlite3.Connection) -> Page:
             items: list[Item] = []
             passed = 0
-            rows = connection.execute(SCAN, (*behind, self.now()))
+            rows = connection.execute(SCAN, (*behind, self._at(connection)))
             try:
                 for pk, body in rows:
                     passed += len(pk) + stored_bytes(body)
@@ -200,7 +202,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
             _check_meaning(op)
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
-            rows = read_rows(connection, keys, self.now())
+            rows = read_rows(connection, keys, self._at(connection))
             failures = {
                 position: row.item
                 for position, (op, row) in enumerate(zip(ops, rows, strict=True))
@@ -234,7 +236,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
                 connection: sqlite3.Connection,
                 chunk: list[tuple[int, Put | Update | Delete]] = chunk,
             ) -> list[ChangeEvent]:
-                return _each(connection, chunk, failures, self.now())
+                return _each(connection, chunk, failures, self._at(connection))
 
             events += self._write(change)
         if failures:
@@ -248,7 +250,7 @@ class SqliteTable(JoiningTable, AdvancingTable):
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
             failures: dict[int, Item | None] = {}
-            events = _advanced(connection, ops, failures, self.now())
+            events = _advanced(connection, ops, failures, self._at(connection))
             if failures:
                 raise ConditionFailed(failures)
             return events
@@ -257,16 +259,18 @@ class SqliteTable(JoiningTable, AdvancingTable):
 
     def bulk_advances(self, ops: Advances) -> list[ChangeEvent]:
         failures: dict[int, Item | None] = {}
-        events = self._write(lambda c: _advanced(c, ops, failures, self.now()))
+        events = self._write(lambda c: _advanced(c, ops, failures, self._at(c)))
         if failures:
             raise ConditionFailed(failures)
         return events
 
     def sweep_expired(self, limit: int = 1000) -> list[ChangeEvent]:
-        if not self._transactions.read(lambda c: expired_rows(c, self.now(), 1)):
+        if not self._transactions.read(lambda c: expired_rows(c, self._at(c), 1)):
             return []
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
+            if self._stamps.look(connection):
+                return []
             expired = expired_rows(connection, self.now(), limit)
             gone = Row(None, None, True)
             apply_changes(connection, [((pk, sk), gone, None, None) for pk, sk, _ in expired])
@@ -285,6 +289,22 @@ class SqliteTable(JoiningTable, AdvancingTable):
         if not clock.known:
             self._transactions.read(lambda _: None)
         return clock.now()
+
+    def may_have_old_stamps(self) -> bool:
+        return self._transactions.read(may_be_old)
+
+    def ignores_stamps(self) -> bool:
+        return self._transactions.read(self._stamps.look)
+
+    def ignore_stamps(self) -> None:
+        self._transactions.write(lambda c: self._stamps.set_ignored(c, True))
+
+    def heed_stamps(self) -> None:
+        self._transactions.write(lambda c: self._stamps.set_ignored(c, False))
+
+    def stamped(self, behind: Item | None, limit: int) -> list[Item]:
+        place = (0, "", "") if behind is None else (behind["ttl"], behind["PK"], behind["SK"])
+        return self._transactions.read(lambda c: stamped_items(c, place, limit))
 
     def clock_state(self) -> ClockState:
         """The machine's clock beside the file's time."""
@@ -325,6 +345,10 @@ class SqliteTable(JoiningTable, AdvancingTable):
 
     def close(self) -> None:
         self._transactions.close()
+
+    def _at(self, connection: sqlite3.Connection) -> float:
+        """The time that a ``ttl`` is compared with (Unix seconds)."""
+        return 0.0 if self._stamps.ignored(connection) else self.now()
 
     def _write(self, work: Callable[[sqlite3.Connection], list[ChangeEvent]]) -> list[ChangeEvent]:
         return self._transactions.write(work, None if self._observer is None else self._observe)

@@ -217,6 +217,21 @@ class CountingTable(Table):
     def now(self) -> float:
         return self._table.now()
 
+    def may_have_old_stamps(self) -> bool:
+        return self._table.may_have_old_stamps()
+
+    def ignores_stamps(self) -> bool:
+        return self._table.ignores_stamps()
+
+    def ignore_stamps(self) -> None:
+        self._table.ignore_stamps()
+
+    def heed_stamps(self) -> None:
+        self._table.heed_stamps()
+
+    def stamped(self, behind: Item | None, limit: int) -> list[Item]:
+        return self._table.stamped(behind, limit)
+
     def create(self) -> None:
         self._table.create()
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 from dynamodbstore_events.keys import CONFIG
-from dynamodbstore_projections.config import TTL_POLICY, config_from_items
+from dynamodbstore_projections.config import config_of
 from dynamodbstore_projections.config_values import MOST_DAYS
 
 from mlflow_dynamodbstore.commands.config_options import (
@@ -17,6 +17,7 @@ from mlflow_dynamodbstore.commands.config_options import (
 )
 from mlflow_dynamodbstore.commands.table_options import existing, table_command
 from mlflow_dynamodbstore.config.changes import PolicyChange, set_policy
+from mlflow_dynamodbstore.config.policy_item import PolicyItems
 from mlflow_dynamodbstore.location import Location
 
 _WHAT: Final = {
@@ -50,9 +51,10 @@ def show(location: Location, as_json: bool) -> None:
       mlflow-dynamodbstore ttl-policy show --table mlflow --region eu-central-1
     """
     with existing(location) as table:
-        item = table.get((CONFIG, TTL_POLICY)) or {"SK": TTL_POLICY}
-    policy = asdict(config_from_items([item]).ttl)
-    sources = {name: "persisted" if name in item else "default" for name in policy}
+        items = {item["SK"]: item for item in table.query_all(CONFIG)}
+        policy = asdict(config_of(table, items.values()).ttl)
+        persisted = PolicyItems.among(table, items).persisted
+    sources = {name: "persisted" if name in persisted else "default" for name in policy}
     rows = [(_WHAT[name], _for(days), sources[name]) for name, days in policy.items()]
     print_found(
         location,

@@ -19,6 +19,7 @@ from dynamodbstore_projections.config import (
     DENORMALIZE_TAGS,
     FTS_TRIGRAM_FIELDS,
     TTL_POLICY,
+    TTL_POLICY_CHOSEN,
     InvalidConfig,
     config_from_items,
 )
@@ -30,7 +31,7 @@ from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Item, Op, Table
 
 from mlflow_dynamodbstore.config.list_items import replace_values
-from mlflow_dynamodbstore.config.policy_item import DEFAULT_DAYS, policy_of, put_policy
+from mlflow_dynamodbstore.config.policy_item import PolicyItems
 
 _MOST_TRIES: Final = 20
 
@@ -212,13 +213,16 @@ def set_policy(table: Table, days: Mapping[str, int]) -> PolicyChange:
     Raises a ``TableError``; an ``InvalidConfig`` where another field is not as it should be.
     """
     for _ in range(_MOST_TRIES):
-        item = table.get((CONFIG, TTL_POLICY))
-        change = PolicyChange({**DEFAULT_DAYS, **(item or {})}, policy_of(item, days))
-        written = put_policy(item, change.after)
-        if item == written.item:
+        keys = (CONFIG, TTL_POLICY), (CONFIG, TTL_POLICY_CHOSEN)
+        found = {key[1]: item for key, item in table.batch_get(keys).items()}
+        policy = PolicyItems.among(table, found)
+        change = PolicyChange(policy.before, policy.with_days(days))
+        ops = policy.writes(change.after)
+        if not ops:
             return change
+        policy.ignore_old_stamps()
         try:
-            table.write(written)
+            table.write(*ops)
         except (ConditionFailed, TransactionConflict):
             continue
         return change

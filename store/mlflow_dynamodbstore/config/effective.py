@@ -10,11 +10,12 @@ from dynamodbstore_projections.config import (
     TTL_FIELDS,
     TTL_POLICY,
     Config,
-    config_from_items,
+    TtlPolicy,
+    config_of,
 )
 from dynamodbstore_projections.config_values import ALWAYS_DENORMALIZED, NAME_FIELDS
 from dynamodbstore_projections.fts.projection import NAME_FIELD, marked_fields
-from dynamodbstore_table.port import Item
+from dynamodbstore_table.port import Item, Table
 
 from mlflow_dynamodbstore import settings as variables
 from mlflow_dynamodbstore.settings import Settings
@@ -50,6 +51,7 @@ class EffectiveConfig:
         experiments = self.config.experiment_patterns
         return {
             **ttl,
+            "goes_by_itself": what_goes(self.config.ttl),
             "denormalize_tags": dict(self.pattern_sources),
             "experiments_with_own_patterns": len(experiments),
             "fts_trigram_fields": dict(self.field_sources),
@@ -65,19 +67,31 @@ class EffectiveConfig:
         return {"value": value, "source": VARIABLE if variable in self.settings.given else DEFAULT}
 
 
+def what_goes(policy: TtlPolicy) -> str:
+    """What is removed without anybody asking for it, and when, in words."""
+    kinds = {
+        "deleted experiments and runs": policy.soft_deleted_retention_days,
+        "traces": policy.trace_retention_days,
+        "metric history but the latest values": policy.metric_history_retention_days,
+    }
+    going = [f"{kind} after {days} days" for kind, days in kinds.items() if days]
+    return ", ".join(going) or "nothing"
+
+
 def effective_config(
+    table: Table,
     items: Iterable[Item],
     settings: Settings,
     changes: tuple[str, ...] = (),
     written_days: Iterable[str] = (),
 ) -> EffectiveConfig:
-    """What the ``CONFIG`` items and this process's variables come to.
+    """What the ``CONFIG`` items of a table and this process's variables come to.
 
     ``written_days`` are fields of the TTL policy that this start has written, their defaults.
     Raises ``InvalidConfig`` for an item that is not as it should be.
     """
     items = list(items)
-    config = config_from_items(items, settings.fts_fields)
+    config = config_of(table, items, settings.fts_fields)
     by_sk = {item["SK"]: item for item in items}
     policy = by_sk.get(TTL_POLICY, {}).keys() - set(written_days)
     fields = (*config.fts_fields, *sorted(marked_fields(config.building) - {NAME_FIELD}))

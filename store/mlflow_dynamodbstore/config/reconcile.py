@@ -27,11 +27,15 @@ from dynamodbstore_table.port import Item, Op, Table
 
 from mlflow_dynamodbstore.config.effective import EffectiveConfig, effective_config
 from mlflow_dynamodbstore.config.list_items import append_to_set, append_values
-from mlflow_dynamodbstore.config.policy_item import policy_of, put_policy
+from mlflow_dynamodbstore.config.policy_item import PolicyItems
 from mlflow_dynamodbstore.settings import Settings
 
 MOST_TRIES: Final = 50
 _LONGEST_PAUSE: Final = 0.2
+UPGRADED: Final = (
+    "an older version had set this file's retentions by its defaults: they are 0 now, nothing goes "
+    "by itself, and the times to live that it has stamped are ignored"
+)
 
 
 def reconcile(table: Table, settings: Settings) -> EffectiveConfig:
@@ -43,20 +47,33 @@ def reconcile(table: Table, settings: Settings) -> EffectiveConfig:
         items = list(table.query_all(CONFIG))
         config = config_from_items(items)
         persisted = {item["SK"]: item for item in items}
-        patterns = _missing_patterns(persisted.get(DENORMALIZE_TAGS), settings)
-        policy = _changed_days(persisted.get(TTL_POLICY), settings)
-        if not patterns and not policy:
-            return effective_config(items, settings)
+        tags = persisted.get(DENORMALIZE_TAGS)
+        patterns = _missing_patterns(tags, settings)
+        policy = PolicyItems.among(table, persisted)
+        days = policy.with_days(settings.days)
+        ops = [*_pattern_ops(tags, patterns, attempt), *policy.writes(days)]
+        if not ops:
+            _settle(table)
+            return effective_config(table, items, settings)
         _withdraw_leftovers(table, config, patterns)
+        policy.ignore_old_stamps()
         try:
-            table.write(*_ops(persisted, settings, patterns, policy, attempt))
+            table.write(*ops)
         except (ConditionFailed, TransactionConflict):
             # Somebody else has changed it: see what it says now.
             time.sleep(random.uniform(0, _LONGEST_PAUSE))
             continue
-        changes = _in_words(persisted.get(TTL_POLICY), patterns, policy)
-        return effective_config(list(table.query_all(CONFIG)), settings, changes, policy)
+        _settle(table)
+        changed = _changed_days(policy, days)
+        changes = _in_words(policy, patterns, changed)
+        return effective_config(table, list(table.query_all(CONFIG)), settings, changes, changed)
     raise TransactionConflict(f"the items of {CONFIG} change faster than they can be read here")
+
+
+def _settle(table: Table) -> None:
+    """From its first start on, a file's policy is what was chosen."""
+    if table.may_have_old_stamps() and not table.ignores_stamps():
+        table.heed_stamps()
 
 
 def _missing_patterns(item: Item | None, settings: Settings) -> list[str]:
@@ -65,33 +82,21 @@ def _missing_patterns(item: Item | None, settings: Settings) -> list[str]:
     return [pattern for pattern in wanted if pattern not in persisted]
 
 
-def _changed_days(item: Item | None, settings: Settings) -> dict[str, int]:
-    """The fields of the policy that the item lacks, or has otherwise.
+def _pattern_ops(item: Item | None, patterns: list[str], attempt: int) -> list[Op]:
+    if not patterns:
+        return []
+    # Every other time, in case that the list is none: see list_items.
+    to_list = append_values if attempt % 2 == 0 else append_to_set
+    return [to_list(item, DENORMALIZE_TAGS, "patterns", patterns)]
+
+
+def _changed_days(policy: PolicyItems, days: Mapping[str, int]) -> dict[str, int]:
+    """The fields that the persisted item lacks, or has otherwise.
 
     Defaults are written too: a later version with others must not change what a table keeps.
     """
-    policy = policy_of(item, settings.days)
-    persisted = item or {}
-    return {name: days for name, days in policy.items() if persisted.get(name) != days}
-
-
-def _ops(
-    persisted: Mapping[str, Item],
-    settings: Settings,
-    patterns: list[str],
-    policy: Mapping[str, int],
-    attempt: int,
-) -> list[Op]:
-    ops: list[Op] = []
-    if patterns:
-        item = persisted.get(DENORMALIZE_TAGS)
-        # Every other time, in case that the list is none: see list_items.
-        to_list = append_values if attempt % 2 == 0 else append_to_set
-        ops.append(to_list(item, DENORMALIZE_TAGS, "patterns", patterns))
-    if policy:
-        item = persisted.get(TTL_POLICY)
-        ops.append(put_policy(item, policy_of(item, settings.days)))
-    return ops
+    persisted = policy.item or {}
+    return {name: number for name, number in days.items() if persisted.get(name) != number}
 
 
 def _withdraw_leftovers(table: Table, config: Config, patterns: list[str]) -> None:
@@ -102,11 +107,15 @@ def _withdraw_leftovers(table: Table, config: Config, patterns: list[str]) -> No
         withdraw(table, left)
 
 
-def _in_words(item: Item | None, patterns: list[str], policy: Mapping[str, int]) -> tuple[str, ...]:
+def _in_words(
+    policy: PolicyItems, patterns: list[str], changed: Mapping[str, int]
+) -> tuple[str, ...]:
     changes = [f"{DENORMALIZE_TAGS}: added {', '.join(patterns)}"] if patterns else []
+    item = policy.item or {}
     changes += [
-        f"{TTL_POLICY}: {name} = {days}"
-        + (f", before {item[name]}" if item is not None and name in item else "")
-        for name, days in policy.items()
+        f"{TTL_POLICY}: {name} = {days}" + (f", before {item[name]}" if name in item else "")
+        for name, days in changed.items()
     ]
+    if policy.outdated:
+        changes.append(UPGRADED)
     return tuple(changes)
