@@ -284,8 +284,11 @@ class ConfigSource:
         return config
 
     def latest(self) -> Config:
-        """The configuration as it was last read, however long ago; read now if it never was."""
-        return self.read() if self._known is None else self._known[1]
+        """The configuration as it was last read, however long ago. One that never was is read now
+        in a file, and over a network, where that is a request, taken for the default one."""
+        if self._known is not None:
+            return self._known[1]
+        return Config(ttl=default_policy(self._table)) if self._table.remote else self.read()
 
     def read(self) -> Config:
         """The configuration as it is now. Raises ``InvalidConfig`` where it is nonsense."""

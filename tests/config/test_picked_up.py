@@ -83,6 +83,7 @@ def test_the_clock_is_the_only_thing_that_is_waited_for(
 ) -> None:
     set_policy(operator, {"metric_history_retention_days": 365})
     minute()
+    log_history(store, new_run(store))
     set_policy(operator, {"metric_history_retention_days": 7})
     before = new_run(store)
     log_history(store, before)
