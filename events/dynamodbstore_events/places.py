@@ -1,7 +1,8 @@
 """The order in which tags, params and metrics were first logged: an item keeps its place.
 
-A place is a whole number: ten-microsecond steps since 2026, by the clock of the process that
-logged it first. It takes at most eight bytes until the year 2057. What was written before there
+A place is a whole number: microseconds since 2026, in steps of ten, by the clock of the process
+that logged it first. It ends in 1, because DynamoDB does not count zeros at the end of a number:
+so each takes the same bytes, eight until 2029, then nine until 2057. What was written before there
 were places has none, and comes behind, by its sort key.
 """
 

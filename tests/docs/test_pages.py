@@ -13,6 +13,7 @@ from dynamodbstore_projections.config import (
     DENORMALIZE_TAGS,
     FTS_TRIGRAM_FIELDS,
     TTL_POLICY,
+    IN_A_FILE,
     TtlPolicy,
     config_from_items,
 )
@@ -56,7 +57,7 @@ def defaults() -> dict[str, str]:
     policy = TtlPolicy()
     return {
         **{
-            variable: str(getattr(policy, field))
+            variable: f"{getattr(policy, field)}`, in a file `{getattr(IN_A_FILE, field)}"
             for field, variable in settings.DAYS_VARIABLES.items()
         },
         settings.DENORMALIZE_TAGS: ALWAYS_DENORMALIZED,

@@ -22,7 +22,7 @@ from dynamodbstore_table.port import Table
 from mlflow.entities import RunStatus
 
 from tests.conftest import new_table_name
-from tests.projections.aging import RETENTION_DAYS, Calendar, full_run, partitions
+from tests.projections.aging import RETENTION_DAYS, Calendar, full_run, keep_for, partitions
 from tests.projections.interposed import InterposedTable
 from tests.tracking.stores import new_run, refused, store_on
 
@@ -39,6 +39,7 @@ def table(tmp_path: Path) -> Iterator[SqliteTable]:
     """An embedded table that keeps its projections itself."""
     opened = SqliteTable(tmp_path / "t.ddb", durability="process", observer=inline())
     opened.create()
+    keep_for(opened, RETENTION_DAYS)
     yield opened
     opened.close()
 

@@ -40,7 +40,7 @@ from mlflow_dynamodbstore.runs.metrics.metric_writes import (
 
 RUN_ID = "0123456789abcdef0123456789abcdef"
 NOW = 1_785_000_000_123
-PLACE = 99_999_999_999_999
+PLACE = 999_999_999_999_991
 """As long as a place gets."""
 ENDS = HistoryEnds(lambda: 21_000, lambda: 21_000)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 _STEPS_A_SECOND: Final = 100_000
+_STEP: Final = 10
 _ORIGIN_SECONDS: Final = 1_767_225_600
 """The beginning of 2026, UTC."""
 
@@ -33,4 +34,4 @@ class Places:
         with self._lock:
             first = max(now, self._next)
             self._next = first + count
-        return range(first, first + count)
+        return range(_STEP * first + 1, _STEP * (first + count) + 1, _STEP)
