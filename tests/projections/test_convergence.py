@@ -14,6 +14,7 @@ from dynamodbstore_projections.config import DENORMALIZE_TAGS, FTS_TRIGRAM_FIELD
 from dynamodbstore_table.port import Delete, Put, Table
 from hypothesis import HealthCheck, given, note, settings
 
+from tests.projections.aging import RETENTION_DAYS, keep_for
 from tests.projections.entities import everything
 from tests.projections.histories import Race, histories, races
 from tests.projections.rebuilt import differences, is_due_record, rebuilt, relied_on
@@ -52,6 +53,7 @@ def a_world(table: Table, clock: FakeTime) -> World:
     and the tag ``team``."""
     table.write(Put({"PK": CONFIG, "SK": FTS_TRIGRAM_FIELDS, "fields": ["description"]}))
     table.write(Put({"PK": CONFIG, "SK": DENORMALIZE_TAGS, "patterns": ["team"]}))
+    keep_for(table, RETENTION_DAYS)
     world = World(table, clock)
     for name in ("first", "second"):
         NewExperiment(0, name).do(world)

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from mlflow.cli import cli
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow_dynamodbstore.settings import SOFT_DELETED_RETENTION_DAYS
 from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
@@ -30,6 +31,7 @@ def uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     found = f"dynamodb:///{tmp_path / 'mlflow.ddb'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", found)
+    monkeypatch.setenv(SOFT_DELETED_RETENTION_DAYS, str(RETENTION_DAYS))
     return found
 
 
