@@ -19,6 +19,7 @@ from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.commands.cli import DONE, FAILED, USAGE, run, run_json
 from tests.commands.conftest import Waits
+from tests.projections.aging import RETENTION_DAYS, keep_for
 from tests.projections.entities import everything
 from tests.projections.exports import TABLE_ARN, export
 from tests.projections.replays import contents, drift_of, fill, run_named, store_on
@@ -139,6 +140,7 @@ class TestRebuilding:
     def test_removes_what_has_expired_with_all_that_projections_kept_of_it(
         self, store: DynamoTrackingStore, table: SqliteTable, named: Named
     ) -> None:
+        keep_for(table, RETENTION_DAYS)
         run_id = run_named(store, "lion", ended=True)
         store.delete_run(run_id)
         run("replay", *named)

@@ -11,6 +11,7 @@ from dynamodbstore_projections.drivers.replay import compare
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Update
 
+from tests.projections.aging import RETENTION_DAYS, keep_for
 from tests.projections.replays import (
     bare_table,
     contents,
@@ -28,6 +29,7 @@ class Broken:
     def __init__(self, table: SqliteTable) -> None:
         self.table = table
         store = store_on(table)
+        keep_for(table, RETENTION_DAYS)
         self.run = run_named(store, "lion king", ended=True)
         self.deleted = run_named(store, "tiger")
         store.delete_run(self.deleted)
