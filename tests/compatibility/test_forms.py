@@ -31,6 +31,7 @@ from mlflow.entities.webhook import WebhookAction, WebhookEntity, WebhookEvent
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
+from tests.compatibility.contents import ENCRYPTION_KEY, write_contents
 from tests.traces.made import new_span, new_trace_id, new_trace_info
 from tests.tracking.stores import new_run, refused, store_on
 
@@ -94,6 +95,14 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     }
     yield World(table, tracking, registry, ids)
     table.close()
+
+
+def _every_item(table: Table) -> Iterator[dict[str, Any]]:
+    page = table.scan()
+    yield from page.items
+    while page.next is not None:
+        page = table.scan(start=page.next)
+        yield from page.items
 
 
 def _models(table: Table) -> list[str]:
@@ -284,3 +293,23 @@ def test_check_form_takes_a_kind_without_forms_for_one_of_the_first() -> None:
     check_form("EXPIRED", {"PK": "EXPIRED#RUN#1"})
     with pytest.raises(NewerForm, match="form 2, this one knows forms up to 1"):
         check_form("EXPIRED", {"PK": "EXPIRED#RUN#1", "v": 2})
+
+
+def test_every_meta_item_that_the_stores_write_names_its_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given everything that can be kept
+    monkeypatch.setenv("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY", ENCRYPTION_KEY)
+    table = SqliteTable(tmp_path / "store.ddb", durability="process")
+    table.create()
+    tracking = store_on(table, tmp_path)
+    write_contents(tracking, DynamoRegistryStore(table))
+    tracking.start_trace(new_trace_info(new_trace_id()))
+
+    # Then no entity was written without its form
+    found: dict[str, set[object]] = {}
+    for item in _every_item(table):
+        if item["SK"] == META:
+            found.setdefault(item["PK"].partition("#")[0], set()).add(item.get("v"))
+    assert found == {kind: {newest_form(kind)} for kind in KINDS}
+    table.close()
