@@ -8,7 +8,6 @@ so that a reader sees the old text or the new one and never a mixture.
 from __future__ import annotations
 
 import uuid
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +17,10 @@ from dynamodbstore_events.places import PLACE, in_place
 
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.errors import InvalidOps
+from dynamodbstore_table.items.parts import compressed_parts, joined
 from dynamodbstore_table.port import Item, Put, Update
 
 _PLAIN_BYTES = 64 * 1024
-_PART_BYTES = 300 * 1024
 _FORMS = ("v", "z", "generation", "parts")
 _TEXTS = frozenset({str, type(None)})
 
@@ -60,12 +59,11 @@ def text_items(pk: str, sk: str, name: str, text: str | None) -> TextItems:
     if text is None or len(text) * 4 <= _PLAIN_BYTES or len(text.encode()) <= _PLAIN_BYTES:
         item["v"] = text
         return TextItems(item)
-    data = zlib.compress(text.encode())
-    if len(data) <= _PART_BYTES:
-        item["z"] = data
+    chunks = compressed_parts(text.encode())
+    if len(chunks) == 1:
+        item["z"] = chunks[0]
         return TextItems(item)
     generation = uuid.uuid4().hex
-    chunks = _cut(data)
     item["generation"] = generation
     item["parts"] = len(chunks)
     return TextItems(
@@ -75,20 +73,6 @@ def text_items(pk: str, sk: str, name: str, text: str | None) -> TextItems:
             for n, chunk in enumerate(chunks)
         ),
     )
-
-
-def compressed_parts(text: str) -> list[bytes]:
-    """The text compressed, in as many parts as it takes for each to fit an item."""
-    return _cut(zlib.compress(text.encode()))
-
-
-def text_of_parts(parts: Iterable[bytes]) -> str:
-    """The inverse of ``compressed_parts``."""
-    return zlib.decompress(b"".join(parts)).decode()
-
-
-def _cut(data: bytes) -> list[bytes]:
-    return [data[i : i + _PART_BYTES] for i in range(0, len(data), _PART_BYTES)]
 
 
 def text_name(item: Mapping[str, Any]) -> str:
@@ -110,9 +94,9 @@ def text_of(item: Mapping[str, Any], parts: Mapping[str, bytes]) -> str | None:
         text: str | None = item["v"]
         return text
     if "z" in item:
-        return zlib.decompress(item["z"]).decode()
+        return joined([item["z"]]).decode()
     prefix = f"{item['SK']}#+{item['generation']}#"
-    return text_of_parts(parts[f"{prefix}{n:04d}"] for n in range(item["parts"]))
+    return joined(parts[f"{prefix}{n:04d}"] for n in range(item["parts"])).decode()
 
 
 def texts(items: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:

@@ -19,7 +19,7 @@ from dynamodbstore_table.errors import (
     ItemTooLarge,
     TransactionConflict,
 )
-from dynamodbstore_table.items.texts import compressed_parts, text_of_parts
+from dynamodbstore_table.items.parts import compressed_parts, joined
 from dynamodbstore_table.port import Delete, Put, Table
 
 from mlflow_dynamodbstore.core.text_values import as_text_or_none
@@ -81,7 +81,7 @@ def stored_texts(pk: str, texts: Mapping[str, str | None], *, beside: bool = Fal
             stored.attributes[name] = text
             continue
         text_id = uuid.uuid4().hex
-        parts = compressed_parts(text)
+        parts = compressed_parts(text.encode())
         stored.attributes[name] = {"text": text_id, "parts": len(parts)}
         stored.long[text_id] = text
         stored.puts.extend(
@@ -113,7 +113,7 @@ def texts_in(found: Mapping[Key, Mapping[str, Any]], items: Iterable[Mapping[str
                 continue
             keys = [(item["PK"], text_sk(stored["text"], n)) for n in range(stored["parts"])]
             if all(key in found for key in keys):
-                texts[stored["text"]] = text_of_parts(found[key]["z"] for key in keys)
+                texts[stored["text"]] = joined(found[key]["z"] for key in keys).decode()
     return texts
 
 

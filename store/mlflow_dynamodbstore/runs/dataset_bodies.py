@@ -8,17 +8,15 @@ many parts it has. A body that has been named never changes.
 from __future__ import annotations
 
 import uuid
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
 from dynamodbstore_events.keys import Key, dataset_pk
+from dynamodbstore_table.items.parts import compressed_parts, joined
 from dynamodbstore_table.port import Item, Put
 from mlflow.entities import Dataset
 from mlflow.exceptions import MlflowException
-
-_PART_BYTES = 300 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,7 @@ def body_items(dataset_hash: str, dataset: Dataset) -> tuple[BodyRef, list[Put]]
         raise MlflowException.invalid_parameter_value(
             f"The source, schema or profile of dataset {dataset.name!r} can't be kept: {error}"
         ) from None
-    data = zlib.compress(text)
-    chunks = [data[i : i + _PART_BYTES] for i in range(0, len(data), _PART_BYTES)]
+    chunks = compressed_parts(text)
     body = BodyRef(dataset_hash, uuid.uuid4().hex, len(chunks))
     return body, [
         Put({"PK": pk, "SK": sk, "z": chunk})
@@ -64,6 +61,6 @@ def read_body(
     keys = body.part_keys()
     if not all(key in items for key in keys):
         return None
-    text = zlib.decompress(b"".join(items[key]["z"] for key in keys))
+    text = joined(items[key]["z"] for key in keys)
     source_type, source, schema, profile = orjson.loads(text)
     return Dataset(name, digest, source_type, source, schema, profile), len(text)
