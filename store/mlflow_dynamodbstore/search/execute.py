@@ -47,19 +47,19 @@ def execute(table: Table, plan: Plan[E]) -> tuple[list[E], PageStart | None]:
     skips = query.start.offset > 0 and query.start.cursor is None
     progress = _Progress(None if skips or query.orders else plan.bounds)
     with collector_paused_listing(table):
-        matches = _in_order(table, plan, progress)
+        ordered = _in_order(table, plan, progress)
         found: list[E] = []
         last: Candidate | None = None
         while query.limit is None or len(found) < query.limit:
             missing = at_once if query.limit is None else query.limit - len(found)
-            batch = list(islice(matches, min(missing, at_once)))
+            batch = list(islice(ordered, min(missing, at_once)))
             if not batch:
                 return found, _after(plan, len(found), progress.stopped_at)
             last = batch[-1]
             # A listing may show what has just gone or changed: what is read of an entity decides,
             # and the next candidates fill the page.
             found += plan.read(table, batch, shown)
-        if last is None or next(matches, None) is None:
+        if last is None or next(ordered, None) is None:
             return found, _after(plan, len(found), progress.stopped_at)
     return found, _after(plan, len(found), last.row)
 
@@ -94,6 +94,14 @@ class _Progress:
             return False
         self.stopped_at = seen[-1].row
         return True
+
+
+def matches(table: Table, plan: Plan[Any]) -> Iterator[Candidate]:
+    """All candidates that match, with the values that clauses are on; no entity is read."""
+    shown = plan.row_test()
+    assert shown is not None
+    found = _matching(table, plan, None, _LARGEST_CHUNK, _Progress(None))
+    return (candidate for candidate in found if shown(candidate.row))
 
 
 def _in_order(table: Table, plan: Plan[Any], progress: _Progress) -> Iterator[Candidate]:

@@ -61,6 +61,7 @@ _FOUND_BY: Final = {
 _OPEN: Final = (TraceState.IN_PROGRESS.value, TraceState.STATE_UNSPECIFIED.value)
 _DAY_SECONDS: Final = 86_400
 _KINDS_CHARACTERS: Final = 400
+_MOST_BATCHES: Final = 8
 
 Kind = tuple[str | None, str | None, str | None]
 """Name, type and status of a span."""
@@ -69,12 +70,15 @@ Kind = tuple[str | None, str | None, str | None]
 @dataclass(frozen=True, slots=True)
 class Head:
     """A trace's META. Times and durations in ms; ``change`` counts the changes of META; ``stamp``
-    is the time of the latest batch of spans, ``batches`` their number.
+    is the time of the latest batch of spans.
+
+    ``batches`` are the keys of the batches whose digests are one item each; None where they are
+    many, or longer: then their partition is read.
 
     ``kinds`` are the (name, type, status) that its spans have; None where they are too many, or
     where a span was logged before it ended: then the digests answer. ``texts`` is JSON of the few
-    short tags and metadata that spans brought, by INFO's names. ``begin`` is the earliest start of
-    a span (ms).
+    short tags and metadata that spans brought, by INFO's names. ``begin`` and
+    ``latest`` are the earliest and the latest start of a span (ms).
     """
 
     trace_id: str
@@ -97,11 +101,12 @@ class Head:
     given: tuple[str, ...] = ()
     final: bool = False
     assessed: bool = False
-    batches: int = 0
+    batches: tuple[str, ...] | None = ()
     stamp: int = 0
     kinds: tuple[Kind, ...] | None = ()
     texts: str | None = None
     begin: int | None = None
+    latest: int | None = None
     change: int = 0
 
     @classmethod
@@ -112,6 +117,8 @@ class Head:
         values = {name: item[name] for name in names if name in item}
         values["trace_id"] = item.get("id") or unpart(item["PK"].partition("#")[2])
         values["given"] = tuple(item.get("given", ()))
+        batches = item.get("batches")
+        values["batches"] = None if batches is None else tuple(batches)
         kinds = item.get("kinds")
         values["kinds"] = None if kinds is None else tuple(map(tuple, json.loads(kinds)))
         return cls(**values)
@@ -122,10 +129,12 @@ class Head:
         item: Item = {"PK": trace_pk(self.trace_id), "SK": META, FORM: newest_form(TRACE)}
         for name in Head.__slots__:
             value = getattr(self, name)
-            if value is not None and name not in ("trace_id", "given", "kinds"):
+            if value is not None and name not in ("trace_id", "given", "kinds", "batches"):
                 item[name] = value
         if unpart(part(self.trace_id)) != self.trace_id:
             item["id"] = self.trace_id
+        if self.batches is not None:
+            item["batches"] = list(self.batches)
         if self.given:
             item["given"] = list(self.given)
         if self.kinds is not None:
@@ -143,12 +152,16 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What the spans of one call say of their trace; times in ms, ``stamp`` is the server's."""
+    """What the spans of one call say of their trace; times in ms, ``stamp`` is the server's.
+
+    ``key`` is the batch's, None where its digests are more than one item.
+    """
 
     experiment_id: str
     artifacts: str
     digests: tuple[Digest, ...]
     stamp: int
+    key: str | None
     root_state: str | None = None
     session: str | None = None
     user: str | None = None
@@ -158,6 +171,10 @@ class Batch:
     @property
     def begin(self) -> int:
         return min(d.start_ns for d in self.digests) // 1_000_000
+
+    @property
+    def latest(self) -> int:
+        return max(d.start_ns for d in self.digests) // 1_000_000
 
     @property
     def end(self) -> int | None:
@@ -272,10 +289,11 @@ def logged(known: Head | None, trace_id: str, batch: Batch, spans: Sequence[Dige
         values |= {"usage": sums.as_usage(usage), "cost": sums.as_cost(cost)}
     return replace(
         base,
-        batches=base.batches + 1,
+        batches=_batches(base.batches, batch.key),
         stamp=max(base.stamp, batch.stamp),
         kinds=_kinds(base.kinds, batch.digests),
         begin=batch.begin if base.begin is None else min(base.begin, batch.begin),
+        latest=batch.latest if base.latest is None else max(base.latest, batch.latest),
         change=base.change + 1,
         **values,
     )
@@ -290,6 +308,13 @@ def _times(base: Head, batch: Batch) -> dict[str, Any]:
     if base.state in _OPEN and batch.root_state is not None:
         values["state"] = batch.root_state
     return values
+
+
+def _batches(known: tuple[str, ...] | None, key: str | None) -> tuple[str, ...] | None:
+    if known is None or key is None:
+        return None
+    batches = tuple(dict.fromkeys((*known, key)))
+    return batches if len(batches) <= _MOST_BATCHES else None
 
 
 def _kinds(known: tuple[Kind, ...] | None, batch: Sequence[Digest]) -> tuple[Kind, ...] | None:

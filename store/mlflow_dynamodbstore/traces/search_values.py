@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from dynamodbstore_events.keys import ASSESS, DIGESTS, INFO, links_pk, spans_pk, trace_pk
+from dynamodbstore_events.keys import ASSESS, INFO, links_pk, spans_pk, trace_pk
 from dynamodbstore_table.port import Item, Table, begins_with
 from mlflow.tracing.constant import TraceMetadataKey
 
@@ -26,7 +26,7 @@ from mlflow_dynamodbstore.traces.links import (
     TRACE,
     linked,
 )
-from mlflow_dynamodbstore.traces.spans import digests, span_lines
+from mlflow_dynamodbstore.traces.spans import Digest, read_digests, span_lines
 
 TAGS: Final = "tags"
 METADATA_OF: Final = "metadata"
@@ -104,11 +104,16 @@ class SpanFacts(Values):
                 candidate.values[on] = facts
         if not unknown:
             return
-        sort_keys = begins_with("" if self.bodies else DIGESTS)
-        pks = {c.row["PK"]: spans_pk_of(c.row) for c in unknown}
-        found = table.partitions(pks.values(), sk=sort_keys, consistent=False)
+        heads = {c.row["PK"]: Head.from_item(c.row) for c in unknown}
+        batches = {head.trace_id: head.batches for head in heads.values()}
+        found = read_digests(table, batches, consistent=False)
+        bodies: dict[str, list[Item]] = {}
+        if self.bodies:
+            bodies = table.partitions(map(spans_pk, batches), consistent=False)
         for candidate in unknown:
-            facts = self._of_items(found[pks[candidate.row["PK"]]])
+            trace_id = heads[candidate.row["PK"]].trace_id
+            contents = span_lines(bodies.get(spans_pk(trace_id), ()))
+            facts = self._facts(found[trace_id], contents)
             for on in fields:
                 candidate.values[on] = facts
 
@@ -119,22 +124,15 @@ class SpanFacts(Values):
             return None
         return [SpanFact(*kind) for kind in head.kinds]
 
-    def _of_items(self, items: Sequence[Item]) -> list[SpanFact]:
-        latest = {digest.span_id: digest for digest in digests(items)}
-        contents = span_lines(items) if self.bodies else {}
+    def _facts(self, found: Sequence[Digest], contents: Mapping[str, str]) -> list[SpanFact]:
         return [
             SpanFact(digest.name, digest.type, digest.status, contents.get(digest.span_id))
-            for digest in latest.values()
+            for digest in found
             if self.earliest_ms is None or digest.start_ns // 1_000_000 >= self.earliest_ms
         ]
 
     def sort_key(self, on: Field) -> str:
         return "the spans' bodies" if self.bodies else "META or the digests of spans"
-
-
-def spans_pk_of(row: Row) -> str:
-    """The partition of the spans of a trace."""
-    return spans_pk("") + str(row["PK"]).partition("#")[2]
 
 
 @dataclass(frozen=True, slots=True)

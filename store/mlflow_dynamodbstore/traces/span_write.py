@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dynamodbstore_events.keys import DIGESTS, INFO, spans_pk, trace_pk
-from dynamodbstore_table.port import Op, Table, begins_with, now_ms
+from dynamodbstore_events.keys import DIGESTS, INFO, trace_pk
+from dynamodbstore_table.port import Op, Table, now_ms
 
 from mlflow_dynamodbstore.core.lifecycle import ExperimentState
 from mlflow_dynamodbstore.traces.attributes import TextChange, text_change
@@ -20,7 +20,7 @@ from mlflow_dynamodbstore.traces.head import (
     require_spans_here,
 )
 from mlflow_dynamodbstore.traces.info_texts import InfoTexts
-from mlflow_dynamodbstore.traces.spans import Digest, digests, merged, span_items
+from mlflow_dynamodbstore.traces.spans import Digest, batch_key, merged, read_digests, span_items
 from mlflow_dynamodbstore.traces.sums import has_data
 from mlflow_dynamodbstore.traces.writing import Form, Heads, put
 
@@ -44,7 +44,9 @@ class SpanWrite:
         self._experiment = experiment
         self._form = form
         self._digests = tuple(span.digest for span in trace.spans)
+        self._batch = batch_key(trace.spans)
         self._stamp = 0
+        self._is_one_item = True
         self._made: Head | None = None
 
     @property
@@ -59,7 +61,11 @@ class SpanWrite:
     def span_ops(self, at_ms: int) -> list[Any]:
         known = self._heads.known(self._trace.trace_id)
         self._stamp = max(at_ms, 0 if known is None else known.stamp + 1)
-        return span_items(self._trace.trace_id, self._trace.spans, self._stamp, self._ttl())
+        puts = span_items(
+            self._trace.trace_id, self._batch, self._trace.spans, self._stamp, self._ttl()
+        )
+        self._is_one_item = sum(put.key[1].startswith(DIGESTS) for put in puts) == 1
+        return puts
 
     def store_spans(self, at_ms: int) -> None:
         self._table.bulk(self.span_ops(at_ms))
@@ -105,6 +111,7 @@ class SpanWrite:
             artifacts=artifacts_of(self._experiment.artifact_location, trace_id),
             digests=self._digests,
             stamp=self._stamp,
+            key=self._batch if self._is_one_item else None,
             root_state=self._trace.root_state,
             session=self._trace.session,
             user=self._trace.user,
@@ -115,9 +122,10 @@ class SpanWrite:
 
     def _all(self, known: Head | None) -> Sequence[Digest]:
         """The digests that sums are made of: all of the trace, where any has data."""
-        if known is None or not known.batches:
+        if known is None or known.batches == ():
             return self._digests
         if known.usage is None and known.cost is None and not has_data(self._digests):
             return self._digests
-        stored = self._table.query_all(spans_pk(self._trace.trace_id), sk=begins_with(DIGESTS))
-        return merged(digests(stored), self._digests)
+        trace_id = self._trace.trace_id
+        stored = read_digests(self._table, {trace_id: known.batches})[trace_id]
+        return merged(stored, self._digests)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dynamodbstore_events.keys import BODIES, DIGESTS, body_sk, digest_sk, spans_pk
-from dynamodbstore_table.port import Item, Put
+from dynamodbstore_table.port import Item, Put, Table, begins_with
 from dynamodbstore_table.schema import TTL
 from mlflow.entities import Span
 from mlflow.tracing.constant import SpanAttributeKey
@@ -106,10 +106,10 @@ def batch_key(spans: Sequence[StoredSpan]) -> str:
 
 
 def span_items(
-    trace_id: str, spans: Sequence[StoredSpan], at_ms: int, ttl: int | None
+    trace_id: str, batch: str, spans: Sequence[StoredSpan], at_ms: int, ttl: int | None
 ) -> list[Put]:
-    """The bodies and the digests of a batch; ``ttl`` in Unix seconds."""
-    pk, batch = spans_pk(trace_id), batch_key(spans)
+    """The bodies and the digests of a batch, digests last; ``ttl`` in Unix seconds."""
+    pk = spans_pk(trace_id)
     common: Item = {"PK": pk, "at": at_ms} if ttl is None else {"PK": pk, "at": at_ms, TTL: ttl}
     bodies, digests = list(_packed(_body_lines(spans))), list(_packed(_digest_lines(spans)))
     if len(bodies) == len(digests) == 1:
@@ -232,6 +232,29 @@ def digests(items: Iterable[Mapping[str, Any]]) -> list[Digest]:
         if known is None or known[0] <= version:
             latest[digest.span_id] = (version, digest)
     return [digest for _, digest in latest.values()]
+
+
+def read_digests(
+    table: Table, traces: Mapping[str, Sequence[str] | None], *, consistent: bool = True
+) -> dict[str, list[Digest]]:
+    """The digests of the spans of many traces, by the traces' ids.
+
+    ``traces`` has the keys of their batches (None: not known, and their partitions are read).
+    """
+    keys = {
+        (spans_pk(trace_id), digest_sk(batch, 0)): trace_id
+        for trace_id, batches in traces.items()
+        for batch in batches or ()
+    }
+    items = table.batch_get(keys, consistent=consistent)
+    by_trace: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for key, item in items.items():
+        by_trace[keys[key]].append(item)
+    unknown = {spans_pk(t): t for t, batches in traces.items() if batches is None}
+    if unknown:
+        found = table.partitions(unknown, sk=begins_with(DIGESTS), consistent=consistent)
+        by_trace.update((unknown[pk], list(part)) for pk, part in found.items())
+    return {trace_id: digests(by_trace[trace_id]) for trace_id in traces}
 
 
 def merged(stored: Iterable[Digest], batch: Iterable[Digest]) -> list[Digest]:
