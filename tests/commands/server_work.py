@@ -22,17 +22,17 @@ from mlflow.entities import (
 )
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.entities.model_registry.prompt_version import PromptVersion
+from mlflow.entities.trace_metrics import AggregationType, MetricAggregation, MetricViewType
 from mlflow.entities.trace_status import TraceStatus
 from mlflow.entities.webhook import WebhookEvent
 from mlflow.models import Model
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY, PROMPT_TEXT_TAG_KEY
 from mlflow_dynamodbstore.evaluation.no_datasets import NoDatasets
-from mlflow_dynamodbstore.traces.no_traces import NoTraces
 
 from tests.traces.made import NOW_MS, new_feedback, new_span, new_trace_id, new_trace_info
 
 # What is not kept makes no request: it lists nothing, or is refused.
-NOT_KEPT = (NoTraces, NoDatasets)
+NOT_KEPT = (NoDatasets,)
 # They make no request, or are not called by MLflow.
 NOT_MLFLOWS = {"ensure_default_experiment", "_await_model_version_creation"}
 
@@ -118,6 +118,14 @@ def _trace(store: Any, experiment: str, run_id: str) -> None:
     store.batch_get_traces(trace_ids)
     store.batch_get_trace_infos(trace_ids)
     store.link_traces_to_run(trace_ids, run_id)
+    for asked in (None, f"run_id = '{run_id}'", "tags.team = 'cats'", "feedback.quality = 'yes'"):
+        store.search_traces(locations=[experiment], filter_string=asked)
+    store.search_traces(filter_string="trace.text LIKE '%x%'")
+    count = [MetricAggregation(AggregationType.COUNT)]
+    store.query_trace_metrics([experiment], MetricViewType.SPANS, "span_count", count)
+    store.query_trace_metrics([experiment], MetricViewType.ASSESSMENTS, "assessment_count", count)
+    store.find_completed_sessions(experiment, 0, 2**50)
+    store.calculate_trace_filter_correlation([experiment], "status = 'OK'", "status = 'ERROR'")
     store.link_prompts_to_trace(trace_ids[0], [PromptVersion("greeting", 1, "hi")])
     given = store.create_assessment(new_feedback(trace_ids[0], "yes", run_id=run_id))
     store.update_assessment(trace_ids[0], given.assessment_id, rationale="because")

@@ -36,11 +36,13 @@ from mlflow_dynamodbstore.traces.assessments import Assessments
 from mlflow_dynamodbstore.traces.deletion import TraceDeletion
 from mlflow_dynamodbstore.traces.info_texts import InfoTexts
 from mlflow_dynamodbstore.traces.links import TraceLinks
+from mlflow_dynamodbstore.traces.matching import Matching
 from mlflow_dynamodbstore.traces.merging import TraceMerging
-from mlflow_dynamodbstore.traces.no_traces import NoTraces
+from mlflow_dynamodbstore.traces.metrics import TraceMetrics
 from mlflow_dynamodbstore.traces.removal import TraceRemoval
 from mlflow_dynamodbstore.traces.run_assessments import RunAssessments
 from mlflow_dynamodbstore.traces.search import SearchTraces
+from mlflow_dynamodbstore.traces.sessions import TraceAnalysis
 from mlflow_dynamodbstore.traces.traces import Traces
 from mlflow_dynamodbstore.traces.version_two import TracesOfVersionTwo
 from mlflow_dynamodbstore.traces.writing import Heads, Retention
@@ -49,7 +51,16 @@ _PARTS: Final = (
     *(Experiments, SearchExperiments),
     *(Runs, RunTags, Params, Metrics, LogBatch, Inputs, Links, SearchRuns),
     *(LoggedModels, SearchLoggedModels),
-    *(Traces, TracesOfVersionTwo, Assessments, TraceLinks, TraceDeletion, SearchTraces, NoTraces),
+    *(
+        Traces,
+        TracesOfVersionTwo,
+        Assessments,
+        TraceLinks,
+        TraceDeletion,
+        SearchTraces,
+        TraceMetrics,
+        TraceAnalysis,
+    ),
     *(Garbage, NoDatasets),
 )
 
@@ -92,6 +103,7 @@ class DynamoTrackingStore(AbstractStore):
         merging = TraceMerging(table, lookup.experiments, heads, infos, retention)
         traces = Traces(table, lookup.experiments, heads, infos, retention, merging)
         assessments = Assessments(table, heads, retention)
+        matching = Matching(table, lookup.experiments)
         removal = TraceRemoval(table, heads)
         of_run = RunAssessments(table, assessments)
         runs = Runs(table, lookup, expired_runs, self._housekeeping, of_run.remove, places)
@@ -118,7 +130,8 @@ class DynamoTrackingStore(AbstractStore):
             TraceLinks(table, heads, lookup.runs),
             TraceDeletion(lookup.experiments, removal),
             SearchTraces(table, lookup, config),
-            NoTraces(),
+            TraceMetrics(table, lookup.experiments, matching),
+            TraceAnalysis(table, matching),
             NoDatasets(),
         )
 

@@ -246,9 +246,9 @@ def _clauses(found: Iterable[Mapping[str, Any]]) -> tuple[Clause, ...]:
         elif SearchTraceUtils.is_attribute(kind, key, comparator):
             clauses.append(clause(Field(ATTRIBUTE, key), comparator, value))
         elif SearchTraceUtils.is_tag(kind, comparator):
-            clauses.append(_tag_clause(key, comparator, value))
+            clauses.append(tag_clause(key, comparator, value))
         elif SearchTraceUtils.is_request_metadata(kind, comparator):
-            made = _metadata_clause(key, comparator, value)
+            made = metadata_clause(key, comparator, value)
             # Of two runs that are asked for the SQL store takes the last.
             if made.on.kind == OF_RUN:
                 of_run = made
@@ -269,7 +269,9 @@ def _clauses(found: Iterable[Mapping[str, Any]]) -> tuple[Clause, ...]:
     return tuple(clauses)
 
 
-def _tag_clause(key: str, comparator: str, value: Any) -> Clause:
+def tag_clause(key: str, comparator: str, value: Any) -> Clause:
+    """A clause on a tag of a trace; raises ``INVALID_PARAMETER_VALUE`` for one on prompts that is
+    not ``= 'name/version'``."""
     if key == TraceTagKey.LINKED_PROMPTS:
         if comparator != "=":
             raise MlflowException.invalid_parameter_value(
@@ -287,7 +289,11 @@ def _tag_clause(key: str, comparator: str, value: Any) -> Clause:
     return clause(Field(TAGS, key), comparator, value)
 
 
-def _metadata_clause(key: str, comparator: str, value: Any) -> Clause:
+def metadata_clause(key: str, comparator: str, value: Any) -> Clause:
+    """A clause on a trace's metadata.
+
+    Raises ``INVALID_PARAMETER_VALUE`` for a comparator that token usage or cost does not take.
+    """
     if key == TraceMetadataKey.SOURCE_RUN and comparator == "=":
         return Clause(Field(OF_RUN, value), "=", value, bool)
     if key in _CANONICAL and comparator not in ("=", "!=", IS_NULL, IS_NOT_NULL):
