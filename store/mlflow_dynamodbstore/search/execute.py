@@ -100,7 +100,7 @@ def matches(table: Table, plan: Plan[Any]) -> Iterator[Candidate]:
     """All candidates that match, with the values that clauses are on; no entity is read."""
     shown = plan.row_test()
     assert shown is not None
-    found = _matching(table, plan, None, _LARGEST_CHUNK, _Progress(None))
+    found = _matching(table, plan, _Progress(None), None, _LARGEST_CHUNK)
     return (candidate for candidate in found if shown(candidate.row))
 
 

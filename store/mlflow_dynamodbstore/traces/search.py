@@ -32,7 +32,7 @@ from mlflow_dynamodbstore.search.comparisons import IS_NOT_NULL, IS_NULL
 from mlflow_dynamodbstore.search.execute import search
 from mlflow_dynamodbstore.search.listings import Listing, TimeOrder
 from mlflow_dynamodbstore.search.order import Order
-from mlflow_dynamodbstore.search.plan import Plan, Query, steps_of, table_filter
+from mlflow_dynamodbstore.search.plan import Bounds, Plan, Query, steps_of, table_filter
 from mlflow_dynamodbstore.search.pushdown import time_range
 from mlflow_dynamodbstore.search.requests import check_max_results, parsed
 from mlflow_dynamodbstore.search.searchable import Context, Request, Searchable
@@ -72,6 +72,7 @@ _ON_HEAD: Final = {
 }
 """The metadata that META has as attributes, so that the table filters by it."""
 _CANONICAL: Final = (TraceMetadataKey.TOKEN_USAGE, TraceMetadataKey.COST)
+_BOUNDS: Final = Bounds(candidates=2000, seconds=5.0)
 _NUMBERS: Final = ("<", "<=", ">", ">=")
 
 
@@ -157,6 +158,7 @@ class TraceSearch(Searchable[TraceInfo]):
             then="tags, metadata and assessments of these are then read",
             kinds=kinds,
             notes=(f"experiments: {len(found)}",),
+            bounds=_BOUNDS if _opens_bodies(query) else None,
         )
 
 
@@ -211,8 +213,11 @@ def _parse_filter(text: str | None) -> list[dict[str, Any]]:
     return found
 
 
+def _opens_bodies(query: Query) -> bool:
+    return any(on.kind == SPAN and on.key.startswith(_CONTENT) for on in query.fields)
+
+
 def _kinds(query: Query, experiment_ids: tuple[str, ...], consistent: bool) -> dict[str, Values]:
-    of_spans = [one.on for one in query.clauses if one.on.kind == SPAN]
     bounds = [
         one.value for one in query.clauses if one.on == _TIME and one.comparator in (">", ">=")
     ]
@@ -221,7 +226,7 @@ def _kinds(query: Query, experiment_ids: tuple[str, ...], consistent: bool) -> d
         TAGS: texts,
         METADATA_OF: texts,
         SPAN: SpanFacts(
-            bodies=any(on.key.startswith(_CONTENT) for on in of_spans),
+            bodies=_opens_bodies(query),
             earliest_ms=int(max(bounds)) - SKEW_MS if bounds else None,
         ),
         ASSESSED: AssessmentForms(experiment_ids, consistent),

@@ -3,12 +3,12 @@ in digests of spans, in their bodies, in links."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from dynamodbstore_events.keys import ASSESS, INFO, links_pk, spans_pk, trace_pk
-from dynamodbstore_table.port import Item, Table, begins_with
+from dynamodbstore_events.keys import ASSESS, INFO, links_pk, trace_pk
+from dynamodbstore_table.port import Table, begins_with
 from mlflow.tracing.constant import TraceMetadataKey
 
 from mlflow_dynamodbstore.search.clause import Field, Row
@@ -26,7 +26,14 @@ from mlflow_dynamodbstore.traces.links import (
     TRACE,
     linked,
 )
-from mlflow_dynamodbstore.traces.spans import Digest, read_digests, span_lines
+from mlflow_dynamodbstore.traces.spans import (
+    Batches,
+    Digest,
+    digests,
+    read_digests,
+    read_spans,
+    span_lines,
+)
 
 TAGS: Final = "tags"
 METADATA_OF: Final = "metadata"
@@ -106,16 +113,24 @@ class SpanFacts(Values):
             return
         heads = {c.row["PK"]: Head.from_item(c.row) for c in unknown}
         batches = {head.trace_id: head.batches for head in heads.values()}
-        found = read_digests(table, batches, consistent=False)
-        bodies: dict[str, list[Item]] = {}
-        if self.bodies:
-            bodies = table.partitions(map(spans_pk, batches), consistent=False)
-        for candidate in unknown:
-            trace_id = heads[candidate.row["PK"]].trace_id
-            contents = span_lines(bodies.get(spans_pk(trace_id), ()))
-            facts = self._facts(found[trace_id], contents)
+        for candidate, (found, contents) in zip(
+            unknown, self._spans(table, [heads[c.row["PK"]] for c in unknown], batches), strict=True
+        ):
+            facts = self._facts(found, contents)
             for on in fields:
                 candidate.values[on] = facts
+
+    def _spans(
+        self, table: Table, heads: Sequence[Head], batches: Batches
+    ) -> Iterator[tuple[list[Digest], dict[str, str]]]:
+        if self.bodies:
+            items = read_spans(table, batches)
+            for head in heads:
+                yield digests(items[head.trace_id]), span_lines(items[head.trace_id])
+        else:
+            found = read_digests(table, batches, consistent=False)
+            for head in heads:
+                yield found[head.trace_id], {}
 
     def _of_head(self, head: Head) -> list[SpanFact] | None:
         if head.kinds is None:

@@ -234,27 +234,52 @@ def digests(items: Iterable[Mapping[str, Any]]) -> list[Digest]:
     return [digest for _, digest in latest.values()]
 
 
-def read_digests(
-    table: Table, traces: Mapping[str, Sequence[str] | None], *, consistent: bool = True
-) -> dict[str, list[Digest]]:
-    """The digests of the spans of many traces, by the traces' ids.
+Batches = Mapping[str, Sequence[str] | None]
+"""By trace id: the keys of the trace's batches (None: not known, and its partition is read)."""
 
-    ``traces`` has the keys of their batches (None: not known, and their partitions are read).
+
+def read_digests(
+    table: Table, traces: Batches, *, consistent: bool = True
+) -> dict[str, list[Digest]]:
+    """The digests of the spans of many traces, by the traces' ids."""
+    items = _digest_items(table, traces, consistent=consistent)
+    return {trace_id: digests(items[trace_id]) for trace_id in traces}
+
+
+def read_spans(table: Table, traces: Batches) -> dict[str, list[Mapping[str, Any]]]:
+    """The items with digests and bodies of many traces' spans, by the traces' ids.
+
+    Only the partitions of large batches are read: small ones stand beside their digests.
     """
+    items = _digest_items(table, traces, consistent=False)
+    large = {
+        spans_pk(trace_id): trace_id
+        for trace_id, found in items.items()
+        if any(BODY not in item for item in found)
+    }
+    if large:
+        whole = table.partitions(large, consistent=False)
+        items |= {large[pk]: list(found) for pk, found in whole.items()}
+    return items
+
+
+def _digest_items(
+    table: Table, traces: Batches, *, consistent: bool
+) -> dict[str, list[Mapping[str, Any]]]:
     keys = {
         (spans_pk(trace_id), digest_sk(batch, 0)): trace_id
         for trace_id, batches in traces.items()
         for batch in batches or ()
     }
-    items = table.batch_get(keys, consistent=consistent)
-    by_trace: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for key, item in items.items():
-        by_trace[keys[key]].append(item)
+    by_trace: dict[str, list[Mapping[str, Any]]] = {trace_id: [] for trace_id in traces}
+    if keys:
+        for key, item in table.batch_get(keys, consistent=consistent).items():
+            by_trace[keys[key]].append(item)
     unknown = {spans_pk(t): t for t, batches in traces.items() if batches is None}
     if unknown:
         found = table.partitions(unknown, sk=begins_with(DIGESTS), consistent=consistent)
         by_trace.update((unknown[pk], list(part)) for pk, part in found.items())
-    return {trace_id: digests(by_trace[trace_id]) for trace_id in traces}
+    return by_trace
 
 
 def merged(stored: Iterable[Digest], batch: Iterable[Digest]) -> list[Digest]:
