@@ -26,6 +26,7 @@ from mlflow.entities import (
     ViewType,
 )
 from mlflow.entities.model_registry import ModelVersionTag, PromptVersion, RegisteredModelTag
+from mlflow.entities.trace_metrics import AggregationType, MetricAggregation, MetricViewType
 from mlflow.entities.trace_status import TraceStatus
 from mlflow.entities.webhook import WebhookEvent
 from mlflow.models import Model
@@ -33,6 +34,7 @@ from mlflow.prompt.constants import IS_PROMPT_TAG_KEY, PROMPT_TEXT_TAG_KEY
 
 from tests.traces.made import NOW_MS, new_feedback, new_span, new_trace_id, new_trace_info
 
+COUNT: Final = [MetricAggregation(AggregationType.COUNT)]
 NEW_TRACE: Final = "tr-" + "5" * 32
 EVENT: Final = WebhookEvent.from_str("registered_model.created")
 PROMPT: Final = PromptVersion("greeting", 1, "Hi")
@@ -134,6 +136,17 @@ TRACKING: Final[dict[str, Call]] = {
     "get_trace": lambda s, i, own: s.get_trace(i.trace),
     "get_trace_info": lambda s, i, own: s.get_trace_info(i.trace),
     "batch_get_traces": lambda s, i, own: s.batch_get_traces([i.trace]),
+    "search_traces": lambda s, i, own: s.search_traces(locations=[i.experiment]),
+    "query_trace_metrics": lambda s, i, own: [
+        point.values
+        for point in s.query_trace_metrics(
+            [i.experiment], MetricViewType.TRACES, "trace_count", COUNT
+        )
+    ],
+    "find_completed_sessions": lambda s, i, own: s.find_completed_sessions(i.experiment, 0, 2**50),
+    "calculate_trace_filter_correlation": lambda s, i, own: vars(
+        s.calculate_trace_filter_correlation([i.experiment], "status = 'OK'", "name = 'x'")
+    ),
     "batch_get_trace_infos": lambda s, i, own: s.batch_get_trace_infos([i.trace]),
     "set_trace_tag": lambda s, i, own: s.set_trace_tag(i.trace, "team", "thieves"),
     "delete_trace_tag": lambda s, i, own: s.delete_trace_tag(i.trace, "team"),
@@ -177,7 +190,7 @@ WITHOUT_AN_ID: Final = {
     *("create_experiment", "ensure_default_experiment", "get_experiment_by_name"),
     *("search_experiments", "_get_deleted_runs", "_get_deleted_logged_models"),
     # What is not kept finds nothing, whoever asks.
-    *("search_traces", "query_trace_metrics", "get_dataset_experiment_ids"),
+    "get_dataset_experiment_ids",
     "_load_dataset_records",
 }
 

@@ -7,17 +7,15 @@ from mlflow_dynamodbstore.search.plan import Bounds
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 from mlflow_dynamodbstore.traces import search
 
-from tests.tracking.stores import new_run
 from tests.traces.made import NOW_MS, new_span, new_trace_id, new_trace_info
+from tests.tracking.stores import new_run
 
 
 def made(store: DynamoTrackingStore, count: int, word: str = "plain") -> list[str]:
     """Traces of this many moments, the newest first."""
     ids = [new_trace_id() for _ in range(count)]
     for n, trace_id in enumerate(ids):
-        store.log_spans(
-            "0", [new_span(trace_id, start_ms=NOW_MS - n, end_ms=NOW_MS, inputs=word)]
-        )
+        store.log_spans("0", [new_span(trace_id, start_ms=NOW_MS - n, end_ms=NOW_MS, inputs=word)])
     return ids
 
 
