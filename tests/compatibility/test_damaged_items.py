@@ -104,10 +104,11 @@ def tried(populated: Populated, damage: Damage) -> None:
     """What functions and the sweep do, with the entity that is damaged."""
     table, config = populated.table, ConfigSource(populated.table).current
     kind, _, entity_id = damage.key[0].partition("#")
-    report = Projector(table, all_projections(), config).project_entities([Entity(kind, entity_id)])
-    for error in report.failed.values():
-        assert isinstance(error, TableError), f"{damage}: {error!r}"
+    projector = Projector(table, all_projections(), config)
     try:
+        report = projector.project_entities([Entity(kind, entity_id)])
+        for error in report.failed.values():
+            assert isinstance(error, TableError), f"{damage}: {error!r}"
         remove_expired(table, config, seconds=5)
     except TableError:
         if damage.key[0] != "CONFIG":

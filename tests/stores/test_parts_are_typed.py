@@ -20,14 +20,14 @@ def errors_in(source: str, folder: Path) -> str:
     return report
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_misspelled_attribute_of_a_part_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
     source = PARAMS.read_text()
     misspelled = source.replace("self._runs.require_active(", "self._runs.require_activ(")
-    unknown = source.replace("self._table.write(put)", "self._tabel.write(put)")
+    unknown = source.replace("self._table.write(", "self._tabel.write(")
 
     assert misspelled != source != unknown
     assert errors_in(source, tmp_path).startswith("Success")

@@ -45,7 +45,8 @@ BODIES = {
 
 
 def advances() -> Advances:
-    return Advances("A", ["1", "2"], "chunk", [b"2", b"2"], "values", ["v", "v"], 10, "drop")
+    marks, values = [b"2", b"2"], ["v", "v"]
+    return Advances("A", ["1", "2"], "chunk", marks, "values", values, 10, "drop", "once", [7, 7])
 
 
 WORK: dict[str, Callable[[SqliteTable], object]] = {
