@@ -57,7 +57,7 @@ class TableUnavailable(TableError):
 
 
 class AccessDenied(TableUnavailable):
-    """The engine denies the request to this identity; the message says who has to allow it."""
+    """The engine denies the request to this identity; the message names who has to allow it."""
 
 
 class NewerForm(TableError):

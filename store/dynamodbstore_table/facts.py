@@ -17,7 +17,7 @@ class KindCount:
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """Items and bytes of the table; None where the engine does not say.
+    """Items and bytes of the table; None where the engine does not know.
 
     DynamoDB counts anew about every six hours. ``stream`` is None where there are no streams;
     ``stream_arn`` names one that is on.
