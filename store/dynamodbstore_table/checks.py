@@ -24,7 +24,16 @@ from dynamodbstore_table.conditions import (
 )
 from dynamodbstore_table.errors import InvalidOps, ItemTooLarge
 from dynamodbstore_table.item_size import item_size
-from dynamodbstore_table.port import MAX_ITEM_BYTES, MAX_OPS, Delete, Item, Op, Put, Update
+from dynamodbstore_table.port import (
+    MAX_ITEM_BYTES,
+    MAX_OPS,
+    Advances,
+    Delete,
+    Item,
+    Op,
+    Put,
+    Update,
+)
 
 MAX_PK_BYTES = 2048
 MAX_SK_BYTES = 1024
@@ -38,6 +47,8 @@ _INDEX_KEYS = (
 )
 INDEXED: Final = frozenset({"ttl", *(name for name, _ in _INDEX_KEYS)})
 """The attributes that put an item into an index, or let it expire."""
+
+_NEVER_ADVANCED: Final = INDEXED | {"PK", "SK"}
 
 MAX_CHOICES = 100
 MAX_DEPTH = 32
@@ -60,6 +71,40 @@ def check_write(ops: Sequence[Op]) -> None:
     check_ops(ops)
     for op in ops:
         check_content(op)
+
+
+def single_ops(ops: Sequence[Op | Advances]) -> Sequence[Op]:
+    """The ops of one ``write``, with the updates of ``Advances``; raises as ``check_advances``."""
+    singles: list[Op] = []
+    for op in ops:
+        if isinstance(op, Advances):
+            check_advances(op)
+            singles += op
+        else:
+            singles.append(op)
+    return singles
+
+
+def check_advances(ops: Advances) -> None:
+    """Check updates that are given as columns, all at once.
+
+    Raises ``InvalidOps`` for a wrong key, one that is there twice, columns that are not of one
+    length, or names that no update could change together.
+    """
+    names = {ops.mark, ops.values_in, ops.drop, ops.once}
+    if len(names) < 4 or not _NEVER_ADVANCED.isdisjoint(names):
+        raise InvalidOps(
+            f"advances can't change {ops.mark!r}, {ops.values_in!r}, {ops.drop!r} and "
+            f"{ops.once!r}: these must be four attributes, and neither keys nor the time to live"
+        )
+    if not len(ops.sks) == len(ops.marks) == len(ops.values) == len(ops.defaults):
+        raise InvalidOps(
+            f"{len(ops.sks)} items can't get {len(ops.marks)} marks, {len(ops.values)} values and "
+            f"{len(ops.defaults)} defaults"
+        )
+    check_keys(ops.pk, ops.sks)
+    if len(set(ops.sks)) < len(ops.sks):
+        raise InvalidOps("advances may name a key only once")
 
 
 def check_bulk_op(op: Put | Update | Delete) -> None:

@@ -198,3 +198,13 @@ def either(*conditions: Condition) -> Condition:
 def equals(name: str, value: Scalar) -> Condition:
     """The attribute is there and equals the value."""
     return Compare(name, "=", value)
+
+
+def below(name: str, value: bytes) -> Condition:
+    """The attribute is lower than the value, or missing."""
+    return Either((Compare(name, "<", value), Missing(name)))
+
+
+def shorter(name: str, length: int) -> Condition:
+    """The list has fewer elements, or is missing."""
+    return Either((Length(name, "<", length), Missing(name)))

@@ -19,7 +19,7 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 from dynamodbstore_events.values import value
 
-from dynamodbstore_table.conditions import Condition
+from dynamodbstore_table.conditions import Both, Condition, below, shorter
 from dynamodbstore_table.errors import InvalidOps
 from dynamodbstore_table.facts import TableFacts
 
@@ -62,6 +62,49 @@ class Update:
     append: Mapping[str, list[Any]] = field(default_factory=dict)
     condition: Condition | None = None
     default: Mapping[str, Any] = field(default_factory=dict)
+
+
+@value
+class Advances:
+    """Many updates of one partition that are alike but for their values, as columns.
+
+    The item under each of ``sks`` moves on. It gets its one of ``marks`` as the attribute ``mark``,
+    has its one of ``values`` put behind the list ``values_in``, and loses ``drop``: if its mark was
+    lower, or missing, and the list shorter than ``room``, or missing. Where ``once`` names an
+    attribute that the item lacks, it gets its one of ``defaults`` as that.
+
+    ``write`` and ``bulk`` take it for its updates, which it makes as they are needed: to make and
+    to test a thousand of them takes an engine in this process longer than to do them.
+    """
+
+    pk: str
+    sks: Sequence[str]
+    mark: str
+    marks: Sequence[bytes]
+    values_in: str
+    values: Sequence[str]
+    room: int
+    drop: str
+    once: str
+    defaults: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.sks)
+
+    def __iter__(self) -> Iterator[Update]:
+        return map(self.update, range(len(self.sks)))
+
+    def update(self, number: int) -> Update:
+        """One of the updates."""
+        mark = self.marks[number]
+        return Update(
+            (self.pk, self.sks[number]),
+            {self.mark: mark},
+            (self.drop,),
+            append={self.values_in: [self.values[number]]},
+            condition=Both((below(self.mark, mark), shorter(self.values_in, self.room))),
+            default={self.once: self.defaults[number]},
+        )
 
 
 @value
@@ -197,7 +240,7 @@ class Table(ABC):
         """
 
     @abstractmethod
-    def write(self, *ops: Op) -> list[ChangeEvent]:
+    def write(self, *ops: Op | Advances) -> list[ChangeEvent]:
         """Do all of the ops (1 to 100, no key twice) or none; one op is one plain request.
 
         Raises ``ConditionFailed`` with the items that the failed conditions met.

@@ -22,6 +22,7 @@ from dynamodbstore_events.shapes import ShapeCheck, shape_check
 from dynamodbstore_table.errors import ConditionFailed, DamagedItem
 from dynamodbstore_table.port import (
     EVERY,
+    Advances,
     Delete,
     Index,
     Item,
@@ -106,7 +107,7 @@ class ShapedReads(Table):
             return {pk: [i for i in items if not fault(i)] for pk, items in found.items()}
         return found
 
-    def write(self, *ops: Op) -> list[ChangeEvent]:
+    def write(self, *ops: Op | Advances) -> list[ChangeEvent]:
         try:
             events = super().write(*ops)  # type: ignore[safe-super]
         except ConditionFailed as error:

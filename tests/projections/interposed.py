@@ -11,6 +11,7 @@ from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.facts import TableFacts
 from dynamodbstore_table.port import (
     EVERY,
+    Advances,
     Delete,
     Index,
     Item,
@@ -95,7 +96,7 @@ class InterposedTable(Table):
     ) -> dict[str, list[Item]]:
         return self._request().partitions(pks, sk=sk, consistent=consistent, attributes=attributes)
 
-    def write(self, *ops: Op) -> list[ChangeEvent]:
+    def write(self, *ops: Op | Advances) -> list[ChangeEvent]:
         return self._request().write(*ops)
 
     def bulk(self, ops: Iterable[Put | Update | Delete]) -> list[ChangeEvent]:

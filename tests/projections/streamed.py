@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from unittest import mock
 
 from dynamodbstore_events.change import ChangeEvent
-from dynamodbstore_table.port import Delete, Op, Put, Table, Update
+from dynamodbstore_table.port import Advances, Delete, Op, Put, Table, Update
 
 from tests.projections.interposed import InterposedTable
 
@@ -96,7 +96,7 @@ class StreamedTable(InterposedTable):
         super().__init__(table, before)
         self._stream = stream
 
-    def write(self, *ops: Op) -> list[ChangeEvent]:
+    def write(self, *ops: Op | Advances) -> list[ChangeEvent]:
         events = super().write(*ops)
         self._stream.emit(events)
         return events

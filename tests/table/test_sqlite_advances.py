@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 from dynamodbstore_events.change import ChangeEvent
-from dynamodbstore_table.advances import Advances, bulk_advances, write_advances
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps, ItemTooLarge, TableError
-from dynamodbstore_table.port import Item, Put, Table
+from dynamodbstore_table.port import Advances, Item, Put, Table
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -73,11 +72,11 @@ def test_they_leave_the_same_rows_and_errors(
 
     one, other = pair
     if together:
-        told = _error(lambda: write_advances(one, ops))
-        expected = _error(lambda: other.write(*ops.updates()))
+        told = _error(lambda: one.write(ops))
+        expected = _error(lambda: other.write(*ops))
     else:
-        told = _error(lambda: bulk_advances(one, ops))
-        expected = _error(lambda: other.bulk(ops.updates()))
+        told = _error(lambda: one.bulk(ops))
+        expected = _error(lambda: other.bulk(list(ops)))
 
     # Of two errors in one write, either may be told.
     assert told == expected or (together and told and expected)
@@ -110,7 +109,7 @@ def test_an_item_that_would_grow_too_large_is_refused(sqlite_table: SqliteTable)
     )
 
     with pytest.raises(ItemTooLarge):
-        bulk_advances(sqlite_table, ops)
+        sqlite_table.bulk(ops)
 
     assert sqlite_table.query("p").items == [_full(400_000)]
 
@@ -121,7 +120,7 @@ def test_a_large_item_may_grow_to_the_limit(sqlite_table: SqliteTable) -> None:
         "p", ["0", "1"], "top", [b"\2"] * 2, "list", ["v" * 20_000] * 2, 3, "old", "once", [7, 7]
     )
 
-    bulk_advances(sqlite_table, ops)
+    sqlite_table.bulk(ops)
 
     assert [len(item["list"]) for item in sqlite_table.query("p").items] == [1, 2]
 
@@ -132,7 +131,7 @@ def test_a_value_that_is_not_unicode_undoes_all_of_them(sqlite_table: SqliteTabl
     )
 
     with pytest.raises(InvalidOps):
-        bulk_advances(sqlite_table, ops)
+        sqlite_table.bulk(ops)
 
     assert sqlite_table.query("p").items == []
 
@@ -144,7 +143,7 @@ def test_a_failure_within_another_write_leaves_none_of_them(tmp_path: Path) -> N
 
     def advance(table: Table, events: Sequence[ChangeEvent]) -> None:
         try:
-            write_advances(table, ops)
+            table.write(ops)
         except ConditionFailed as error:
             failed.append(error)
 

@@ -13,14 +13,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from dynamodbstore_table.advances import Advances, bulk_advances
 from dynamodbstore_table.conditions import Compare
 from dynamodbstore_table.embedded import failures, files
 from dynamodbstore_table.embedded.files import Disk
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.errors import ConditionFailed, TableError, TableUnavailable
 from dynamodbstore_table.joins import Having
-from dynamodbstore_table.port import Delete, Put, Update
+from dynamodbstore_table.port import Advances, Delete, Put, Update
 
 KEY = ("A", "1")
 ITEM = {"PK": "A", "SK": "1", "n": 1, "gsi1pk": "L", "gsi1sk": "1"}
@@ -69,7 +68,7 @@ WORK: dict[str, Callable[[SqliteTable], object]] = {
     "update two": lambda t: t.write(Update(KEY, add={"n": 1}), Update(("A", "2"), add={"n": 1})),
     "delete": lambda t: t.write(Delete(KEY, Compare("n", "=", 1))),
     "bulk": lambda t: t.bulk([Update(KEY, add={"n": 1})]),
-    "advances": lambda t: bulk_advances(t, advances()),
+    "advances": lambda t: t.bulk(advances()),
     "sweep": lambda t: t.sweep_expired(),
 }
 

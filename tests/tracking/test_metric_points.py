@@ -219,7 +219,7 @@ class TestAdvances:
         advances = [metric for metric in metrics if is_advance(metric)]
         assume(advances)
 
-        plans = [MetricPlan((), update) for update in advancing(advances).updates()]
+        plans = [MetricPlan((), update) for update in advancing(advances)]
 
         assert plans == [first_plan(metric) for metric in advances]
 

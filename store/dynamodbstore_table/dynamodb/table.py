@@ -11,7 +11,7 @@ from typing import ClassVar
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 
-from dynamodbstore_table.checks import check_write
+from dynamodbstore_table.checks import check_advances, check_write, single_ops
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.dynamodb.admin import (
     check_table,
@@ -37,6 +37,7 @@ from dynamodbstore_table.errors import TableError
 from dynamodbstore_table.facts import TableFacts
 from dynamodbstore_table.port import (
     EVERY,
+    Advances,
     Delete,
     Index,
     Item,
@@ -146,7 +147,8 @@ class DynamoDBTable(Table):
     def at_once(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
         return self._workers.map(lambda call: call(), calls)
 
-    def write(self, *ops: Op) -> list[ChangeEvent]:
+    def write(self, *given: Op | Advances) -> list[ChangeEvent]:
+        ops = single_ops(given)
         check_write(ops)
         try:
             events = (
@@ -160,6 +162,8 @@ class DynamoDBTable(Table):
         return events
 
     def bulk(self, ops: Iterable[Put | Update | Delete]) -> list[ChangeEvent]:
+        if isinstance(ops, Advances):
+            check_advances(ops)
         bulk = Bulk(self.client, self._workers)
         try:
             bulk.do(ops)

@@ -9,12 +9,11 @@ from typing import Final
 
 import orjson
 
-from dynamodbstore_table.advances import Advances
 from dynamodbstore_table.checks import INDEXED
 from dynamodbstore_table.embedded.codec import listable, reading_stored, restore, stored_numbered
 from dynamodbstore_table.embedded.query import SAME_PK_ANY_AGE
 from dynamodbstore_table.embedded.rows import NEVER_TOO_LARGE
-from dynamodbstore_table.port import Item
+from dynamodbstore_table.port import Advances, Item
 
 # So many items of one write unit, as the open chunks of metrics are, are not too large together.
 _TOGETHER: Final = 150

@@ -35,12 +35,12 @@ _loads = orjson.loads
 _dumps = orjson.dumps
 
 
-class DamagedItem(Exception):
+class DamagedValue(Exception):
     """A stored form that was not written by ``encode``: something else has changed the file."""
 
 
 def reading_stored(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Let a function that reads stored forms raise ``DamagedItem`` for what is none."""
+    """Let a function that reads stored forms raise ``DamagedValue`` for what is none."""
 
     @wraps(function)
     def read(*args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -49,7 +49,7 @@ def reading_stored(function: Callable[_P, _T]) -> Callable[_P, _T]:
         except TableError:
             raise  # some of them are ValueErrors, too
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            raise DamagedItem(f"an item in it can't be read: {error}") from error
+            raise DamagedValue(f"an item in it can't be read: {error}") from error
 
     return read
 

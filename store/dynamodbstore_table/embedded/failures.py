@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from dynamodbstore_table.embedded.codec import DamagedItem
+from dynamodbstore_table.embedded.codec import DamagedValue
 from dynamodbstore_table.embedded.files import Disk, disk_of
 from dynamodbstore_table.errors import (
     InvalidOps,
@@ -16,7 +16,7 @@ from dynamodbstore_table.errors import (
     TransactionConflict,
 )
 
-OF_THE_WORK: Final = (sqlite3.Error, UnicodeError, DamagedItem)
+OF_THE_WORK: Final = (sqlite3.Error, UnicodeError, DamagedValue)
 """What work on a file may raise for reasons that are not the code's."""
 FAILURES: Final = (*OF_THE_WORK, OSError)
 """The same with what the system refuses: where nobody else's code is called."""
@@ -49,7 +49,7 @@ def describe(error: Exception, path: Path) -> TableError:
     """The error of the port that one of ``FAILURES`` stands for."""
     if isinstance(error, UnicodeEncodeError):
         return InvalidOps(f"not valid Unicode text: {error.object[:50]!r}")
-    if isinstance(error, DamagedItem | UnicodeError):
+    if isinstance(error, DamagedValue | UnicodeError):
         # The text of some of SQLite's own errors is from the file, and not readable either.
         return TableUnavailable(f"can't use {path}: {error}; {_DAMAGED}")
     if isinstance(error, OSError):

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from dynamodbstore_events.change import ChangeEvent
-
-from dynamodbstore_table.advances import Advances
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.joins import Having
 from dynamodbstore_table.port import Item, Page
@@ -22,15 +19,6 @@ class ShapedSqliteTable(ShapedReads, SqliteTable):
         if self.checks_shapes:
             having = [_shaped(each) for each in having]
         return self.shaped(super().query_having(pk, having, **options), options.get("attributes"))
-
-    def write_advances(self, ops: Advances) -> list[ChangeEvent]:
-        events = super().write_advances(ops)
-        self.writes.made += 1
-        return events
-
-    def bulk_advances(self, ops: Advances) -> list[ChangeEvent]:
-        self.writes.made += 1
-        return super().bulk_advances(ops)
 
 
 def _shaped(having: Having) -> Having:

@@ -12,9 +12,15 @@ from typing import ClassVar, Final, TypeAlias
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 
-from dynamodbstore_table.advances import Advances, AdvancingTable
 from dynamodbstore_table.apply import allowed
-from dynamodbstore_table.checks import check_condition, check_op, check_ops, check_update_length
+from dynamodbstore_table.checks import (
+    check_advances,
+    check_condition,
+    check_op,
+    check_ops,
+    check_update_length,
+    single_ops,
+)
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.embedded.advances import advance_stored
 from dynamodbstore_table.embedded.clock import ClockState, OnDoubt
@@ -40,7 +46,9 @@ from dynamodbstore_table.facts import TableFacts
 from dynamodbstore_table.joins import Having, JoiningTable
 from dynamodbstore_table.port import (
     EVERY,
+    MAX_OPS,
     MAX_PAGE_BYTES,
+    Advances,
     Check,
     Delete,
     Index,
@@ -58,7 +66,7 @@ _BULK_OPS: Final = 1000
 _BULK_OPS_TOGETHER: Final = 100
 
 
-class SqliteTable(JoiningTable, AdvancingTable):
+class SqliteTable(JoiningTable):
     """A table in the file at ``path``.
 
     ``durability``: with ``full`` an acknowledged write survives a power loss, with ``process``
@@ -196,7 +204,16 @@ class SqliteTable(JoiningTable, AdvancingTable):
 
     # Writing
 
-    def write(self, *ops: Op) -> list[ChangeEvent]:
+    def write(self, *given: Op | Advances) -> list[ChangeEvent]:
+        # Within an open transaction, which may go on after a failure, that must have done nothing.
+        if (
+            len(given) == 1
+            and isinstance(given[0], Advances)
+            and 1 <= len(given[0]) <= MAX_OPS
+            and not self._transactions.joined
+        ):
+            return self._write_advances(given[0])
+        ops = single_ops(given)
         keys = check_ops(ops)
         for op in ops:
             _check_meaning(op)
@@ -222,6 +239,8 @@ class SqliteTable(JoiningTable, AdvancingTable):
         return self._write(change)
 
     def bulk(self, ops: Iterable[Put | Update | Delete]) -> list[ChangeEvent]:
+        if isinstance(ops, Advances):
+            return self._bulk_advances(ops)
         numbered = enumerate(ops)
         events: list[ChangeEvent] = []
         failures: dict[int, Item | None] = {}
@@ -243,10 +262,8 @@ class SqliteTable(JoiningTable, AdvancingTable):
             raise ConditionFailed(failures)
         return events
 
-    def write_advances(self, ops: Advances) -> list[ChangeEvent]:
-        if self._transactions.joined:
-            # The open transaction may go on after a failure, which must then have done nothing.
-            return self.write(*ops.updates())
+    def _write_advances(self, ops: Advances) -> list[ChangeEvent]:
+        check_advances(ops)
 
         def change(connection: sqlite3.Connection) -> list[ChangeEvent]:
             failures: dict[int, Item | None] = {}
@@ -257,7 +274,8 @@ class SqliteTable(JoiningTable, AdvancingTable):
 
         return self._write(change)
 
-    def bulk_advances(self, ops: Advances) -> list[ChangeEvent]:
+    def _bulk_advances(self, ops: Advances) -> list[ChangeEvent]:
+        check_advances(ops)
         failures: dict[int, Item | None] = {}
         events = self._write(lambda c: _advanced(c, ops, failures, self._at(c)))
         if failures:

@@ -17,6 +17,7 @@ from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.keys import Key
 
 from dynamodbstore_table.apply import updated
+from dynamodbstore_table.checks import single_ops
 from dynamodbstore_table.conditions import Condition
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.facts import TableFacts
@@ -24,6 +25,7 @@ from dynamodbstore_table.item_size import item_size
 from dynamodbstore_table.port import (
     EVERY,
     MAX_PAGE_BYTES,
+    Advances,
     Check,
     Delete,
     Index,
@@ -166,7 +168,8 @@ class CountingTable(Table):
             self._record_queries(page_sizes(items), consistent)
         return self._table.partitions(wanted, sk=sk, consistent=consistent, attributes=attributes)
 
-    def write(self, *ops: Op) -> list[ChangeEvent]:
+    def write(self, *given: Op | Advances) -> list[ChangeEvent]:
+        ops = single_ops(given)
         if len(ops) == 1 and isinstance(ops[0], Check):
             size = _size(self._table.get(ops[0].key))
             self._meter.record("GetItem", read_units=read_units(size, consistent=True))

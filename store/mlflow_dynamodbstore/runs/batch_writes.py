@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dynamodbstore_events.keys import META, param_sk
-from dynamodbstore_table.advances import bulk_advances, write_advances
 from dynamodbstore_table.apply import allowed
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.items.texts import TextItems
@@ -93,7 +92,7 @@ def write_batch(table: Table, batch: Batch) -> None:
     refused: Mapping[int, Mapping[str, Any] | None] = {}
     if batch.only_advances:
         try:
-            write_advances(table, advancing(batch.metrics))
+            table.write(advancing(batch.metrics))
             return
         except ConditionFailed as failure:
             refused = failure.failures
@@ -195,7 +194,7 @@ def _first_plans(
     if not advances:
         return others
     try:
-        bulk_advances(table, advancing(advances))
+        table.bulk(advancing(advances))
     except ConditionFailed as failure:
         others += [(advances[n], _replanned(advances[n], i)) for n, i in failure.failures.items()]
     return others

@@ -1,4 +1,4 @@
-"""Contract: updates that are alike, told as columns, are the updates that they stand for."""
+"""Contract: updates that are alike, given as columns, are the updates that they stand for."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 from dynamodbstore_events.change import ChangeEvent
 
-from dynamodbstore_table.advances import Advances, bulk_advances, write_advances
 from dynamodbstore_table.errors import ConditionFailed, InvalidOps
-from dynamodbstore_table.port import Item, Put, Table
+from dynamodbstore_table.port import Advances, Item, Put, Table
 from dynamodbstore_table.testing.contract.base import Contract, NewTable, keys
 
 
@@ -25,7 +24,7 @@ def row(sk: str, top: bytes, *values: str, **more: object) -> Item:
 
 class AdvanceContract(Contract):
     def test_items_that_are_missing_are_made(self, table: Table) -> None:
-        bulk_advances(table, advances(["2", "1"], [b"\2", b"\1"], ["y", "x"]))
+        table.bulk(advances(["2", "1"], [b"\2", b"\1"], ["y", "x"]))
 
         assert table.query("a").items == [row("1", b"\1", "x"), row("2", b"\2", "y")]
 
@@ -39,7 +38,7 @@ class AdvanceContract(Contract):
             ]
         )
 
-        bulk_advances(table, advances(["0", "1", "2", "3"], [b"\2"] * 4, ["y"] * 4))
+        table.bulk(advances(["0", "1", "2", "3"], [b"\2"] * 4, ["y"] * 4))
 
         assert table.query("a").items == [
             row("0", b"\2", "x", "y", kept=1),
@@ -53,7 +52,7 @@ class AdvanceContract(Contract):
         lacking = {name: v for name, v in row("2", b"\1", "x").items() if name != "once"}
         table.bulk([Put(row("1", b"\1", "x", once=1)), Put(lacking)])
 
-        bulk_advances(table, advances(["1", "2", "3"], [b"\2"] * 3, ["y"] * 3))
+        table.bulk(advances(["1", "2", "3"], [b"\2"] * 3, ["y"] * 3))
 
         assert table.query("a").items == [
             row("1", b"\2", "x", "y", once=1),
@@ -71,7 +70,7 @@ class AdvanceContract(Contract):
         sks = ["higher", "new", "full", "as high"]
 
         with pytest.raises(ConditionFailed) as failed:
-            bulk_advances(table, advances(sks, [b"\2"] * 4, ["v"] * 4))
+            table.bulk(advances(sks, [b"\2"] * 4, ["v"] * 4))
 
         assert failed.value.failures == {0: before[2], 2: before[1], 3: before[0]}
         assert table.query("a").items == [*before, row("new", b"\2", "v")]
@@ -79,7 +78,7 @@ class AdvanceContract(Contract):
     def test_a_write_does_all_of_them(self, table: Table) -> None:
         table.write(Put(row("1", b"\1", "x", old=True)))
 
-        events = write_advances(table, advances(["1", "2"], [b"\2"] * 2, ["y"] * 2))
+        events = table.write(advances(["1", "2"], [b"\2"] * 2, ["y"] * 2))
 
         assert table.query("a").items == [row("1", b"\2", "x", "y"), row("2", b"\2", "y")]
         assert sorted(event.sk for event in events) == ["1", "2"]
@@ -89,7 +88,7 @@ class AdvanceContract(Contract):
         table.bulk(map(Put, before))
 
         with pytest.raises(ConditionFailed) as failed:
-            write_advances(table, advances(["1", "new", "2"], [b"\2"] * 3, ["v"] * 3))
+            table.write(advances(["1", "new", "2"], [b"\2"] * 3, ["v"] * 3))
 
         assert failed.value.failures == {2: before[1]}
         assert table.query("a").items == before
@@ -99,22 +98,22 @@ class AdvanceContract(Contract):
         sks = [f"{n:05}" for n in range(count)]
 
         with pytest.raises(InvalidOps, match="1 to 100"):
-            write_advances(table, advances(sks, [b"\1"] * count, sks))
+            table.write(advances(sks, [b"\1"] * count, sks))
 
         assert table.query("a").items == []
 
     def test_an_expired_item_is_made_anew(self, table: Table) -> None:
         table.write(Put(row("1", b"\3", "x", ttl=1)))
 
-        bulk_advances(table, advances(["1"], [b"\2"], ["y"]))
+        table.bulk(advances(["1"], [b"\2"], ["y"]))
 
         assert table.get(("a", "1")) == row("1", b"\2", "y")
 
     def test_more_items_than_fit_a_request(self, table: Table) -> None:
         sks = [f"{n:05}" for n in range(450)]
-        bulk_advances(table, advances(sks[:300], [b"\1"] * 300, sks[:300]))
+        table.bulk(advances(sks[:300], [b"\1"] * 300, sks[:300]))
 
-        events = bulk_advances(table, advances(sks, [b"\2"] * 450, sks))
+        events = table.bulk(advances(sks, [b"\2"] * 450, sks))
 
         assert table.query("a").items == [
             *(row(sk, b"\2", sk, sk) for sk in sks[:300]),
@@ -126,7 +125,7 @@ class AdvanceContract(Contract):
         seen: list[ChangeEvent] = []
         table = new_table(lambda _, events: seen.extend(events))
 
-        bulk_advances(table, advances(["1", "2"], [b"\1"] * 2, ["x", "y"]))
+        table.bulk(advances(["1", "2"], [b"\1"] * 2, ["x", "y"]))
 
         assert sorted(event.sk for event in seen) == ["1", "2"]
 
@@ -139,7 +138,7 @@ class AdvanceContract(Contract):
         seen.clear()
 
         with pytest.raises(ConditionFailed):
-            bulk_advances(table, advances(["1", "2", "3"], [b"\2"] * 3, ["v"] * 3))
+            table.bulk(advances(["1", "2", "3"], [b"\2"] * 3, ["v"] * 3))
 
         assert sorted(event.sk for event in seen) == ["2", "3"]
 
@@ -147,9 +146,9 @@ class AdvanceContract(Contract):
     def test_a_wrong_partition_is_refused(self, table: Table, pk: str) -> None:
         ops = replace(advances(["1", "2"], [b"\1", b"\1"], ["x", "y"]), pk=pk)
 
-        for do in (write_advances, bulk_advances):
+        for do in (table.write, table.bulk):
             with pytest.raises(InvalidOps, match="PK"):
-                do(table, ops)
+                do(ops)
 
         assert table.scan().items == []
 
@@ -157,9 +156,9 @@ class AdvanceContract(Contract):
     def test_wrong_keys_are_refused_before_anything_is_written(
         self, table: Table, sks: list[str]
     ) -> None:
-        for do in (write_advances, bulk_advances):
+        for do in (table.write, table.bulk):
             with pytest.raises(InvalidOps):
-                do(table, advances(sks, [b"\1", b"\1"], ["x", "y"]))
+                do(advances(sks, [b"\1", b"\1"], ["x", "y"]))
 
         assert table.query("a").items == []
 
@@ -173,7 +172,7 @@ class AdvanceContract(Contract):
             replace(whole, defaults=[7]),
         ):
             with pytest.raises(InvalidOps, match="items can't get"):
-                bulk_advances(table, part)
+                table.bulk(part)
 
         assert table.query("a").items == []
 
@@ -195,8 +194,8 @@ class AdvanceContract(Contract):
     ) -> None:
         ops = replace(advances(["1", "2"], [b"\1", b"\1"], ["x", "y"]), **names)  # type: ignore[arg-type]
 
-        for do in (write_advances, bulk_advances):
+        for do in (table.write, table.bulk):
             with pytest.raises(InvalidOps):
-                do(table, ops)
+                do(ops)
 
         assert table.query("a").items == []

@@ -25,9 +25,8 @@ from dynamodbstore_events.metric_values import decode_point, encode_point
 from dynamodbstore_events.places import PLACE
 from dynamodbstore_events.values import value
 from dynamodbstore_projections.config import DAY_SECONDS
-from dynamodbstore_table.advances import Advances, below, shorter
-from dynamodbstore_table.conditions import Both, Condition, Missing, equals
-from dynamodbstore_table.port import Item, Put, Update
+from dynamodbstore_table.conditions import Both, Condition, Missing, below, equals, shorter
+from dynamodbstore_table.port import Advances, Item, Put, Update
 
 from mlflow_dynamodbstore.runs.metrics.history_expiry import (
     KEPT_FOR_EVER,
