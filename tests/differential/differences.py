@@ -38,6 +38,8 @@ _OWN_WORDS = {
     "Invalid page token, parsed value={'offset': 0}": "Invalid page token: its offset is 0",
     "Invalid page token, parsed value={}": "Invalid page token: its offset is None",
     "Invalid page token, could not base64-decode": "Invalid page token: it is not base64",
+    "max_results must be between 1 and 1000": "for parameter 'max_results' supplied",
+    "Invalid value for max_results. It must be": "for parameter 'max_results' supplied",
     "Unable to fetch model from model URI source": "Unable to fetch model from model URI source",
 }
 """What MLflow says, and what we say in its place, naming the value."""
@@ -74,9 +76,9 @@ DIFFERENCES = (
     Difference(
         "What is no text is an internal error to the SQL store, or none of MLflow; bad to us.",
         lambda asked, theirs, ours: (
-            (theirs.kind == "TypeError" or theirs.value == "INTERNAL_ERROR")
+            (theirs.kind in ("TypeError", "AttributeError") or theirs.value == "INTERNAL_ERROR")
             and ours.value == "INVALID_PARAMETER_VALUE"
-            and "it must be text" in ours.message
+            and "must be text" in ours.message
         ),
     ),
     Difference(
