@@ -57,7 +57,7 @@ def marks_of(projections: Iterable[str], config: Config) -> frozenset[str]:
 
 
 def kept_by_all() -> frozenset[str]:
-    """The marks of what every writer keeps, whatever its configuration says: those that the
+    """The marks of what every writer keeps, whatever its configuration: those that the
     default configuration earns. A later version of a projection is not among them, as processes
     of the version before do not keep it."""
     return frozenset(

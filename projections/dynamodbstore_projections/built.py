@@ -1,11 +1,10 @@
 """Marks of what is built: what searches may rely on, in the item ``CONFIG``/``BUILT``.
 
 ``marks`` are complete and kept by every writer. ``building`` are those that are being built, and
-since when (ms) that has been said: a field among them is kept by every process from the moment that
-it has read so, also by one whose own variable does not name it. ``withdrawn`` is when (ms) a mark
-was last taken away: for some seconds after that, processes rely on it still. The item changes only
-under its ``version``, so that replays and commands that run at the same time lose nothing of each
-other's.
+when (ms) that was announced: every process that has read so keeps them from then on, also one whose
+own variable does not name them. ``withdrawn`` is when (ms) a mark was last taken away: for some
+seconds after that, processes rely on it still. The item changes only under its ``version``, so that
+replays and commands that run at the same time lose nothing of each other's.
 """
 
 from __future__ import annotations
@@ -42,15 +41,15 @@ def announce(table: Table, marks: Iterable[str], now_ms: int) -> Mapping[str, in
         name, version = projection_of(mark)
         return version < versions.get(name, 1)
 
-    def change(said: _Said) -> _Said:
-        gone = frozenset(mark for mark in (*said.marks, *said.building) if is_older(mark))
-        new = {mark: now_ms for mark in announced if mark not in said.marks}
-        building = {**new, **_without(said.building, gone)}
-        withdrawn = now_ms if said.marks & gone else said.withdrawn
-        return said._replace(marks=said.marks - gone, building=building, withdrawn=withdrawn)
+    def change(state: _Marks) -> _Marks:
+        gone = frozenset(mark for mark in (*state.marks, *state.building) if is_older(mark))
+        new = {mark: now_ms for mark in announced if mark not in state.marks}
+        building = {**new, **_without(state.building, gone)}
+        withdrawn = now_ms if state.marks & gone else state.withdrawn
+        return state._replace(marks=state.marks - gone, building=building, withdrawn=withdrawn)
 
-    said = _change(table, change)
-    return {mark: said.building[mark] for mark in announced if mark in said.building}
+    state = _change(table, change)
+    return {mark: state.building[mark] for mark in announced if mark in state.building}
 
 
 def announce_newer(
@@ -76,11 +75,11 @@ def mark_built(table: Table, projections: Iterable[str], marks: Iterable[str]) -
     """
     names, earned = tuple(projections), frozenset(marks)
 
-    def change(said: _Said) -> _Said:
-        kept = marks_of(names, config_from_items(said.items))
-        others = frozenset(mark for mark in said.marks if projection_of(mark)[0] not in names)
-        mine = (said.marks | earned) & kept
-        return said._replace(marks=others | mine, building=_without(said.building, mine))
+    def change(state: _Marks) -> _Marks:
+        kept = marks_of(names, config_from_items(state.items))
+        others = frozenset(mark for mark in state.marks if projection_of(mark)[0] not in names)
+        mine = (state.marks | earned) & kept
+        return state._replace(marks=others | mine, building=_without(state.building, mine))
 
     return _change(table, change).marks & earned
 
@@ -90,10 +89,10 @@ def withdraw(table: Table, marks: Iterable[str], now_ms: int | None = None) -> N
     gone = frozenset(marks)
     now = int(time.time() * 1000) if now_ms is None else now_ms
 
-    def change(said: _Said) -> _Said:
-        withdrawn = now if said.marks & gone else said.withdrawn
-        building = _without(said.building, gone)
-        return said._replace(marks=said.marks - gone, building=building, withdrawn=withdrawn)
+    def change(state: _Marks) -> _Marks:
+        withdrawn = now if state.marks & gone else state.withdrawn
+        building = _without(state.building, gone)
+        return state._replace(marks=state.marks - gone, building=building, withdrawn=withdrawn)
 
     _change(table, change)
 
@@ -108,21 +107,21 @@ def _without(building: Mapping[str, int], marks: frozenset[str]) -> dict[str, in
     return {mark: since for mark, since in building.items() if mark not in marks}
 
 
-class _Said(NamedTuple):
+class _Marks(NamedTuple):
     marks: frozenset[str]
     building: Mapping[str, int]
     withdrawn: int | None
     items: list[Item]
 
 
-def _change(table: Table, change: Callable[[_Said], _Said]) -> _Said:
+def _change(table: Table, change: Callable[[_Marks], _Marks]) -> _Marks:
     for _ in range(_MOST_TRIES):
         items = list(table.query_all(CONFIG))
         item = next((i for i in items if i["SK"] == BUILT), None)
-        # Refuses marks that are nonsense; of the rest only who sets a mark must know.
+        # Refuses marks of another form; of the rest only who sets a mark must know.
         config_from_items([] if item is None else [item])
         found = item or {}
-        before = _Said(
+        before = _Marks(
             frozenset(found.get("marks", ())),
             found.get("building", {}),
             found.get("withdrawn"),
@@ -131,10 +130,10 @@ def _change(table: Table, change: Callable[[_Said], _Said]) -> _Said:
         after = change(before)
         if after[:3] == before[:3]:
             return after
-        said: dict[str, Any] = {"marks": sorted(after.marks), "building": dict(after.building)}
+        written: dict[str, Any] = {"marks": sorted(after.marks), "building": dict(after.building)}
         if after.withdrawn is not None:
-            said["withdrawn"] = after.withdrawn
-        update = Update(BUILT_KEY, set=said, add={"version": 1}, condition=_unchanged(item))
+            written["withdrawn"] = after.withdrawn
+        update = Update(BUILT_KEY, set=written, add={"version": 1}, condition=_unchanged(item))
         try:
             table.write(update)
         except ConditionFailed:

@@ -72,14 +72,14 @@ def arrival(
 ) -> Update:
     """The op that marks that a heartbeat, sent at a time, has reached a function that keeps these
     projections. Its condition fails for a heartbeat older than the last one marked."""
-    said: dict[str, Any] = {
+    shown: dict[str, Any] = {
         "at": sent_ms,
         "projections": {p.name: p.version for p in projections},
     }
     if stream is not None:
-        said["stream"] = stream
+        shown["stream"] = stream
     newer = either(Missing("at"), Compare("at", "<=", sent_ms))
-    return Update(_mark_key(function), set=said, condition=newer)
+    return Update(_mark_key(function), set=shown, condition=newer)
 
 
 def read_heartbeats(table: Table, functions: Iterable[str]) -> Heartbeats:

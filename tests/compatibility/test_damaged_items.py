@@ -28,7 +28,7 @@ from mlflow_dynamodbstore.entry import registry_store, tracking_store
 from tests.commands.cli import DONE, FAILED, run, run_json
 from tests.compatibility.answers import aging_answers, registry_answers, tracking_answers
 from tests.compatibility.clock import days_from_now
-from tests.compatibility.contents import ENCRYPTION_KEY, Ids
+from tests.compatibility.contents import ENCRYPTION_KEY, Ids, write_contents
 from tests.compatibility.damages import Damage, damages
 from tests.compatibility.test_old_fixtures import FIXTURES, _images, _json, _load_into_file
 
@@ -240,6 +240,22 @@ def test_items_of_the_store_itself_have_no_fault() -> None:
     found = PassedOver()
 
     found.look_at(ITEMS, all_projections())
+
+    assert not found.damaged
+    assert not found.foreign
+
+
+def test_what_the_store_writes_now_has_no_fault(tmp_path: Path) -> None:
+    uri = f"dynamodb:///{tmp_path / 'new.ddb'}"
+    tracking, registry = tracking_store(uri, "s3://bucket/artifacts"), registry_store(uri)
+    write_contents(tracking, registry)
+    found, start = PassedOver(), None
+
+    while True:
+        page = tracking._table.scan(start=start)
+        found.look_at(page.items, all_projections())
+        if (start := page.next) is None:
+            break
 
     assert not found.damaged
     assert not found.foreign

@@ -110,11 +110,11 @@ class Mark:
     def of(item: Mapping[str, Any]) -> Mark:
         """The mark that an item keeps, or that of a damaged item."""
         try:
-            said = json.loads(zlib.decompress(item["z"]) if "z" in item else item["says"])
+            kept = json.loads(zlib.decompress(item["z"]) if "z" in item else item["says"])
             mark = Mark(
-                tuple(Indexed(*text) for text in said["texts"]),
+                tuple(Indexed(*text) for text in kept["texts"]),
                 item["version"] if "moving" in item else None,
-                Indexed(*said["wanted"]) if "wanted" in said else None,
+                Indexed(*kept["wanted"]) if "wanted" in kept else None,
             )
         except (LookupError, TypeError, ValueError, zlib.error):
             return _damaged(item)

@@ -132,7 +132,7 @@ class FtsProjection(Projection):
         )
 
     def owner(self, key: Key) -> Entity | None:
-        """The entity that a posting mark is of. Of a posting the mark says whether it is right."""
+        """The entity that a posting mark is of. The mark decides whether a posting is right."""
         field = posting_sweep.field_of(key)
         return None if field is None else field.entity
 

@@ -33,7 +33,7 @@ _MOST_TRIGRAMS = 9
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Which partitions of postings tell the candidates: the sort keys that all of ``every`` have
+    """Which partitions of postings have the candidates: the sort keys that all of ``every`` have
     in common, and all those of ``always``. A sort key is the id in an entity's partition key."""
 
     every: tuple[str, ...]

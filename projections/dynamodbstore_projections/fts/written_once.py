@@ -1,7 +1,7 @@
 """Postings of texts that never change: an append-only index.
 
 The postings of names are kept with marks and moves, since a name changes (``posting_marks``). A
-text that is written once needs none of that: each posting is a plain put, the same whoever writes
+text that is written once needs no such thing: each posting is a plain put, the same whoever writes
 it and however often; it goes when its time to live has passed, or when its entity is removed. It
 costs one write unit a trigram, half of what a name costs. Postings are kept by bucket, a month of
 the entity's own time, so that a search in a range of time reads few partitions.

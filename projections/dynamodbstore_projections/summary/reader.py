@@ -36,7 +36,7 @@ def unpacked(item: Mapping[str, Any]) -> bytes | str:
 
 
 def speaks_of(item: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
-    """Whether a summary was made when the run had ended as ``meta`` says that it has."""
+    """Whether a summary was made when the run had ended as ``meta`` has it."""
     return bool(
         isinstance(item.get("json", item.get("z")), str | bytes)
         and meta["status"] in ENDED

@@ -118,7 +118,7 @@ class TagsProjection(Projection):
             return not event.removed
         if is_part(event.sk):
             return False
-        # A hashed key may match whatever a pattern says; only its item has the whole key.
+        # A hashed key may match any pattern; only its item has the whole key.
         return is_hashed(event.sk[len(_TAG) :]) or config.matches_any(text_name({"SK": event.sk}))
 
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:

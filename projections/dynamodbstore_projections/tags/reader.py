@@ -13,7 +13,7 @@ from dynamodbstore_projections.tags.projection import ON_META, PRESENT, TAGGED, 
 
 
 def denormalized_tag(config: Config, experiment_id: str, key: str) -> str | None:
-    """The attribute of META that tells this tag of the experiment or of its runs.
+    """The attribute of META that holds this tag of the experiment or of its runs.
 
     None where searches can't rely on it: no pattern matches, or none that does is built.
     """
@@ -36,13 +36,13 @@ def may_hold(attribute: str, condition: Condition) -> Condition:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A tag as META tells it: its text, or None for a tag that is missing."""
+    """A tag as META has it: its text, or None for a tag that is missing."""
 
     text: str | None
 
 
 def known_tag(meta: Mapping[str, Any], attribute: str) -> Known | None:
-    """What a META item tells of a tag; None where only the tag's item can tell."""
+    """What a META item has of a tag; None where only the tag's item has it."""
     value = meta.get(attribute)
     if isinstance(value, str):
         return Known(value)

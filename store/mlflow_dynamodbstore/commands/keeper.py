@@ -101,8 +101,8 @@ def _problems(
         yield Problem(
             "no_schedule",
             f"LifecycleFunction's schedule has sent no heartbeat in the last {_MINUTES} minutes",
-            "see whether the stack, its function and its schedule are there, and what the "
-            f"function's log says; then {_replay(location)}",
+            "see whether the stack, its function and its schedule are there, and read the "
+            f"function's log; then {_replay(location)}",
         )
     elif late:
         yield _not_reached(location, heartbeats, facts, late)
