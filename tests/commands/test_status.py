@@ -293,6 +293,14 @@ class TestModes:
         assert found.mode == "inline"
         assert found.why == "no heartbeat came by the stream in the last 15 minutes"
 
+    def test_with_those_of_functions_that_name_no_projection_servers_keep_all(self) -> None:
+        old = Heartbeats(NOW, {name: Arrived(NOW) for name in STREAM_FUNCTIONS})
+
+        found = keeper(REGION, "auto", old, NOW)
+
+        assert found.mode == "inline"
+        assert found.why == "no function keeps fts, summary, tags, ttl: the servers do"
+
     def test_with_those_of_one_function_servers_keep_what_is_the_others(self) -> None:
         found = keeper(REGION, "auto", beats(search=NOW - MINUTE, lifecycle=NOW - 16 * MINUTE), NOW)
 

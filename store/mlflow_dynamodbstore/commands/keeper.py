@@ -40,7 +40,8 @@ def keeper(location: Location, setting: str, heartbeats: Heartbeats, now_ms: int
     mode = mode_by(missing)
     if mode == STREAM:
         return Keeper(setting, mode, "the heartbeats of the stream functions are fresh")
-    if mode == MIXED:
+    if mode == MIXED or any(a.is_fresh(now_ms) for a in heartbeats.arrived.values()):
+        # Functions of an earlier version name fewer projections, or none.
         names = ", ".join(sorted(missing))
         return Keeper(setting, mode, f"no function keeps {names}: the servers do")
     if not _ever_sent(heartbeats):
