@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dynamodbstore_table.port import Item, Table
+from dynamodbstore_table.port import Table
 
 from mlflow_dynamodbstore.core.long_texts import Texts, read_texts
+from mlflow_dynamodbstore.search.clause import Row
 
 _MOST_READS = 5
 
 
-def with_texts(table: Table, items: Iterable[Item]) -> tuple[list[Item], Texts]:
+def with_texts(table: Table, items: Iterable[Row]) -> tuple[list[Row], Texts]:
     """The items with all the long texts that they refer to; no request where there are none.
 
     An item whose text has been replaced since it was read is read again, and left out where it has
@@ -34,7 +35,7 @@ def with_texts(table: Table, items: Iterable[Item]) -> tuple[list[Item], Texts]:
     return [item for item in found if _is_told(item, texts)], texts
 
 
-def _is_told(item: Item, texts: Texts) -> bool:
+def _is_told(item: Row, texts: Texts) -> bool:
     return all(
         stored["text"] in texts
         for stored in item.values()

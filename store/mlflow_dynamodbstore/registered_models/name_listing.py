@@ -58,7 +58,11 @@ class NamesListed(Source):
             reverse=not self.ascending,
             page_size=min(page_size, _READ_AT_ONCE),
         )
-        for meta in groups_sorted(merged, _group, name_order(self.ascending)):
+        listed = groups_sorted(merged, _group, name_order(self.ascending))
+        if after is None and not self.prefix:
+            yield from listed
+            return
+        for meta in listed:
             name: str = meta["name"]
             is_behind = after is None or (
                 with_it if name == after else (name > after) == self.ascending

@@ -11,6 +11,7 @@ from dynamodbstore_events.keys import prompts_listing, registered_models_listing
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_table.port import Table
 from mlflow.entities.model_registry import RegisteredModel
+from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.model_registry import (
     SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
@@ -54,7 +55,6 @@ from mlflow_dynamodbstore.search.execute import search
 from mlflow_dynamodbstore.search.listings import Listing
 from mlflow_dynamodbstore.search.order import Order
 from mlflow_dynamodbstore.search.plan import Plan, Query, steps_of, table_filter
-from mlflow_dynamodbstore.search.requests import check_max_results
 from mlflow_dynamodbstore.search.searchable import Context, Request, Searchable
 from mlflow_dynamodbstore.search.sources import ByPostings, Source
 from mlflow_dynamodbstore.search.values import Candidate
@@ -72,8 +72,7 @@ class RegisteredModelSearch(Searchable[RegisteredModel]):
     smallest_chunk = 1
 
     def parse(self, request: Request) -> Query:
-        most = SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD
-        check_max_results(request.max_results, least=None, most=most)
+        _check_max_results(request.max_results)
         filter_string, order_by = request.filter_string, list(request.order_by or ())
         clauses = registry_clauses(SearchModelUtils, filter_string, _name_clause)
         orders = registry_orders(order_by, _order, Order(NAME))
@@ -148,6 +147,20 @@ class SearchRegisteredModels:
         request = Request(filter_string, max_results, order_by, page_token, self._scope.workspace)
         context = Context(self._config.current)
         return PagedList(*search(self._table, REGISTERED_MODELS, request, context))
+
+
+def _check_max_results(max_results: int | None) -> None:
+    """Raise ``INVALID_PARAMETER_VALUE`` in MLflow's words, which are others than for runs."""
+    if not isinstance(max_results, int):
+        rule = "a whole number"
+    elif max_results > SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD:
+        rule = f"at most {SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD}"
+    else:
+        return
+    raise MlflowException.invalid_parameter_value(
+        "Invalid value for request parameter max_results. It must be "
+        f"{rule}, but got value {max_results}"
+    )
 
 
 def _name_clause(key: str, comparator: str, value: Any) -> Clause:

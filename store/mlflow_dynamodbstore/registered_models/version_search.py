@@ -85,7 +85,6 @@ from mlflow_dynamodbstore.search.listings import (
 from mlflow_dynamodbstore.search.order import ColumnOrder, Cursor, Order, RowOrder
 from mlflow_dynamodbstore.search.plan import Plan, Query, steps_of, table_filter
 from mlflow_dynamodbstore.search.pushdown import RANGED, time_range
-from mlflow_dynamodbstore.search.requests import check_max_results
 from mlflow_dynamodbstore.search.searchable import Context, Request, Searchable
 from mlflow_dynamodbstore.search.sources import ByPostings, Source
 from mlflow_dynamodbstore.search.values import Candidate
@@ -124,8 +123,7 @@ class ModelVersionSearch(Searchable[ModelVersion]):
     smallest_chunk = 1
 
     def parse(self, request: Request) -> Query:
-        most = SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD
-        check_max_results(request.max_results, most=most)
+        _check_max_results(request.max_results)
         filter_string, order_by = request.filter_string, list(request.order_by or ())
         clauses = registry_clauses(SearchModelVersionUtils, filter_string, _attribute_clause)
         orders = registry_orders(
@@ -156,13 +154,15 @@ class ModelVersionSearch(Searchable[ModelVersion]):
         few = runs is not None or named is not None
         steps = steps_of(clauses, self.columns, kinds, listed=not few)
 
+        names = on_name(clauses)
+
         def model_shown(meta: Row) -> bool:
             return (
                 meta["workspace"] == workspace
                 and DELETING not in meta
                 # One version that is a prompt hides all of its name, as in MLflow's SQL store.
                 and not (hidden and meta.get(PROMPT_VERSIONS, 0) > 0)
-                and all(one.test(meta["name"]) for one in on_name(clauses))
+                and (not names or all(one.test(meta["name"]) for one in names))
             )
 
         sources: list[Source] = []
@@ -213,6 +213,19 @@ class SearchModelVersions:
         request = Request(filter_string, max_results, order_by, page_token, self._scope.workspace)
         context = Context(self._config.current)
         return PagedList(*search(self._table, MODEL_VERSIONS, request, context))
+
+
+def _check_max_results(max_results: int | None) -> None:
+    """Raise ``INVALID_PARAMETER_VALUE`` in MLflow's words, which are others than for runs."""
+    if not isinstance(max_results, int) or max_results < 1:
+        raise MlflowException.invalid_parameter_value(
+            f"Invalid value for max_results. It must be a positive integer, but got {max_results}"
+        )
+    if max_results > SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD:
+        raise MlflowException.invalid_parameter_value(
+            "Invalid value for request parameter max_results. It must be at most "
+            f"{SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD}, but got value {max_results}"
+        )
 
 
 def _attribute_clause(key: str, comparator: str, value: Any) -> Clause:
@@ -437,7 +450,8 @@ class _ByUpdate(Source):
                     found += _moved_with(table, models, entry, time_ms)
                 else:
                     found.append(entry)
-            yield from self.order.in_order(found, cursor)
+            here = cursor if cursor is not None and cursor[0] == time_ms else None
+            yield from self.order.in_order(found, here)
 
     def _unmoved(
         self, table: Table, keys: SortRange, models: _Models, size: int
@@ -511,5 +525,5 @@ def _read(
 ) -> list[ModelVersion]:
     """MLflow's versions, without aliases, as in its SQL store's searches."""
     metas = {one.row["PK"]: one.row[META] for one in found}
-    versions, texts = with_texts(table, [dict(one.row) for one in found])
+    versions, texts = with_texts(table, (one.row for one in found))
     return [model_version(metas[item["PK"]], item, texts, []) for item in versions]

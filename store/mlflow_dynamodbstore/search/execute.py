@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -168,15 +168,17 @@ def _sorted(table: Table, plan: Plan[Any], candidates: list[Candidate]) -> Itera
     for values, wanted in fields.values():
         values.read(table, candidates, wanted)
     for order in reversed(plan.query.orders):
-        candidates = sort_by(candidates, _value_of(plan, order), ascending=order.ascending)
+        candidates = sort_by(
+            candidates, _values(plan, order, candidates), ascending=order.ascending
+        )
     return candidates
 
 
-def _value_of(plan: Plan[Any], order: Order) -> Callable[[Candidate], Any]:
+def _values(plan: Plan[Any], order: Order, candidates: Sequence[Candidate]) -> list[Any]:
+    """What each candidate is sorted by; None: it has no value."""
     on, pick = order.on, order.pick
     if on.kind == ATTRIBUTE:
         value = plan.of.columns[on.key].value
-        return lambda candidate: value(candidate.row)
-    if pick is None:
-        return lambda candidate: candidate.values.get(on)
-    return lambda candidate: None if on not in candidate.values else pick(candidate.values[on])
+        return [value(candidate.row) for candidate in candidates]
+    found = [candidate.values.get(on) for candidate in candidates]
+    return found if pick is None else [None if one is None else pick(one) for one in found]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import dropwhile
 from operator import itemgetter
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from dynamodbstore_events.keys import GSI1, newest_first, parse_newest_first
 from dynamodbstore_table.conditions import Condition
@@ -57,8 +57,12 @@ class TimeOrder(RowOrder):
     def ascending(self) -> Sequence[bool]:
         return not self.newest_first, self.ids_ascending
 
-    def place(self, row: Row) -> Cursor:
-        return parse_newest_first(row["gsi1sk"])
+    @property
+    def keys(self) -> Sequence[Callable[[Row], Any]]:
+        return (
+            lambda row: parse_newest_first(row["gsi1sk"])[0],
+            lambda row: parse_newest_first(row["gsi1sk"])[1],
+        )
 
     @property
     def as_kept(self) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from types import NoneType
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
@@ -45,9 +43,14 @@ class RowOrder(ABC):
     def ascending(self) -> Sequence[bool]:
         """The direction of each column."""
 
+    @property
     @abstractmethod
+    def keys(self) -> Sequence[Callable[[Row], Any]]:
+        """What each column has of a row."""
+
     def place(self, row: Row) -> Cursor:
         """The row's values, which lead the next page to what is behind it."""
+        return tuple(key(row) for key in self.keys)
 
     def is_behind(self, place: Cursor, cursor: Cursor) -> bool:
         """Whether a place is behind a cursor."""
@@ -58,12 +61,13 @@ class RowOrder(ABC):
 
     def in_order(self, rows: Iterable[_R], cursor: Cursor | None = None) -> list[_R]:
         """Rows that may come in any order, in this one: those behind the cursor."""
-        placed = [(self.place(row), row) for row in rows]
+        found = list(rows)
         if cursor is not None:
-            placed = [one for one in placed if self.is_behind(one[0], cursor)]
-        for number, ascending in reversed(list(enumerate(self.ascending))):
-            placed.sort(key=lambda one, n=number: one[0][n], reverse=not ascending)  # type: ignore[misc]
-        return [row for _, row in placed]
+            found = [row for row in found if self.is_behind(self.place(row), cursor)]
+        if len(found) > 1:
+            for key, ascending in reversed(list(zip(self.keys, self.ascending, strict=True))):
+                found.sort(key=key, reverse=not ascending)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,9 @@ class ColumnOrder(RowOrder):
     def ascending(self) -> Sequence[bool]:
         return [order.ascending for order in self.orders]
 
-    def place(self, row: Row) -> Cursor:
-        return tuple(self.columns[order.on.key].value(row) for order in self.orders)
+    @property
+    def keys(self) -> Sequence[Callable[[Row], Any]]:
+        return [self.columns[order.on.key].value for order in self.orders]
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.orders))
@@ -107,26 +112,19 @@ def groups_sorted(
     yield from order.in_order(together)
 
 
-def sort_by(entities: list[_T], value_of: Callable[[_T], Any], *, ascending: bool) -> list[_T]:
-    """The entities by a value, those of equal value in the order in which they come.
+def sort_by(entities: Sequence[_T], values: Sequence[Any], *, ascending: bool) -> list[_T]:
+    """The entities by the values that they have, those of equal value in the order they come in.
 
     NaN and then missing values are last in both directions; ±Infinity stands as it is kept, as
     the largest numbers.
     """
-    values = list(map(value_of, entities))
-    pairs: Iterable[tuple[Any, _T]] = zip(values, entities, strict=True)
-    rest: list[_T] = []
+    present: Iterable[int] = range(len(values))
+    last: list[int] = []
     if not _UNSORTABLE.isdisjoint(map(type, values)):
-        present: list[tuple[Any, _T]] = []
-        nan: list[_T] = []
-        for value, entity in pairs:
-            if value is None:
-                rest.append(entity)
-            elif not isinstance(value, float):
-                present.append((value, entity))
-            elif math.isnan(value):
-                nan.append(entity)
-            else:
-                present.append((stored(value)[0], entity))
-        pairs, rest = present, nan + rest
-    return [entity for _, entity in sorted(pairs, key=itemgetter(0), reverse=not ascending)] + rest
+        # Only NaN differs from itself.
+        values = [stored(v)[0] if isinstance(v, float) and v == v else v for v in values]
+        missing = [n for n, value in enumerate(values) if value is None]
+        last = [n for n, value in enumerate(values) if value != value] + missing
+        present = [n for n, value in enumerate(values) if value is not None and value == value]
+    in_order = sorted(present, key=values.__getitem__, reverse=not ascending)
+    return [entities[n] for n in (*in_order, *last)]

@@ -174,6 +174,8 @@ class Plan(Generic[E]):
         if decided:
             return (lambda row: all(test(value(row)) for value, test in tests)) if tests else None
         visible = self.visible
+        if not tests:
+            return visible
         return lambda row: visible(row) and all(test(value(row)) for value, test in tests)
 
     def stages(self) -> list[tuple[Values, list[Clause]]]:

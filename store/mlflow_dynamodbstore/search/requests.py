@@ -11,23 +11,17 @@ from mlflow.store.tracking import SEARCH_MAX_RESULTS_THRESHOLD
 _Parsed = TypeVar("_Parsed")
 
 
-def check_max_results(
-    max_results: int | None,
-    *,
-    least: int | None = 1,
-    most: int = SEARCH_MAX_RESULTS_THRESHOLD,
-    none_is_all: bool = False,
-) -> None:
-    """Raise ``INVALID_PARAMETER_VALUE`` unless it is from ``least`` (None: any) to ``most``.
+def check_max_results(max_results: int | None, *, none_is_all: bool = False) -> None:
+    """Raise ``INVALID_PARAMETER_VALUE`` unless it is from 1 to 50,000.
 
     None stands for all results where ``none_is_all``, and is refused elsewhere.
     """
     if max_results is None and none_is_all:
         return
-    if not isinstance(max_results, int) or (least is not None and max_results < least):
-        rule = "a whole number" if least is None else "a positive integer"
-    elif max_results > most:
-        rule = f"at most {most}"
+    if not isinstance(max_results, int) or max_results < 1:
+        rule = "a positive integer"
+    elif max_results > SEARCH_MAX_RESULTS_THRESHOLD:
+        rule = f"at most {SEARCH_MAX_RESULTS_THRESHOLD}"
     else:
         return
     raise MlflowException.invalid_parameter_value(

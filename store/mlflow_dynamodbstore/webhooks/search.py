@@ -14,7 +14,6 @@ from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore.search.clause import ATTRIBUTE, Clause, Column, Field, Row
 from mlflow_dynamodbstore.search.listings import Listing, TimeOrder
 from mlflow_dynamodbstore.search.plan import Plan, Query, Step, table_filter
-from mlflow_dynamodbstore.search.requests import check_max_results
 from mlflow_dynamodbstore.search.searchable import Context, Request, Searchable
 from mlflow_dynamodbstore.search.sources import Listed
 from mlflow_dynamodbstore.search.values import Candidate, Place
@@ -35,7 +34,10 @@ class WebhookSearch(Searchable[Webhook]):
 
     def parse(self, request: Request) -> Query:
         limit, event = request.max_results or self.results, request.filter_string
-        check_max_results(limit, most=_MOST_RESULTS)
+        if not isinstance(limit, int) or not 1 <= limit <= _MOST_RESULTS:
+            raise MlflowException.invalid_parameter_value(
+                f"max_results must be between 1 and {_MOST_RESULTS}. Got {request.max_results!r}."
+            )
         if request.order_by:
             raise MlflowException.invalid_parameter_value("Webhooks are listed newest first.")
         clause = Clause(_EVENTS, "HAS", event, lambda events: f" {event} " in events)
