@@ -38,8 +38,6 @@ _OWN_WORDS = {
     "Invalid page token, parsed value={'offset': 0}": "Invalid page token: its offset is 0",
     "Invalid page token, parsed value={}": "Invalid page token: its offset is None",
     "Invalid page token, could not base64-decode": "Invalid page token: it is not base64",
-    "max_results must be between 1 and 1000": "for parameter 'max_results' supplied",
-    "Invalid value for max_results. It must be": "for parameter 'max_results' supplied",
     "Unable to fetch model from model URI source": "Unable to fetch model from model URI source",
 }
 """What MLflow says, and what we say in its place, naming the value."""
