@@ -213,3 +213,11 @@ def test_creating_does_not_wait(either: Any, name: str) -> None:
         either._await_model_version_creation(version, 300)
 
     waiting.assert_not_called()
+
+
+def test_create_model_version_keeps_no_source(either: Any, name: str) -> None:
+    either.create_registered_model(name)
+
+    either.create_model_version(name, None)
+
+    assert either.get_model_version(name, 1).source is None

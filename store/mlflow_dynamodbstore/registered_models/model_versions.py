@@ -25,7 +25,7 @@ from mlflow_dynamodbstore.core.long_texts import (
     stored_texts,
 )
 from mlflow_dynamodbstore.core.retry import retried
-from mlflow_dynamodbstore.core.text_values import as_text_or_none, required_text
+from mlflow_dynamodbstore.core.text_values import as_text_or_none, required_text_or_none
 from mlflow_dynamodbstore.registered_models.model_items import (
     DESCRIPTION,
     LATEST,
@@ -85,7 +85,7 @@ class ModelVersions:
         for tag in tags or []:
             _validate_model_version_tag(tag.key, tag.value)
             texts[TAG + tag.key] = tag.value
-        location, run_id = self._source_of(required_text(source, "source"), run_id)
+        location, run_id = self._source_of(required_text_or_none(source, "source"), run_id)
         if not run_id and model_id:
             run_id = self._logged_model(model_id).source_run_id
         attributes = {
@@ -109,9 +109,10 @@ class ModelVersions:
 
         return self._models.changing(name, create, on=(ConditionFailed, TransactionConflict))
 
-    def _source_of(self, source: str, run_id: str | None) -> tuple[str, str | None]:
-        """Where the files of a source are, and the run that made them."""
-        if urllib.parse.urlparse(source).scheme != "models":
+    def _source_of(self, source: str | None, run_id: str | None) -> tuple[str | None, str | None]:
+        """Where the files of a source are, and the run that made them; MLflow's SQL store keeps
+        None for a source too."""
+        if source is None or urllib.parse.urlparse(source).scheme != "models":
             return source, run_id
         try:
             parsed = _parse_model_uri(source)
