@@ -1,4 +1,4 @@
-"""Points of metrics are shown for as long as the policy said when they were logged.
+"""Points of metrics are shown for as long as the policy gave them when they were logged.
 
 Whichever way they were logged: one by one, in batches, out of order. So all keys of a run begin at
 the same moment, and the latest point of each stays.
@@ -155,7 +155,7 @@ def test_all_keys_of_a_run_begin_at_the_same_moment(
     log_in_every_way(store, run_id, range(20, 20 + CHUNK))
     everything, second_part = list(range(20 + CHUNK)), list(range(20, 20 + CHUNK))
 
-    # then both are shown as long as the policy says, and nothing by halves
+    # then both are shown to the end of their time, and nothing by halves
     calendar.days_pass(164)
     assert shown(store, run_id) == in_every_way(everything)
     calendar.days_pass(2)

@@ -1,7 +1,7 @@
 """Taking off the times to live that older versions have stamped in a file by their defaults.
 
 The file ignores every ``ttl`` meanwhile (``Table.ignores_stamps``). Deleted runs and experiments
-get what the policy says now, by the ttl projection; the history of metrics that an older version
+get what the policy gives now, by the ttl projection; the history of metrics that an older version
 wrote keeps no time. Only stamped items are read, a few at a time; it may stop anywhere and begin
 again.
 """
