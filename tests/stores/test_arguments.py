@@ -286,6 +286,12 @@ def test_create_model_version_keeps_numbers_as_their_digits(stores: Stores) -> N
         assert (version.run_id, version.run_link, version.description) == ("7", "8", "9")
 
 
+def test_create_model_version_takes_no_source_as_the_sql_store_does(stores: Stores) -> None:
+    none: Any = None
+
+    assert stores.registry.create_model_version("net", none).source is None
+
+
 def test_what_no_check_has_foreseen_is_an_error_of_mlflow(stores: Stores) -> None:
     with refused("INTERNAL_ERROR") as refusal:
         stores.tracking.create_run("0", "ada", 1, 7, "lion")
