@@ -83,6 +83,9 @@ _VALUE_START_BYTES: Final = 200
 _HASH_MARK: Final = "%~"
 _TIME_ORIGIN: Final = 2**63 - 1
 
+DEFAULT_TRACE_SHARDS: Final = 4
+"""Over how many listings an experiment spreads its traces that does not keep the number."""
+
 Key = tuple[str, str]
 
 HEARTBEAT_KEY: Final[Key] = ("HEARTBEAT", "HEARTBEAT")

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import Final, TypeAlias
 
-from dynamodbstore_events.entities import EXPERIMENT, MODEL, REGISTERED_MODEL, RUN
+from dynamodbstore_events.entities import EXPERIMENT, MODEL, REGISTERED_MODEL, RUN, TRACE
 from dynamodbstore_events.keys import (
     GSI1,
     META,
@@ -23,6 +23,7 @@ from dynamodbstore_events.keys import (
     model_metrics_marker_sk,
     models_listing,
     runs_listing,
+    traces_listing,
     unpart,
 )
 from dynamodbstore_table.conditions import Condition, equals
@@ -108,6 +109,19 @@ def below_model(table: Table, pk: str) -> Iterator[Branch]:
     return ((key, False) for key in _partition(table, pk) if key[1] != META)
 
 
+def trace_partitions(pk: str) -> tuple[str, str]:
+    """The partitions of a trace: its spans', then its own, which has META."""
+    return f"SPANS#{pk.partition('#')[2]}", pk
+
+
+def below_trace(table: Table, pk: str) -> Iterator[Branch]:
+    """The spans of a trace, its tags, metadata and assessments, but not META. Its links stay."""
+    for partition in trace_partitions(pk):
+        for key in _partition(table, partition):
+            if key[1] != META or key[0] != pk:
+                yield key, False
+
+
 def below_experiment(table: Table, pk: str) -> Iterator[Branch]:
     """The datasets and the tags of an experiment, not its runs, models and traces."""
     for key in _partition(table, pk):
@@ -141,6 +155,12 @@ def models_of(table: Table, experiment_id: str) -> Iterator[Item]:
     return _existing(table, models_listing(experiment_id))
 
 
+def traces_of(table: Table, experiment_id: str, shards: int) -> Iterator[Item]:
+    """The META items of an experiment's traces."""
+    for shard in range(shards):
+        yield from _existing(table, traces_listing(experiment_id, shard))
+
+
 def _existing(table: Table, listing: str) -> Iterator[Item]:
     # The index may still list what has gone.
     start = None
@@ -171,6 +191,7 @@ def _partition(
 _BELOW: Final[Mapping[str, Callable[[Table, str], Iterator[Branch]]]] = {
     RUN: below_run,
     MODEL: below_model,
+    TRACE: below_trace,
     EXPERIMENT: below_experiment,
     REGISTERED_MODEL: below_model,
 }

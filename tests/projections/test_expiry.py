@@ -28,6 +28,7 @@ from tests.projections.aging import (
     run,
 )
 from tests.projections.interposed import Crash, InterposedTable
+from tests.traces.made import NOW_MS, new_feedback, new_span, new_trace_id, new_trace_info
 from tests.tracking.stores import new_run, refused
 
 PAST_RETENTION = RETENTION_DAYS + 1
@@ -175,6 +176,25 @@ class TestExperiments:
         expected[f"EXPIRED#LM#{model.model_id}"] = model.artifact_location
         assert tombstones(kept) == expected
         assert partitions(kept.table) == before | dict.fromkeys(expected, 1)
+
+    def test_the_traces_of_an_expired_experiment_go_with_all_that_is_below_them(
+        self, kept: Aging
+    ) -> None:
+        before = partitions(kept.table)
+        gone = kept.store.create_experiment("gone")
+        later = NOW_MS + 365 * 86_400_000
+        for n in range(5):
+            trace_id = new_trace_id()
+            span = new_span(trace_id, start_ms=later + n, end_ms=later + n, inputs="x" * 9_000)
+            kept.store.log_spans(gone, [span])
+            kept.store.start_trace(new_trace_info(trace_id, gone, time_ms=later + n))
+            kept.store.create_assessment(new_feedback(trace_id, "yes"))
+        kept.store.delete_experiment(gone)
+
+        expire(kept)
+        kept.settle()
+
+        assert partitions(kept.table) == before
 
     def test_runs_in_every_shard_go(self, kept: Aging, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MLFLOW_DYNAMODB_RUN_SHARDS", "4")

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 
 from dynamodbstore_events.change import ChangeEvent
 from dynamodbstore_events.entities import EXPERIMENT, EXPIRED, RUN, Entity, entity_of
-from dynamodbstore_events.keys import META, NAME, experiment_pk, name_pk
+from dynamodbstore_events.keys import DEFAULT_TRACE_SHARDS, META, NAME, experiment_pk, name_pk
 from dynamodbstore_table.conditions import ITEM_EXISTS, ITEM_MISSING, Missing, both, equals
 from dynamodbstore_table.port import Delete, Item, Op, Put, Update, now_ms
 
@@ -26,9 +26,11 @@ from dynamodbstore_projections.cascade import (
     below_experiment,
     below_model,
     below_run,
+    below_trace,
     models_of,
     runs_of,
     side_by_side,
+    traces_of,
 )
 from dynamodbstore_projections.config import DAY_SECONDS, Config
 from dynamodbstore_projections.expiry.records import (
@@ -118,13 +120,17 @@ class ExpiryProjection(Projection):
         """Take what is below an experiment as far as there is room; whether that was all."""
         table = view.table
         deleted_ms = now_ms(table)
+        trace_shards = record.get("trace_shards", DEFAULT_TRACE_SHARDS)
         entities = (
             ("artifact_uri", runs_of(table, experiment_id, record["run_shards"]), below_run),
             ("artifact_location", models_of(table, experiment_id), below_model),
+            # MLflow's garbage collector knows no traces: they leave no tombstones.
+            (None, traces_of(table, experiment_id, trace_shards), below_trace),
         )
         for artifacts, metas, below in entities:
             for meta, keys in side_by_side(table, metas, below, self._most_items):
-                tombstones.append(tombstone(meta["PK"], meta[artifacts], record, deleted_ms))
+                if artifacts is not None:
+                    tombstones.append(tombstone(meta["PK"], meta[artifacts], record, deleted_ms))
                 if not harvest.take(keys) or harvest.room <= 0:
                     return False
                 harvest.take_meta((meta["PK"], META))

@@ -15,6 +15,7 @@ from typing import Any
 
 from dynamodbstore_events.entities import RUN, entity_of
 from dynamodbstore_events.keys import (
+    DEFAULT_TRACE_SHARDS,
     EXPIRED_MODELS,
     EXPIRED_RUNS,
     EXPIRING,
@@ -55,6 +56,7 @@ def due_experiment(meta: Mapping[str, Any], expires: int) -> Item:
         "workspace": meta["workspace"],
         "name": meta["name"],
         "run_shards": meta["run_shards"],
+        "trace_shards": meta.get("trace_shards", DEFAULT_TRACE_SHARDS),
     }
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynamodbstore_events.entities import EXPERIMENT
+from dynamodbstore_events.keys import DEFAULT_TRACE_SHARDS
 from dynamodbstore_table.conditions import Both, Condition, Either, Not, equals
 from dynamodbstore_table.items.forms import current
 from dynamodbstore_table.port import Item
@@ -21,8 +22,6 @@ from mlflow.entities import LifecycleStage, ViewType
 
 ACTIVE: str = LifecycleStage.ACTIVE
 DELETED: str = LifecycleStage.DELETED
-
-DEFAULT_TRACE_SHARDS = 4
 
 
 @dataclass(frozen=True, slots=True)

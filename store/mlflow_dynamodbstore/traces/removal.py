@@ -11,11 +11,11 @@ from dynamodbstore_events.keys import (
     META,
     newest_first,
     parse_newest_first,
-    spans_pk,
     trace_pk,
     traces_listing,
     unpart,
 )
+from dynamodbstore_projections.cascade import trace_partitions
 from dynamodbstore_table.conditions import Exists, Missing, both, equals
 from dynamodbstore_table.errors import ConditionFailed, TransactionConflict
 from dynamodbstore_table.port import Delete, Item, SortRange, Table, Update
@@ -108,7 +108,7 @@ class TraceRemoval:
     def _remove(self, trace_ids: Sequence[str]) -> None:
         """Remove what is below the marked traces, then their METAs."""
         for chunk in _chunks(trace_ids):
-            pks = [pk for trace_id in chunk for pk in (trace_pk(trace_id), spans_pk(trace_id))]
+            pks = [pk for trace_id in chunk for pk in trace_partitions(trace_pk(trace_id))]
             found = self._table.partitions(pks, attributes=("PK", "SK"))
             self._table.bulk(Delete((item["PK"], item["SK"])) for item in _below(found.values()))
             self._remove_metas([Delete((trace_pk(t), META), Exists(DELETING)) for t in chunk])
