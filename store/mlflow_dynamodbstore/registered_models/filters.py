@@ -44,7 +44,7 @@ def registry_clauses(
     """The clauses of a filter as one of MLflow's ``Search…Utils`` reads it; ``attribute`` makes
     those on attributes.
 
-    Prompts are shown only to who asks for them: without a clause on the tag ``IS_PROMPT`` they are
+    Prompts are found only by a filter for them: without a clause on the tag ``IS_PROMPT`` they are
     left out. Raises ``INVALID_PARAMETER_VALUE`` for what is not a filter or has a wrong comparator,
     ``BAD_REQUEST`` for a comparator that does not go with its value.
     """
@@ -65,11 +65,11 @@ def registry_clauses(
         else:
             check_comparator("tag", comparator, TAG_COMPARATORS)
             clauses.append(clause(Field(TAGS, key), comparator, value))
-    asks = _asks_for_prompts(found)
-    return tuple(one for one in clauses if asks or one.on != IS_PROMPT)
+    for_prompts = _is_for_prompts(found)
+    return tuple(one for one in clauses if for_prompts or one.on != IS_PROMPT)
 
 
-def _asks_for_prompts(found: Iterable[Mapping[str, Any]]) -> bool:
+def _is_for_prompts(found: Iterable[Mapping[str, Any]]) -> bool:
     """Whether prompts are searched for: the first clause on their tag decides, in any case."""
     for one in found:
         if one["type"] == "tag" and one["key"] == IS_PROMPT_TAG_KEY:
@@ -107,7 +107,7 @@ def on_name(clauses: Iterable[Clause]) -> list[Clause]:
 
 
 def prefix_of(clauses: Iterable[Clause]) -> str:
-    """What every name that passes begins with, as far as a LIKE tells it."""
+    """What every name that passes begins with, as far as a LIKE shows it."""
     prefixes = (like_prefix(one.value) for one in on_name(clauses) if one.comparator == "LIKE")
     return max(prefixes, key=len, default="")
 

@@ -21,7 +21,7 @@ def with_texts(table: Table, items: Iterable[Row]) -> tuple[list[Row], Texts]:
     found = list(items)
     for _ in range(_MOST_READS):
         texts = read_texts(table, found)
-        stale = [item for item in found if not _is_told(item, texts)]
+        stale = [item for item in found if not _is_whole(item, texts)]
         if not stale:
             return found, texts
         now = table.batch_get((item["PK"], item["SK"]) for item in stale)
@@ -32,10 +32,10 @@ def with_texts(table: Table, items: Iterable[Row]) -> tuple[list[Row], Texts]:
         ]
         found = [item for item in found if item]
     texts = read_texts(table, found)
-    return [item for item in found if _is_told(item, texts)], texts
+    return [item for item in found if _is_whole(item, texts)], texts
 
 
-def _is_told(item: Row, texts: Texts) -> bool:
+def _is_whole(item: Row, texts: Texts) -> bool:
     return all(
         stored["text"] in texts
         for stored in item.values()

@@ -63,7 +63,7 @@ _UPDATED = Field(ATTRIBUTE, "last_updated_timestamp")
 
 
 class RegisteredModelSearch(Searchable[RegisteredModel]):
-    """The registered models of one workspace; prompts are among them only if they are asked for."""
+    """The registered models of one workspace; prompts are among them only if the filter is for them."""
 
     name = "registered-models"
     noun = "models"
@@ -141,7 +141,7 @@ class SearchRegisteredModels:
     ) -> PagedList[RegisteredModel]:
         """A page of the models that match, with the token of the next page if there is one.
 
-        Prompts are among them only if the filter asks for them. Raises
+        Prompts are among them only if the filter is for them. Raises
         ``INVALID_PARAMETER_VALUE`` for a filter, order, token or number that is wrong.
         """
         request = Request(filter_string, max_results, order_by, page_token, self._scope.workspace)

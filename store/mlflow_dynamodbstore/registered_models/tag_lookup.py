@@ -1,6 +1,6 @@
 """Candidates from tags: the models that have a tag, where these are few.
 
-The lookup tells the beginning of each value, so that most clauses are decided without reading a
+The lookup has the beginning of each value, so that most clauses are decided without reading a
 model. Where many models pass, their listing, which has all the tags, is read instead.
 """
 
@@ -67,8 +67,8 @@ def tag_lookups(workspace: str, clauses: Iterable[Clause]) -> tuple[TagLookup, .
     for clause in clauses:
         by_key.setdefault(clause.on.key, []).append(clause)
     lookups = [
-        TagLookup(model_tag_lookup(workspace, key), _narrowest(asked), tuple(asked))
-        for key, asked in by_key.items()
+        TagLookup(model_tag_lookup(workspace, key), _narrowest(found), tuple(found))
+        for key, found in by_key.items()
     ]
     lookups.sort(key=lambda lookup: lookup.sk == EVERY)
     return tuple(lookups[:_MOST_LOOKUPS])
@@ -93,7 +93,7 @@ def _few(table: Table, lookup: TagLookup) -> set[str] | None:
     for number, entry in enumerate(entries):
         if number >= _FIRST and len(found) * _RARE > number:
             return None
-        start, model_key = _told(entry["gsi2sk"])
+        start, model_key = _parsed(entry["gsi2sk"])
         if _may_pass(lookup, start):
             found.add(model_key)
     return found if len(found) <= MOST_CANDIDATES else None
@@ -109,13 +109,13 @@ def _narrowest(clauses: Sequence[Clause]) -> SortRange:
     return begins_with(prefix) if prefix else EVERY
 
 
-def _told(sort_key: str) -> tuple[str, str]:
+def _parsed(sort_key: str) -> tuple[str, str]:
     start, _, model_key = sort_key.rpartition("#")
     return start, model_key
 
 
 def _may_pass(lookup: TagLookup, start: str) -> bool:
-    """Whether a value that begins so may pass; a short one is told whole."""
+    """Whether a value that begins so may pass; a short one is there whole."""
     if len(start.encode()) >= _WHOLE_BYTES:
         return True
     return all(clause.test(start) for clause in lookup.clauses)

@@ -106,7 +106,7 @@ _Shown = Callable[[Row], bool]
 
 
 class ModelVersionSearch(Searchable[ModelVersion]):
-    """The model versions of one workspace; those of prompts only if they are asked for."""
+    """The model versions of one workspace; those of prompts only if the filter is for them."""
 
     name = "model-versions"
     noun = "versions"
@@ -207,7 +207,7 @@ class SearchModelVersions:
     ) -> PagedList[ModelVersion]:
         """A page of the versions that match, with the token of the next page if there is one.
 
-        Those of prompts are among them only if the filter asks for them. Raises
+        Those of prompts are among them only if the filter is for them. Raises
         ``INVALID_PARAMETER_VALUE`` for a filter, order, token or number that is wrong.
         """
         request = Request(filter_string, max_results, order_by, page_token, self._scope.workspace)

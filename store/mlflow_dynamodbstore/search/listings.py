@@ -77,7 +77,7 @@ class TimeOrder(RowOrder):
 def time_order(orders: Sequence[Order], time: Field, entity_id: Field) -> TimeOrder | None:
     """The order of listings that is the same as ``orders``; None: collect and sort.
 
-    Entities of one time are ordered by their ids, ascending unless the order says otherwise;
+    Entities of one time are ordered by their ids, ascending unless the order is otherwise;
     whatever comes after an id decides nothing.
     """
     fields = [order.on for order in orders]

@@ -43,9 +43,9 @@ def condition_of(attribute: str, clause: Clause) -> Condition | None:
 
 
 def tag_condition(attribute: str, comparator: str, value: Any) -> Condition | None:
-    """A clause on a tag as a condition on the ``attribute`` of META that tells it, or None.
+    """A clause on a tag as a condition on the ``attribute`` of META that holds it, or None.
 
-    What passes it may match: META does not tell every tag.
+    What passes it may match: META does not hold every tag.
     """
     if comparator == IS_NULL:
         return Missing(attribute)

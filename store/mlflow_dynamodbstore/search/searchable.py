@@ -65,7 +65,7 @@ class Searchable(ABC, Generic[E]):
     rows: ClassVar[str] = "META items"
     """What rows are, in words."""
     results: ClassVar[int]
-    """How many results a page has unless the request says."""
+    """How many results a page has unless the request gives a number."""
     options: ClassVar[tuple[str, ...]] = ()
     """Which of ``experiment_ids`` and ``view_type`` a request has."""
     columns: ClassVar[Mapping[str, Column]]
