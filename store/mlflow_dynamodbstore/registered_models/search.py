@@ -63,7 +63,7 @@ _UPDATED = Field(ATTRIBUTE, "last_updated_timestamp")
 
 
 class RegisteredModelSearch(Searchable[RegisteredModel]):
-    """The registered models of one workspace; prompts are among them only if the filter is for them."""
+    """The registered models of one workspace; prompts only if the filter is for them."""
 
     name = "registered-models"
     noun = "models"
