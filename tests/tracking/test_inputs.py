@@ -239,3 +239,8 @@ def test_at_most_a_thousand_datasets_are_summed_up(store: DynamoTrackingStore) -
 def test_an_experiment_id_that_is_no_number_is_refused(store: DynamoTrackingStore) -> None:
     with refused("INVALID_PARAMETER_VALUE"):
         store._search_datasets(["iris"])
+
+
+def test_log_inputs_takes_datasets_as_a_list_only(store: DynamoTrackingStore) -> None:
+    with pytest.raises(TypeError, match="should be a list"):
+        store.log_inputs(new_run(store), datasets="iris")

@@ -81,7 +81,13 @@ def _is_of_a_validator(error: Exception) -> bool:
     return False
 
 
+class WrongType(TypeError):
+    """An argument is of another class than MLflow documents; its own stores raise TypeError too."""
+
+
 def is_wrong_call(error: Exception) -> bool:
-    """Whether a call was made with other parameters than the function has, and never began."""
+    """Whether a call was made with an argument of a wrong class, or with other parameters than the
+    function has, so that it never began."""
     raised = error.__traceback__
-    return isinstance(error, TypeError) and raised is not None and raised.tb_next is None
+    began = raised is None or raised.tb_next is not None
+    return isinstance(error, WrongType) or (isinstance(error, TypeError) and not began)

@@ -29,6 +29,7 @@ from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.uri import append_to_uri_path
 from mlflow.utils.validation import _validate_logged_model_name, _validate_tag
 
+from mlflow_dynamodbstore.core.errors import WrongType
 from mlflow_dynamodbstore.core.insertions import insert_all
 from mlflow_dynamodbstore.core.lifecycle import DELETED
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_logged_model_missing
@@ -244,7 +245,7 @@ class LoggedModels:
         from mlflow.models import Model
 
         if not isinstance(mlflow_model, Model):
-            raise TypeError(
+            raise WrongType(
                 f"Argument 'mlflow_model' should be mlflow.models.Model, got '{type(mlflow_model)}'"
             )
         described = mlflow_model.get_tags_dict()

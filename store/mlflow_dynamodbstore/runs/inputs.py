@@ -20,6 +20,7 @@ from mlflow.utils.validation import (
     _validate_run_id,
 )
 
+from mlflow_dynamodbstore.core.errors import WrongType
 from mlflow_dynamodbstore.core.insertions import insert_all
 from mlflow_dynamodbstore.core.lookup import Lookup, raise_run_missing
 from mlflow_dynamodbstore.core.retry import Contention
@@ -64,7 +65,7 @@ class Inputs:
         _validate_run_id(run_id)
         if datasets is not None:
             if not isinstance(datasets, list):
-                raise TypeError(f"Argument 'datasets' should be a list, got '{type(datasets)}'")
+                raise WrongType(f"Argument 'datasets' should be a list, got '{type(datasets)}'")
             _require_text(datasets)
             _validate_dataset_inputs(datasets)
         experiment_id = self._runs.require_active(run_id)
