@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynamodbstore_events.keys import CONFIG, Key
-from dynamodbstore_events.shapes import SHAPES, fault_of, shape_kind
+from dynamodbstore_events.shapes import SHAPES, shape_kind
 from dynamodbstore_table.port import Item
 
 _KEY = frozenset({"PK", "SK"})
@@ -26,11 +26,6 @@ class Damage:
     @property
     def key(self) -> Key:
         return self.item["PK"], self.item["SK"]
-
-    @property
-    def is_seen(self) -> bool:
-        """Whether the item's shape shows it."""
-        return fault_of(self.item) is not None
 
     def __str__(self) -> str:
         kind = " ".join(shape_kind(*self.key) or (self.key[0].partition("#")[0], self.key[1]))
