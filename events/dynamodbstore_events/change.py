@@ -1,4 +1,4 @@
-"""What every driver of the projections speaks: an entity's item has changed."""
+"""The event that every driver of the projections makes: an entity's item has changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ChangeEvent:
     """One item of the table was written or removed.
 
     ``pk`` and ``sk`` are the item's key. ``old`` is the item as it was before, where the engine
-    tells it for nothing (a hint only: a projection reads the canonical items as they are now).
+    gives it at no cost (a hint only: a projection reads the canonical items as they are now).
     ``removed`` is true when the item has gone, ``expired`` when its time to live removed it.
     """
 

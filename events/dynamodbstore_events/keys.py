@@ -84,7 +84,7 @@ _HASH_MARK: Final = "%~"
 _TIME_ORIGIN: Final = 2**63 - 1
 
 DEFAULT_TRACE_SHARDS: Final = 4
-"""Over how many listings an experiment spreads its traces that does not keep the number."""
+"""Over how many listings an experiment spreads its traces where its META has no number."""
 
 Key = tuple[str, str]
 
@@ -94,12 +94,12 @@ HEARTBEAT_KEY: Final[Key] = ("HEARTBEAT", "HEARTBEAT")
 def part(text: str) -> str:
     """Return ``text`` as a key part: without ``#``, at most 900 bytes of UTF-8.
 
-    Longer text becomes a hash; ``is_hashed`` tells, and the item must then keep the text itself.
+    Longer text becomes a hash (``is_hashed``), and the item must then keep the text itself.
     """
     try:
         special = "%" in text or "#" in text
     except TypeError:
-        # An id such as 5 or None: what is asked for by it is there by its text, or not at all.
+        # An id such as 5 or None: an entity can only be found by its text.
         return part(str(text))
     escaped = text.replace("%", "%25").replace("#", "%23") if special else text
     if len(escaped) * 4 <= _MAX_PART_BYTES:

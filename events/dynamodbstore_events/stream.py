@@ -17,7 +17,7 @@ _TIME_TO_LIVE: Final = {"type": "Service", "principalId": "dynamodb.amazonaws.co
 
 
 def change_event(record: Mapping[str, Any]) -> ChangeEvent:
-    """The change that a stream record tells of.
+    """The change that a stream record describes.
 
     Raises ``MalformedRecord`` for a record without the item's key, or with an image that can't be
     read.
@@ -50,13 +50,13 @@ def is_time_to_live(record: Mapping[str, Any]) -> bool:
 
 
 def written_at_ms(record: Mapping[str, Any]) -> int | None:
-    """When the item was written (Unix ms, exact to the second); None where the record says not."""
+    """When the item was written (Unix ms, exact to the second); None where it has no time."""
     seconds = (record.get("dynamodb") or {}).get("ApproximateCreationDateTime")
     return None if seconds is None else int(float(seconds) * 1000)
 
 
 def sequence_number(record: Mapping[str, Any]) -> str:
-    """Where in its shard the record stands; raises ``MalformedRecord`` if it does not say."""
+    """Where in its shard the record stands; raises ``MalformedRecord`` if it has no number."""
     return _text(_change(record), "SequenceNumber")
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 if sys.version_info >= (3, 11):
     from typing import dataclass_transform
 else:
-    # Only a type checker asks for more.
+    # Only a type checker needs more.
     def dataclass_transform(**_: Any) -> Callable[[Any], Any]:
         return lambda made: made
 

@@ -31,7 +31,7 @@ class Projects(Protocol):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch: records read, those that make no sense, entities looked at, ops
+    """What became of a batch: records read, malformed ones, entities looked at, ops
     written, and the entities that failed. ``oldest_ms`` is when the first record was written;
     ``heartbeat_ms`` when the last heartbeat in it was sent, and ``stream`` what it came by."""
 
@@ -50,7 +50,7 @@ def project_batch(
     projector: Projects,
     seconds_left: Callable[[], float],
 ) -> Outcome:
-    """Project the entities that the records tell of, each once, some at a time.
+    """Project the entities that the records are about, each once, some at a time.
 
     Nothing is raised: what fails is in the outcome, whether one entity failed or all did because
     the table could not be reached, or because the time was up.
@@ -80,7 +80,7 @@ def project_batch(
 
 
 def record_entity(record: Mapping[str, Any]) -> Entity | None:
-    """The entity that a record tells of; None if it is about no entity, or makes no sense."""
+    """The entity that a record is about; None for an item of no entity, or a malformed record."""
     try:
         return entity_of(record_key(record)[0])
     except MalformedRecord:

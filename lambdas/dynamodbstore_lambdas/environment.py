@@ -1,4 +1,4 @@
-"""What the functions are told by environment variables."""
+"""The settings that the functions get by environment variables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Environment:
 
 
 def read_environment(variables: Mapping[str, str]) -> Environment:
-    """The environment that the variables say; raises ``InvalidEnvironment``."""
+    """The environment that the variables describe; raises ``InvalidEnvironment``."""
     return Environment(
         table_name=_required(variables, TABLE_NAME),
         queue_url=_required(variables, QUEUE_URL),

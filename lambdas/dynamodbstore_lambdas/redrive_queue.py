@@ -14,7 +14,7 @@ _LONGEST_REASON: Final = 1_000
 
 
 class NotQueued(Exception):
-    """An entity could not be put on the queue; the message says why."""
+    """An entity could not be put on the queue; the message has the reason."""
 
 
 class MalformedMessage(ValueError):

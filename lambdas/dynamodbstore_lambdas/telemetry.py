@@ -23,7 +23,7 @@ def report_batch(outcome: Outcome, refused: Mapping[Entity, NotQueued], now_ms: 
     """Metrics of one batch of the stream, and a log line for each thing that went wrong.
 
     ``Lag`` (ms) is from when the oldest record was written to when its batch was done; records
-    tell the time to the second.
+    have their time to the second.
     """
     metrics.add_metric("Events", MetricUnit.Count, outcome.records)
     metrics.add_metric("Entities", MetricUnit.Count, outcome.entities)
@@ -33,7 +33,7 @@ def report_batch(outcome: Outcome, refused: Mapping[Entity, NotQueued], now_ms: 
     if outcome.oldest_ms is not None:
         metrics.add_metric("Lag", MetricUnit.Milliseconds, max(0, now_ms - outcome.oldest_ms))
     for malformed in outcome.malformed:
-        logger.error("A record makes no sense and was passed over", reason=str(malformed))
+        logger.error("A malformed record was passed over", reason=str(malformed))
     for entity, error in outcome.failed.items():
         logger.error(
             "An entity could not be projected",

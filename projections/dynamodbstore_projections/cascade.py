@@ -44,8 +44,8 @@ Branch: TypeAlias = tuple[Key, bool]
 
 @dataclass(slots=True)
 class Harvest:
-    """Keys to remove, with room for so many more: ``leaves`` first, then what leads to them,
-    then the META items of entities of which nothing else is left."""
+    """Keys to remove; ``room`` is how many more may be taken. ``leaves`` go first, then the items
+    that lead to them, then the META items of entities of which nothing else is left."""
 
     room: int
     leaves: list[Key] = field(default_factory=list)

@@ -48,7 +48,7 @@ _logger = logging.getLogger(__name__)
 
 
 class InvalidConfig(TableError):
-    """A CONFIG item that someone edited into nonsense; the message names the item and field."""
+    """A CONFIG item with an invalid field; the message names the item and the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def config_from_items(
     extra_fields: Iterable[str] = (),
     defaults: TtlPolicy = TtlPolicy(),
 ) -> Config:
-    """The configuration that the ``CONFIG`` items say; ``extra_fields`` are this process's own,
+    """The configuration that the ``CONFIG`` items hold; ``extra_fields`` are this process's own,
     ``defaults`` the table's (``default_policy``).
 
     Raises ``InvalidConfig`` for an item that is not as it should be.
@@ -229,16 +229,16 @@ def _wrong(item: Mapping[str, Any], name: str, value: object, fault: str) -> Inv
     return InvalidConfig(f"the item {CONFIG}/{sk} is wrong: {name!r} is {value!r}, {fault}. {mend}")
 
 
-def _warn_of_nonsense(error: InvalidConfig) -> None:
-    _logger.warning("What the configuration said before still holds, as %s.", error)
+def _warn_of_invalid(error: InvalidConfig) -> None:
+    _logger.warning("The configuration is used as it was before: %s.", error)
 
 
 class ConfigSource:
     """Reads the configuration from the table, and remembers it for up to 30 seconds.
 
     ``extra_fields`` are fields with trigram search that this process adds; ``known`` is what has
-    just been read; ``clock`` tells seconds; ``on_nonsense`` is told, once until it is put right,
-    that what was read before still holds.
+    just been read; ``clock`` returns seconds; ``on_invalid`` gets the error of an invalid item,
+    once until the item is valid again: meanwhile the configuration stays as it was read before.
     """
 
     def __init__(
@@ -247,10 +247,10 @@ class ConfigSource:
         extra_fields: Iterable[str] = (),
         known: Config | None = None,
         clock: Callable[[], float] = lambda: time.monotonic(),
-        on_nonsense: Callable[[InvalidConfig], None] = _warn_of_nonsense,
+        on_invalid: Callable[[InvalidConfig], None] = _warn_of_invalid,
     ) -> None:
         self._table = table
-        self._on_nonsense = on_nonsense
+        self._on_invalid = on_invalid
         self._extra_fields = tuple(extra_fields)
         self._clock = clock
         self._known: tuple[float, Config] | None = None
@@ -262,8 +262,8 @@ class ConfigSource:
     def current(self) -> Config:
         """The configuration as it was at most 30 seconds ago.
 
-        Where it has become nonsense since this process read it, what it said before still holds;
-        but searches rely only on what is marked as built now.
+        Where an item has become invalid since this process read it, the configuration stays as it
+        was; but searches rely only on what is marked as built now.
         """
         known = self._known
         if known is None:
@@ -291,7 +291,7 @@ class ConfigSource:
         return Config(ttl=default_policy(self._table)) if self._table.remote else self.read()
 
     def read(self) -> Config:
-        """The configuration as it is now. Raises ``InvalidConfig`` where it is nonsense."""
+        """The configuration as it is now. Raises ``InvalidConfig`` where an item is invalid."""
         config = config_of(self._table, self._items(), self._extra_fields)
         self.remember(config)
         return config
@@ -306,7 +306,7 @@ class ConfigSource:
     def _warn(self, error: InvalidConfig) -> None:
         if not self._warned:
             self._warned = True
-            self._on_nonsense(error)
+            self._on_invalid(error)
 
 
 def _marks_now(items: Iterable[Item]) -> frozenset[str]:

@@ -1,6 +1,6 @@
-"""What configuration may say: tag patterns, fields with trigram search, days.
+"""The values that configuration may have: tag patterns, fields with trigram search, days.
 
-The same rules hold for a variable, a ``CONFIG`` item and a command's option. Each function tells
+The same rules hold for a variable, a ``CONFIG`` item and a command's option. Each function returns
 what is wrong with a value, in words that follow the value ("... is 'soon', not a whole number"), or
 None.
 """

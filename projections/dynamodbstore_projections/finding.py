@@ -1,4 +1,4 @@
-"""One way in which a projection's items differ from what the canonical items say."""
+"""One way in which a projection's items differ from what the canonical items ask for."""
 
 from __future__ import annotations
 

@@ -62,8 +62,8 @@ class Projection(ABC):
     writing side (this class) and its reading side (``reader.py``), and a line in ``all.py``.
 
     It keeps no state: everything it knows is in its arguments. ``writes`` compares what the
-    canonical items say now with what the projection's own items say, and returns what is missing
-    between them: nothing once they agree. So an event may come late, twice or out of order, and a
+    canonical items ask for now with the projection's own items, and returns the difference:
+    nothing once they agree. So an event may come late, twice or out of order, and a
     pass may be cut short: the next one does the rest.
     """
 
@@ -94,7 +94,7 @@ class Projection(ABC):
 
     def reads(self, entity: Entity, view: View, config: Config) -> Iterable[Key]:
         """Items that ``writes`` will look at, beside META, which the view has: so that those of
-        many entities are read together. Never raises, whatever META says."""
+        many entities are read together. Never raises, whatever META holds."""
         return ()
 
     @abstractmethod
@@ -142,7 +142,7 @@ def read_together(
     concerned: Mapping[Entity, Iterable[Projection]], view: View, config: Config
 ) -> None:
     """Read what projections will look at of these entities, in few requests: META first, so that
-    nothing else is older than what it says."""
+    nothing else is older than META."""
     view.prefetch((entity.pk, META) for entity in concerned)
     view.prefetch(
         key

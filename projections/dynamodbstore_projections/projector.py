@@ -37,7 +37,7 @@ class Report:
 class Projector:
     """Brings projections up to date with the entities that have changed.
 
-    ``exclusive`` says that nobody else can write meanwhile (inside a transaction of the embedded
+    ``exclusive`` means that nobody else can write meanwhile (inside a transaction of the embedded
     engine), so that one pass is enough. Otherwise the projector looks again after it has
     written, and repeats until there is nothing left to write.
     """

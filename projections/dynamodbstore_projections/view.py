@@ -1,4 +1,4 @@
-"""What one pass of the projector reads: consistent, each item once, however many ask for it."""
+"""What one pass of the projector reads: consistent, each item once, however many need it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class View:
     """The table as one pass sees it. A pass that repeats takes a new view.
 
     ``removed`` has the entities whose META item has just expired, with that item as it was, or
-    empty where nobody told. It is a hint: the item may be back.
+    empty where the event had no old image. It is a hint: the item may be back.
     """
 
     def __init__(self, table: Table, removed: Mapping[Entity, Item] | None = None) -> None:
@@ -28,7 +28,7 @@ class View:
         self._ranges: dict[tuple[str, SortRange], list[Item]] = {}
 
     def damaged(self, pk: str) -> DamagedItem | None:
-        """The first item that was read and is not of the form that the store writes; those of the
+        """The first item that was read and is not of the shape that the store writes; those of the
         partition ``pk`` come before others that its projections looked at."""
         read = (*filter(None, self._items.values()), *chain.from_iterable(self._ranges.values()))
         check = shape_check()
@@ -39,7 +39,7 @@ class View:
         return None
 
     def prefetch(self, keys: Iterable[Key]) -> None:
-        """Read many items in few requests before they are asked for one by one."""
+        """Read many items in few requests before they are needed one by one."""
         wanted = [key for key in dict.fromkeys(keys) if key not in self._items]
         if len(wanted) == 1:
             self._items[wanted[0]] = self.table.get(wanted[0])

@@ -53,7 +53,7 @@ def open_configured(store_uri: str) -> Opened:
             table,
             settings.fts_fields,
             known=effective.config,
-            on_nonsense=logs.configuration_invalid,
+            on_invalid=logs.configuration_invalid,
         )
         if observer is not None:
             observer.use_config(table, config.current)

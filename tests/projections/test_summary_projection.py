@@ -14,7 +14,7 @@ from dynamodbstore_events.metric_values import encode_point
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.projector import Projector
 from dynamodbstore_projections.summary.projection import SummaryProjection, summary_key
-from dynamodbstore_projections.summary.reader import speaks_of, unpacked
+from dynamodbstore_projections.summary.reader import describes, unpacked
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Delete, Put, Table, Update
 
@@ -148,7 +148,7 @@ def test_no_reader_takes_what_is_left_of_an_earlier_end_for_a_run_at_work(
 
     meta, left = sqlite_table.get((RUN.pk, META)), sqlite_table.get(KEY)
     assert meta is not None
-    assert left is None or not speaks_of(left, meta)
+    assert left is None or not describes(left, meta)
 
 
 @pytest.mark.parametrize("ended_again", [True, False])

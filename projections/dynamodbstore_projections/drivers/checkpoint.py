@@ -15,13 +15,13 @@ _VERSION: Final = 2
 
 
 class InvalidCheckpoint(ValueError):
-    """The file is no checkpoint, or that of another replay; the message says which."""
+    """The file is not a checkpoint, or belongs to another replay; the message names the reason."""
 
 
 class Checkpoint:
     """The positions of a replay's parts; with a path, kept in that file, which is replaced whole.
 
-    ``about`` says which replay it is (JSON): a file that says otherwise is refused with
+    ``about`` identifies the replay (JSON): a file of another replay is refused with
     ``InvalidCheckpoint``. Safe for many threads.
     """
 
@@ -102,7 +102,7 @@ class Checkpoint:
             self._path.unlink(missing_ok=True)
 
     def _save(self, path: Path) -> None:
-        said = {
+        saved = {
             "about": self._about,
             "positions": self._positions,
             "failed": sorted(self._failed),
@@ -111,7 +111,7 @@ class Checkpoint:
         aside = path.with_name(f"{path.name}.{os.getpid()}.new")
         try:
             with aside.open("w", encoding="utf-8") as file:
-                json.dump(said, file)
+                json.dump(saved, file)
                 file.flush()
                 os.fsync(file.fileno())
             aside.replace(path)

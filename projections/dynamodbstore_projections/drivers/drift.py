@@ -1,4 +1,4 @@
-"""Drift: where a projection's items differ from what the canonical items say."""
+"""Drift: where a projection's items differ from what the canonical items ask for."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Drift:
 
 
 def findings(projection: str, writes: Writes, view: View) -> Iterator[Finding]:
-    """What the writes that a projection still lacks say about its items as the view sees them."""
-    # A move of postings writes its mark more than once: what it says in the end counts.
+    """The drift that a projection's missing writes show, compared with its items in the view."""
+    # A move of postings writes its mark more than once: the last write counts.
     last: dict[Key, Op] = {op.key: op for op in ops_of(writes) if not isinstance(op, Check)}
     view.prefetch(last)
     for key, op in last.items():

@@ -78,7 +78,7 @@ class ExportFiles:
 
     @property
     def items(self) -> int:
-        """How many items the export has, as its manifest says."""
+        """How many items the export has, by its manifest."""
         return sum(self._items.values())
 
     @property
@@ -112,7 +112,7 @@ class ExportFiles:
             raise InvalidExport(f"{path} is damaged: {error}; copy it again") from error
         if number != self._items[part]:
             raise InvalidExport(
-                f"{path} has {number} items, and {_FILES} says {self._items[part]}: copy it again"
+                f"{path} has {number} items, but {_FILES} lists {self._items[part]}: copy it again"
             )
         yield KeyPage(keys, None)
 

@@ -1,6 +1,6 @@
 """The replay driver: projections rebuilt from the canonical items, or compared with them.
 
-Safe beside live traffic, and beside other replays: the keys of the source only say where to look,
+Safe beside live traffic, and beside other replays: the keys of the source only show where to look;
 the table as it is then decides what to write.
 """
 
@@ -90,7 +90,7 @@ def rebuild(
     *,
     table_name: str = "",
     checkpoint_path: Path | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
     wait: Callable[[float], None] = time.sleep,
 ) -> Rebuilt:
     """Rebuild projections, and mark as built what is then complete.
@@ -123,7 +123,7 @@ def rebuild(
     checkpoint.require_announced(since)
     late: frozenset[str] = frozenset()
     if scope.source.as_of_ms is None:
-        _wait_for_others(since, say, wait)
+        _wait_for_others(since, report, wait)
     else:
         late = _late(scope.source.as_of_ms, since)
     healer = Healer(table, scope.projections, configs.current)
@@ -149,15 +149,16 @@ def rebuild(
 
 
 def _wait_for_others(
-    since: Mapping[str, int], say: Callable[[str], None], wait: Callable[[float], None]
+    since: Mapping[str, int], report: Callable[[str], None], wait: Callable[[float], None]
 ) -> None:
     """Let every process read what was announced, before the live table is read."""
     kept = kept_by_all()
-    announced = {mark: said_ms for mark, said_ms in since.items() if mark not in kept}
+    announced = {mark: at_ms for mark, at_ms in since.items() if mark not in kept}
     if announced:
         seconds = SETTLE_SECONDS - (_now_ms() - max(announced.values())) / 1000
         if seconds > 0:
-            say(f"waiting {seconds:.0f} s, until every server keeps {', '.join(sorted(announced))}")
+            marks = ", ".join(sorted(announced))
+            report(f"waiting {seconds:.0f} s, until every server keeps {marks}")
             wait(seconds)
 
 
@@ -167,8 +168,8 @@ def _late(as_of_ms: int, since: Mapping[str, int]) -> frozenset[str]:
     settle_ms, kept = int(SETTLE_SECONDS * 1000), kept_by_all()
     return frozenset(
         mark
-        for mark, said_ms in since.items()
-        if as_of_ms < said_ms + (0 if mark in kept else settle_ms)
+        for mark, at_ms in since.items()
+        if as_of_ms < at_ms + (0 if mark in kept else settle_ms)
     )
 
 

@@ -1,6 +1,6 @@
-"""Where a replay learns which items there are: a scan of the table, or an export of it on disk.
+"""Where a replay reads which items exist: a scan of the table, or an export of it on disk.
 
-Only keys are taken: what an item says is read from the table itself. A source has parts, read side
+Only keys are taken: the items themselves are read from the table. A source has parts, read side
 by side; each is a sequence of pages, and can be resumed behind any of them.
 """
 
@@ -32,8 +32,8 @@ class KeyPage:
 class Source(Protocol):
     """Keys of a table, in parts.
 
-    ``identity`` tells sources apart, as JSON. ``as_of_ms`` is the time whose items the source has;
-    None for the live table, which has those of any time up to its reading.
+    ``identity`` differs from that of any other source, as JSON. ``as_of_ms`` is the time whose
+    items the source has; None for the live table, which has those of any time up to its reading.
     """
 
     @property

@@ -36,7 +36,8 @@ class OldStamps:
         self._last: Item | None = None
 
     def take_off(self, seconds: float) -> bool:
-        """Work for about so many seconds; whether none is left. The table heeds its stamps then.
+        """Work for about ``seconds``; returns whether no old stamp is left. If so, the table heeds
+        its stamps again.
 
         Raises a ``TableError``.
         """

@@ -141,12 +141,12 @@ class ExpiryProjection(Projection):
 
 
 def _is_past(record: Mapping[str, Any], seconds: int, view: View) -> bool:
-    """Whether the time of expiry lies so many seconds back."""
+    """Whether the entity expired at least ``seconds`` ago."""
     return bool(record["expires"] + seconds <= view.table.now())
 
 
 def _begun(gone: Entity, record: Item, view: View) -> Writes:
-    """The write that says that the entity is gone; from then on it can't come back."""
+    """The write that records that the entity is gone; from then on it can't come back."""
     if "gone" in record:
         return []
     begun = Update(

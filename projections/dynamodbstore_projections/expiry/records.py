@@ -3,7 +3,7 @@
 ``EXPIRED#<kind>#<id>``/``META`` is written in one transaction with the stamp that lets a run or an
 experiment expire. So it is there whatever becomes of the removal's event: it leads to what hangs
 below, and to the artifacts. First it is *due*, listed under ``EXPIRING`` by the time of expiry (a
-run's also under its experiment); ``gone`` (ms) says since when its entity is known to be gone. Of a
+run's also under its experiment); ``gone`` (ms) is when its entity was first found to be gone. Of a
 run or a logged model it ends as a *tombstone*, listed under ``EXPIRED#RUNS`` or ``EXPIRED#MODELS``
 by the time of deletion, until ``mlflow gc`` has removed the artifacts.
 """

@@ -1,4 +1,4 @@
-"""Removing what has expired where no stream function does, or where one was not told of it."""
+"""Removing what has expired where no stream function does, or where its event was lost."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def remove_expired(
     seconds: float,
     most_items: int = MOST_ITEMS,
 ) -> bool:
-    """Remove what has expired and all below it, beginning nothing more after so many seconds;
-    whether that was all for now.
+    """Remove what has expired and all below it; nothing more is begun after ``seconds``. Returns
+    whether everything was removed that has expired by now.
 
     It must not be called by the table's observer. Raises what a removal failed with.
     """
@@ -105,7 +105,7 @@ class Sweeper:
         self._lock = threading.Lock()
 
     def now_and_then(self) -> None:
-        """Do some of the work if it is time to; a failure is told, and tried again later."""
+        """Do some of the work if it is time to; a failure is reported, and tried again later."""
         if time.monotonic() < self._next or not self._lock.acquire(blocking=False):
             return
         try:

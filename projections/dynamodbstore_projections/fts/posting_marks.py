@@ -62,7 +62,8 @@ def indexed(scope: str, text: str | None) -> Indexed | None:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The texts that may have postings. In a ``move`` (its token), those of ``wanted`` stay.
+    """The texts that may have postings. During a move (``move`` is its token) the postings of
+    ``wanted`` stay.
 
     ``as_read`` is the condition that a damaged mark has not changed: any postings may be there, so
     it counts as a move that was begun for no text.
@@ -80,30 +81,30 @@ class Mark:
 
     @property
     def version(self) -> str:
-        """Tells marks apart: a move by its token, a settled mark by what it says."""
-        return self.move or hashlib.sha256(self._said()).hexdigest()[:32]
+        """What differs between marks: a move's token, or a digest of a settled mark's texts."""
+        return self.move or hashlib.sha256(self._content()).hexdigest()[:32]
 
     @property
     def unchanged(self) -> Condition:
         """The condition that the mark's item is as it was read."""
         return self.as_read or equals("version", self.version)
 
-    def _said(self) -> bytes:
-        said: dict[str, Any] = {"texts": [[t.scope, t.text] for t in self.texts]}
+    def _content(self) -> bytes:
+        content: dict[str, Any] = {"texts": [[t.scope, t.text] for t in self.texts]}
         if self.wanted is not None:
-            said["wanted"] = [self.wanted.scope, self.wanted.text]
-        return json.dumps(said, ensure_ascii=False).encode()
+            content["wanted"] = [self.wanted.scope, self.wanted.text]
+        return json.dumps(content, ensure_ascii=False).encode()
 
     def item(self, key: Key) -> Item:
-        """The mark as an item; what it says is compressed where it is long."""
+        """The mark as an item; its content is compressed where it is long."""
         item: Item = {"PK": key[0], "SK": key[1], "version": self.version}
         if self.moving:
             item["moving"] = True
-        said = self._said()
-        if len(said) > _PLAIN_BYTES:
-            item["z"] = zlib.compress(said)
+        content = self._content()
+        if len(content) > _PLAIN_BYTES:
+            item["z"] = zlib.compress(content)
         else:
-            item["says"] = said.decode()
+            item["says"] = content.decode()
         return item
 
     @staticmethod
@@ -157,9 +158,9 @@ class PostingField:
     def transactions(
         self, mark: Mark | None, wanted: Indexed | None, unchanged: tuple[Check, ...]
     ) -> Writes:
-        """What turns the postings that ``mark`` tells of into those of ``wanted``.
+        """The writes that turn the postings that ``mark`` names into those of ``wanted``.
 
-        ``unchanged`` checks that ``wanted`` is still what the entity says.
+        ``unchanged`` checks that ``wanted`` is still the entity's text.
         """
         settled = None if wanted is None else Mark((wanted,))
         if mark == settled:

@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """A posting by what its key says; the scope is a key part."""
+    """A posting as its key describes it; the scope is a key part."""
 
     key: Key
     field: PostingField
@@ -46,7 +46,7 @@ class Posting:
         return self.field.entity
 
     def named_by(self, mark: Mark | None) -> bool:
-        """Whether the mark says that there may be this posting."""
+        """Whether the mark allows this posting."""
         return mark is not None and any(
             part(text.scope) == self.scope
             and (
@@ -59,7 +59,7 @@ class Posting:
 
 
 def posting_of(key: Key) -> Posting | None:
-    """The posting that a key is of; None if it is none's."""
+    """The posting with this key; None if it is not the key of a posting."""
     parts = key[0].split("#")
     if len(parts) != _PARTS or parts[0] != POSTING:
         return None
@@ -68,7 +68,7 @@ def posting_of(key: Key) -> Posting | None:
 
 
 def field_of(key: Key) -> PostingField | None:
-    """The field of an entity that a mark's key is of; None if it is none's."""
+    """The field of an entity whose mark has this key; None if it is not the key of a mark."""
     if not key[0].startswith(POSTING_MARK):
         return None
     kind, _, entity_id = key[0][len(POSTING_MARK) :].partition("#")

@@ -1,6 +1,6 @@
 """Postings: which entities have a trigram in a text, so that a LIKE need not read them all.
 
-A posting says that an entity may match, its canonical items whether it does. What is indexed is the
+A posting shows that an entity may match; its canonical items decide. What is indexed is the
 text that a filter compares: of a run's name that is the tag ``mlflow.runName``.
 """
 
@@ -79,13 +79,13 @@ SOURCES: Final[Mapping[str, Source]] = {
     RUN: Source(
         "experiment_id", tags={NAME_FIELD: RUN_NAME_TAG, DESCRIPTION_FIELD: DESCRIPTION_TAG}
     ),
-    # No filter asks for the description of a registered model.
+    # No filter is on the description of a registered model.
     REGISTERED_MODEL: Source("workspace", {NAME_FIELD: "name"}),
 }
 
 
 def built_mark(text_field: str) -> str:
-    """What ``Config.built`` says when every text of a field has its postings."""
+    """The mark that ``Config.built`` has when every text of a field has its postings."""
     return f"{_BUILT}{text_field}"
 
 
@@ -199,12 +199,12 @@ def _wanted(
         check = Check((pk, META), both(in_scope, equals(attribute, text)))
         return indexed(scope, text), (check,)
     key = (pk, tag_sk(source.tags[name]))
-    wanted, says = _of_tag(scope, view.get(key))
-    return wanted, (Check((pk, META), in_scope), Check(key, says))
+    wanted, unchanged = _of_tag(scope, view.get(key))
+    return wanted, (Check((pk, META), in_scope), Check(key, unchanged))
 
 
 def _of_tag(scope: str, item: Mapping[str, Any] | None) -> tuple[Indexed | None, Condition]:
-    """What a tag is to be indexed by, and the condition that its item still says so."""
+    """What a tag is to be indexed by, and the condition that its item has not changed."""
     if item is None:
         return None, ITEM_MISSING
     if "v" in item:

@@ -1,6 +1,6 @@
 """Candidates from postings: who may have a text that matches, where these are few.
 
-Nobody counts postings, so nothing tells beforehand which of a pattern's trigrams are rare. A page
+Nobody counts postings, so it is not known beforehand which of a pattern's trigrams are rare. A page
 of some of them is read at once: those that end within their page are rare enough, and who is in
 all of these is a candidate. Where none ends, or too many are left, the listing is read instead.
 """
@@ -23,7 +23,7 @@ MOST_CANDIDATES: Final = 400
 """META items are read by key, which costs more each than a listing does."""
 
 NARROWING: Final = ("=", "LIKE", "ILIKE")
-"""The comparators whose values tell trigrams that a matching text must have."""
+"""The comparators whose values give trigrams that a matching text must have."""
 
 _LONGEST_PAGE = 1000
 _MOST_LOOKUPS = 6
@@ -57,7 +57,7 @@ def lookup(
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """Which postings tell the candidates: those of any scope, which all of its lookups find."""
+    """Which postings give the candidates: the entities that all lookups of any one scope find."""
 
     kind: str
     fields: tuple[str, ...]
@@ -119,18 +119,18 @@ def posted_keys(table: Table, source: Posted) -> list[Key] | None:
 
 
 def _found(
-    asked: Lookup, number: int, pages: Mapping[str, frozenset[str] | None]
+    wanted: Lookup, number: int, pages: Mapping[str, frozenset[str] | None]
 ) -> set[str] | None:
-    always = pages[asked.always]
-    ended = [page for pk in _chosen(asked, number) if (page := pages[pk]) is not None]
+    always = pages[wanted.always]
+    ended = [page for pk in _chosen(wanted, number) if (page := pages[pk]) is not None]
     if always is None or not ended:
         return None
     return set(frozenset.intersection(*ended) | always)
 
 
-def _chosen(asked: Lookup, number: int) -> tuple[str, ...]:
+def _chosen(wanted: Lookup, number: int) -> tuple[str, ...]:
     """Some of the trigrams' partitions, spread over all of them."""
-    every = asked.every
+    every = wanted.every
     if len(every) <= number:
         return every
     return tuple(every[i * len(every) // number] for i in range(number))

@@ -1,9 +1,9 @@
 """The summary projection: the whole read model of an ended run in one item.
 
 ``SUMMARY#<run id>``/``SUMMARY`` holds the run's ``status`` and ``end_time`` as they were, which
-tell a reader whether the summary speaks of the run as it is listed, and the rest as JSON: in
+show a reader whether the summary is of the run as it is listed, and the rest as JSON: in
 ``json`` while it is short, else compressed in ``z``; metrics, params and tags stand there in the
-order in which they were first logged. ``digest`` tells summaries apart. Running runs
+order in which they were first logged. ``digest`` differs between summaries. Running runs
 have no summary to rely on, and a run too large for one item has none at all: both are read from
 their canonical items.
 """
@@ -75,7 +75,7 @@ class SummaryProjection(Projection):
         wanted = None if meta is None else summary_item(key, view.items(entity.pk))
         if known == wanted:
             return []
-        # The run was read after its summary: who has seen a later run, and said so, is not undone.
+        # The run was read after its summary: a summary written since then may be of a later state.
         as_read = _unchanged(known)
         return [(Delete(key, as_read) if wanted is None else Put(wanted, as_read),)]
 
@@ -101,8 +101,8 @@ def summary_item(key: Key, items: Iterable[Mapping[str, Any]]) -> Item | None:
             meta = item
         elif kind == "METRIC":
             step, time_ms, value = decode_point(item["last"])
-            told = None if "nan" in item else value
-            model["metrics"].append([text_name(item), told, time_ms, step])
+            shown = None if "nan" in item else value
+            model["metrics"].append([text_name(item), shown, time_ms, step])
         elif kind in ("PARAM", "TAG"):
             if is_part(sk):
                 parts[sk] = item["z"]
@@ -125,8 +125,8 @@ def _packed(key: Key, meta: Mapping[str, Any], model: Mapping[str, Any]) -> Item
     if "end_time" in meta:
         item["end_time"] = meta["end_time"]
     data = text.encode("utf-8")
-    told = f"{item['status']} {item.get('end_time')} ".encode()
-    item["digest"] = hashlib.sha256(told + data).digest()[:_DIGEST_BYTES]
+    header = f"{item['status']} {item.get('end_time')} ".encode()
+    item["digest"] = hashlib.sha256(header + data).digest()[:_DIGEST_BYTES]
     if len(data) <= _PLAIN_BYTES:
         item["json"] = text
         return item

@@ -1,4 +1,4 @@
-"""Reading summaries: those that speak of their runs as these are now."""
+"""Reading summaries: those that still describe their runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from dynamodbstore_projections.summary.projection import ENDED, summary_key
 
 
 def summaries(table: Table, ended: Mapping[str, Mapping[str, Any]]) -> dict[str, Item]:
-    """The summaries that speak of these runs, by partition key; ``ended`` has their META items.
+    """The summaries that still describe these runs, by partition key; ``ended`` has the runs'
+    META items.
 
     Summaries are read eventually consistent, for half the price: they follow the run's writes
     anyway. A run whose summary is missing, outdated or was too large is left out.
@@ -22,7 +23,7 @@ def summaries(table: Table, ended: Mapping[str, Mapping[str, Any]]) -> dict[str,
     return {
         pk: items[key]
         for pk, key in keys.items()
-        if key in items and speaks_of(items[key], ended[pk])
+        if key in items and describes(items[key], ended[pk])
     }
 
 
@@ -35,7 +36,7 @@ def unpacked(item: Mapping[str, Any]) -> bytes | str:
     return zlib.decompress(item["z"])
 
 
-def speaks_of(item: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
+def describes(item: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
     """Whether a summary was made when the run had ended as ``meta`` has it."""
     return bool(
         isinstance(item.get("json", item.get("z")), str | bytes)

@@ -2,8 +2,8 @@
 
 For each tag whose key matches a pattern of the experiment's, META has the attribute
 ``tag.<key>``: the tag's value, or True (no text) for "present, read the item" where the value is
-over 256 bytes, is NULL, or does not fit into META's room for tags. With ``tagged`` META says that
-every such tag is there in one of these forms, so that an attribute that is missing is a tag that is
+over 256 bytes, is NULL, or does not fit into META's room for tags. ``tagged`` on META means that
+every such tag is there in one of these ways, so that an attribute that is missing is a tag that is
 missing; a META without it may lack some: it was not looked at yet, or has too many tags.
 """
 
@@ -34,7 +34,7 @@ VERSION: Final = 1
 ON_META: Final = "tag."
 TAGGED: Final = "tagged"
 PRESENT: Final = True
-"""In the place of a value: the tag is there, its item tells the value."""
+"""In the place of a value: the tag is there, its item has the value."""
 
 MOST_VALUE_BYTES: Final = 256
 MOST_BYTES: Final = 600
@@ -45,10 +45,10 @@ _TAG = "TAG#"
 
 
 def built_mark(pattern: str, experiment_id: str | None = None) -> str:
-    """What ``Config.built`` says when every tag that matches a pattern is on META.
+    """The mark that ``Config.built`` has when every tag that matches a pattern is on META.
 
-    A pattern of one experiment's has a mark of its own: it says nothing of another that comes to
-    have the same pattern.
+    A pattern of one experiment has a mark of its own, which does not count for another experiment
+    that gets the same pattern.
     """
     mark = versioned_mark(TAGS, VERSION)
     return f"{mark}:{pattern}" if experiment_id is None else f"{mark}#{experiment_id}:{pattern}"
@@ -122,7 +122,7 @@ class TagsProjection(Projection):
         return is_hashed(event.sk[len(_TAG) :]) or config.matches_any(text_name({"SK": event.sk}))
 
     def writes(self, entity: Entity, view: View, config: Config) -> Writes:
-        """One update of META, or nothing if it says everything already."""
+        """One update of META, or nothing if META has everything already."""
         meta = view.meta(entity.pk) if entity.kind in self.watches else None
         if meta is None:
             return []

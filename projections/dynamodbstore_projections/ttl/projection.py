@@ -96,7 +96,7 @@ def _stamped(meta: Mapping[str, Any]) -> bool:
 
 
 def _restamped(meta: Item, expires: int | None, record: Callable[[int], Item]) -> tuple[Op, ...]:
-    """The ops that make the stamp and the record say ``expires``: two, or none if they do."""
+    """The ops that set the stamp and the record to ``expires``: two, or no op."""
     if all(meta.get(name) == expires for name in _STAMPS):
         return ()
     key = (meta["PK"], META)

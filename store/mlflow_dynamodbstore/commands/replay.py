@@ -140,7 +140,7 @@ def rebuilt(
             scope,
             table_name=name_of(location),
             checkpoint_path=checkpoint,
-            say=_say,
+            report=_say,
             wait=waiting.pause,
         )
 
