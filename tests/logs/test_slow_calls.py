@@ -74,6 +74,7 @@ class _Outer:
 @assembled(_Base, (_Slow, _Outer))
 class _Store(_Base):
     def __init__(self) -> None:
+        self._table = None
         self._parts = by_class(_Slow(), _Outer(self.inner))
 
 
@@ -171,6 +172,7 @@ def test_a_call_pays_less_than_a_microsecond_or_two_for_it() -> None:
         def work(self) -> None: ...
 
     class Store:
+        _table = None
         _parts = by_class(Work())
 
     unwatched = Work().work

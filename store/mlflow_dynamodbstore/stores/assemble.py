@@ -112,8 +112,8 @@ def called_on(part: type, method: Method) -> Method:
                 raise
             except TableError as error:
                 raise as_mlflow_error(error) from error
-        outermost = _WITHIN_A_CALL.set(True)
         requests, begin, writes = REQUESTS.made, perf_counter(), writes_of(self._table)
+        outermost = _WITHIN_A_CALL.set(True)
         try:
             values = tuple(map(plain, args))
             named = {name: plain(value) for name, value in kwargs.items()}
