@@ -22,10 +22,10 @@ Every command names its table in one of three ways, and prints JSON for machines
 |---|---|
 | `--table T --region R` | in an AWS region |
 | `--table T --endpoint-url URL` | of DynamoDB Local or the like |
-| `--store-uri URI` | where [the URI](configuration.md#store-uris) says; the way to name a file |
+| `--store-uri URI` | that [the URI](configuration.md#store-uris) names; the way to name a file |
 
-Exit codes: 0 done; 1 failed, or drift was found; 2 wrong usage. What fails says so in one line on
-standard error, which ends with what to do.
+Exit codes: 0 done; 1 failed, or drift was found; 2 wrong usage. A command that fails
+writes one line to standard error, which ends with what to do.
 
 Completion in bash, for good in `~/.bashrc` (in zsh and fish the same, with their names):
 
@@ -39,11 +39,11 @@ def page() -> str:
 
 
 def _section(path: tuple[str, ...], command: click.Command) -> str:
-    said, _, example = inspect.cleandoc(command.help or "").partition("\b\nExample:\n")
-    lines = [f"## {' '.join(path)}", "", said.strip(), "", *_indented(example), ""]
+    text, _, example = inspect.cleandoc(command.help or "").partition("\b\nExample:\n")
+    lines = [f"## {' '.join(path)}", "", text.strip(), "", *_indented(example), ""]
     own = [param for param in command.params if param.name not in _COMMON]
     if own:
-        lines += ["| option | what it says |", "|---|---|", *map(_row, own), ""]
+        lines += ["| option | meaning |", "|---|---|", *map(_row, own), ""]
     return "\n".join(lines)
 
 
@@ -61,12 +61,12 @@ def _row(param: click.Parameter) -> str:
         name += f" {'|'.join(map(str, param.type.choices))}"
     elif not param.is_flag:
         name += f" {_kind(param)}"
-    said = param.help or ""
+    meaning = param.help or ""
     if param.show_default:
         default = param.default
         shown = ", ".join(map(str, default)) if isinstance(default, list | tuple) else default
-        said = f"{said} [default: {shown}]".strip()
-    return f"| `{name.replace('|', chr(92) + '|')}` | {said.replace('|', chr(92) + '|')} |"
+        meaning = f"{meaning} [default: {shown}]".strip()
+    return f"| `{name.replace('|', chr(92) + '|')}` | {meaning.replace('|', chr(92) + '|')} |"
 
 
 def _kind(option: click.Option) -> str:
