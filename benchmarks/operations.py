@@ -11,16 +11,15 @@ import tempfile
 from pathlib import Path
 
 import click
-from dynamodbstore_table.testing.counting import Meter
 from fixtures import Fixtures, seed_by_logging
-from measuring import Subject, meter_operation, open_metered, time_operation
+from measuring import Subject, open_metered
 from mlflow_dynamodbstore.stores.build_registry import build_registry_store
 from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
-from operation import Operation, Store
+from operation import Operation
 from registry_fixtures import RegistryFixtures, seed_by_registering
-from report import Row, as_json, as_markdown, print_table
+from report import Row, as_json, as_markdown, measured, print_table
 from rich.console import Console
 from workloads_reading import reading_operations
 from workloads_registry import registry_operations
@@ -100,7 +99,7 @@ def measure_tracking(
         sql_store = open_sql_store(sql, artifact_root)
         subjects.append(Subject(sql_store, Fixtures(sql_store, seed_sql)))
     table, meter = open_metered(uri)
-    return _measured(operations, subjects, DynamoTrackingStore(table, artifact_root), meter)
+    return measured(operations, subjects, DynamoTrackingStore(table, artifact_root), meter)
 
 
 def measure_registry(operations: list[Operation], uri: str, sql: str | None) -> list[Row]:
@@ -113,22 +112,7 @@ def measure_registry(operations: list[Operation], uri: str, sql: str | None) -> 
         sql_store = open_sql_registry(sql)
         subjects.append(Subject(sql_store, RegistryFixtures(sql_store, seed_sql_registry)))
     table, meter = open_metered(uri)
-    return _measured(operations, subjects, DynamoRegistryStore(table), meter)
-
-
-def _measured(
-    operations: list[Operation], subjects: list[Subject], metered: Store, meter: Meter
-) -> list[Row]:
-    """Measure the operations one after the other; says on stderr which one is at work."""
-    rows = []
-    progress = Console(stderr=True)
-    with progress.status("") as status:
-        for operation in operations:
-            status.update(operation.name)
-            cost = meter_operation(operation, metered, subjects[0].fixtures, meter)
-            times = time_operation(operation, subjects)
-            rows.append(Row(operation, cost, times[0], times[1] if len(times) > 1 else None))
-    return rows
+    return measured(operations, subjects, DynamoRegistryStore(table), meter)
 
 
 if __name__ == "__main__":

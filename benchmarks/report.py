@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from measuring import Cost
-from operation import Operation
+from dynamodbstore_table.testing.counting import Meter
+from measuring import Cost, Subject, meter_operation, time_operation
+from operation import Operation, Store
 from rich.console import Console
 from rich.table import Table
 
@@ -110,3 +111,18 @@ def _ms(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def measured(
+    operations: list[Operation], subjects: list[Subject], metered: Store, meter: Meter
+) -> list[Row]:
+    """Measure the operations one after the other; shows on stderr which one is at work."""
+    rows = []
+    progress = Console(stderr=True)
+    with progress.status("") as status:
+        for operation in operations:
+            status.update(operation.name)
+            cost = meter_operation(operation, metered, subjects[0].fixtures, meter)
+            times = time_operation(operation, subjects)
+            rows.append(Row(operation, cost, times[0], times[1] if len(times) > 1 else None))
+    return rows
