@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-_PROGRAM = Path(__file__).parents[2] / "benchmarks" / "operations.py"
+_PROGRAMS = Path(__file__).parents[2] / "benchmarks"
 
 
-def run_benchmark(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_benchmark(
+    folder: Path, *arguments: str, program: str = "operations.py"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, _PROGRAM, *arguments],
+        [sys.executable, _PROGRAMS / program, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -41,3 +43,17 @@ def test_it_prints_costs_times_and_ratios(tmp_path: Path) -> None:
     assert rows["search_model_versions"]["requests_by_kind"] == {"BatchGetItem": 1.0, "Query": 1.0}
     for row in rows.values():
         assert row["ratio"] == row["sql_ms"] / row["ms"]
+
+
+def test_the_benchmark_of_traces_prints_costs_times_and_ratios(tmp_path: Path) -> None:
+    done = run_benchmark(
+        tmp_path,
+        *("dynamodb:///table.ddb", "--sql", "sqlite:///mlflow.db", "--quick", "--json"),
+        *("--only", "send a trace of 6 spans", "--only", "get_trace"),
+        program="traces.py",
+    )
+
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["operation"].split()[0] for row in rows] == ["send", "get_trace_info", "get_trace,"]
+    assert all(row["verdict"] == "ok" and row["sql_ms"] > 0 for row in rows)
