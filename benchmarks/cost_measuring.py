@@ -72,7 +72,7 @@ def _measured(deployment: Deployment) -> Measured:
 
 
 def make_run(store: Store, number: int, *, steps: int) -> str:
-    """A run of so many steps: its params, metrics and tags in a batch, then a batch a step."""
+    """A run of ``steps`` steps: its params, metrics and tags in a batch, then a batch a step."""
     tags = [RunTag("team", "red"), RunTag("mlflow.source.name", "train.py")]
     run = store.create_run("0", "ada", START_MS + number, tags, f"run {number:03}")
     run_id: str = run.info.run_id

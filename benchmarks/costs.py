@@ -4,7 +4,7 @@
     python benchmarks/costs.py --write docs/deployment.md
 
 What a run takes is measured on an embedded file by the rules that DynamoDB charges by; what a team
-does and AWS's prices are in cost_model.py. Nothing is asked of AWS.
+does and AWS's prices are in cost_model.py. No request is sent to AWS.
 """
 
 from __future__ import annotations

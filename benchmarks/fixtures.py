@@ -131,7 +131,7 @@ class Fixtures:
         return run_id
 
     def run_with_history(self, key: str, points: int) -> str:
-        """A run with one metric of so many points, logged in batches."""
+        """A run with one metric of ``points`` points, logged in batches."""
         run_id = self.new_run()
         for first in range(0, points, _POINTS_A_BATCH):
             steps = range(first, min(first + _POINTS_A_BATCH, points))
@@ -145,11 +145,11 @@ class Fixtures:
         return self._once("scratch", list)
 
     def searched(self, runs: int) -> str:
-        """An experiment of so many narrow runs."""
+        """An experiment of ``runs`` narrow runs."""
         return self._once(f"searched {runs}", lambda: narrow_runs(runs))
 
     def wide(self, runs: int, width: int) -> str:
-        """An experiment of so many wide runs."""
+        """An experiment of ``runs`` wide runs."""
         return self._once(f"wide {runs} {width}", lambda: wide_runs(runs, width))
 
     def _once(self, name: str, content: Callable[[], list[RunContent]]) -> str:

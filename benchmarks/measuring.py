@@ -35,10 +35,10 @@ class Subject:
 
 
 def open_metered(uri: str) -> tuple[Table, Meter]:
-    """The table at ``uri`` once more, and the meter of the requests that it is asked for.
+    """The table at ``uri`` once more, and the meter of its requests.
 
     On an endpoint or in a region the meter has the requests that were made and the capacity that
-    the engine says they took; on a file, what the same calls would ask of DynamoDB.
+    the engine reports for them; on a file, what the same calls would take on DynamoDB.
     """
     meter = Meter()
     location = parse_location(uri)

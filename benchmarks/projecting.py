@@ -35,8 +35,8 @@ class Work:
 class Deployment:
     """A store at a URI, and two functions that keep its projections, each with its own reading.
 
-    On a file the meter has what the same calls would ask of DynamoDB; to tell that takes reads of
-    its own, so that times are taken on a deployment that is not ``metered``.
+    On a file the meter has what the same calls would take on DynamoDB; to compute that takes reads
+    of its own, so that times are taken on a deployment that is not ``metered``.
     """
 
     def __init__(self, uri: str, artifact_root: str, *, metered: bool) -> None:

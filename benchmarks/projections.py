@@ -3,7 +3,7 @@
     python benchmarks/projections.py dynamodb:///benchmark.ddb
 
 It writes experiments of its own into the store, and rebuilds its projections; give it one that may
-be thrown away. On a file, requests and units are what the same calls would ask of DynamoDB.
+be thrown away. On a file, requests and units are what the same calls would take on DynamoDB.
 """
 
 from __future__ import annotations

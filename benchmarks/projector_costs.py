@@ -16,12 +16,12 @@ from sections import Section
 
 _BATCH = 100
 _TIMES = 5
-"""A batch takes milliseconds: one alone says little about the next."""
+"""A batch takes milliseconds: one alone shows little about the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events of one kind: made by so many calls, after what is made unmeasured."""
+    """Events of one kind: made by a number of calls, after what is made unmeasured."""
 
     name: str
     prepare: Callable[[Store, str], Callable[[int], object]]

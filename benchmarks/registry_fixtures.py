@@ -12,7 +12,8 @@ from operation import Store
 
 SOURCE = "s3://bucket/models/1"
 Seed: TypeAlias = Callable[[Store, list[str]], None]
-"""Registers models of these names, each as ``tags_of`` and ``run_of`` say with one version."""
+"""Registers models of these names, each with one version, its tags by ``tags_of`` and run by
+``run_of``."""
 
 
 def tags_of(number: int) -> dict[str, str]:
@@ -56,7 +57,7 @@ class RegistryFixtures:
         return name
 
     def registered(self, models: int) -> str:
-        """What the names of so many seeded models begin with."""
+        """The prefix of the names of ``models`` seeded models."""
         prefix = f"{models} models"
         if models not in self._seeded:
             names = [f"{prefix}, {number:06d}" for number in range(models)]

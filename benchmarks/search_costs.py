@@ -32,7 +32,7 @@ _QUERIES = (
 
 
 def search_sections(metered: Deployment, timed: Deployment, sizes: Sequence[int]) -> list[Section]:
-    """Two sections: the searches over experiments of so many runs, and the replays."""
+    """Two sections: the searches over experiments of these ``sizes`` (in runs), and the replays."""
     searches: list[tuple[Cell, ...]] = []
     replays: list[tuple[Cell, ...]] = []
     for runs in sizes:

@@ -24,11 +24,11 @@ class Section:
 
 def as_json(sections: Sequence[Section]) -> str:
     """By title a list of objects, one a row."""
-    said = {
+    by_title = {
         section.title: [dict(zip(section.columns, row, strict=True)) for row in section.rows]
         for section in sections
     }
-    return json.dumps(said, indent=2)
+    return json.dumps(by_title, indent=2)
 
 
 def as_markdown(sections: Sequence[Section]) -> str:

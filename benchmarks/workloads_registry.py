@@ -22,7 +22,7 @@ def _create_model(store: Store, fixtures: RegistryFixtures, count: int) -> Step:
 
 
 def _of_model(call: _OfModel, versions: int = 1) -> Prepare:
-    """Calls on one new model of so many versions, with the alias ``best`` on the first."""
+    """Calls on one new model of ``versions`` versions, with the alias ``best`` on the first."""
 
     def prepare(store: Store, fixtures: RegistryFixtures, count: int) -> Step:
         name = fixtures.new_model(versions)
@@ -43,14 +43,14 @@ def _rename(store: Store, fixtures: RegistryFixtures, count: int) -> Step:
 
 
 def _search(models: int, filter_of: Callable[[str], str], *, page: int = 1) -> Prepare:
-    """Searches for 100 of so many models; the filter is made of what their names begin with."""
+    """Searches for 100 of ``models`` models; the filter is made of the prefix of their names."""
 
     def prepare(store: Store, fixtures: RegistryFixtures, count: int) -> Step:
-        asked = filter_of(fixtures.registered(models))
+        filter_string = filter_of(fixtures.registered(models))
         size = min(100, models // page)
 
         def found(token: str | None) -> Any:
-            return store.search_registered_models(asked, size, None, token)
+            return store.search_registered_models(filter_string, size, None, token)
 
         token = None
         for _ in range(page - 1):
@@ -69,7 +69,7 @@ def _versions_of_run(models: int) -> Prepare:
 
 
 def _versions(models: int, order_by: list[str] | None = None) -> Prepare:
-    """The first page of the versions of so many models."""
+    """The first page of the versions of ``models`` models."""
 
     def prepare(store: Store, fixtures: RegistryFixtures, count: int) -> Step:
         fixtures.registered(models)
@@ -79,7 +79,7 @@ def _versions(models: int, order_by: list[str] | None = None) -> Prepare:
 
 
 def registry_operations(models: int) -> list[Operation]:
-    """The operations of a registry in which so many models are searched."""
+    """The operations of a registry; the searches are over ``models`` models."""
     over = f"search_registered_models over {models:,}"
     late_size = min(100, models // _LATE_PAGE)
     late = Operation(

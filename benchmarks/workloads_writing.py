@@ -64,7 +64,7 @@ def _delete_tag(store: Store, fixtures: Fixtures, count: int) -> Step:
 
 
 def _log_step(keys: int) -> Prepare:
-    """Log one point of each of so many metrics, the next step each time."""
+    """Log one point of each of ``keys`` metrics, the next step each time."""
 
     def prepare(store: Store, fixtures: Fixtures, count: int) -> Step:
         run_id = fixtures.new_run()
@@ -136,7 +136,7 @@ def _flip_experiment(runs: int) -> Prepare:
 
 
 def writing_operations(runs: int) -> list[Operation]:
-    """The operations that write; the experiment that is deleted holds so many runs."""
+    """The operations that write; the experiment that is deleted holds ``runs`` runs."""
     one_write = (Budget(1, 1),)
     return [
         Operation("create_experiment", _create_experiment),

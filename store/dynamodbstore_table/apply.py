@@ -18,7 +18,7 @@ def expired(item: Mapping[str, Any], now: float) -> bool:
 
 
 def allowed(op: Op, item: Mapping[str, Any] | None) -> bool:
-    """Whether the op's condition holds for the item as it is (None: there is none)."""
+    """Whether the op's condition holds for the item as it is (None: no item)."""
     condition = op.condition
     return condition is None or condition.holds(_NO_ITEM if item is None else item)
 

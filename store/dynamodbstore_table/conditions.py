@@ -39,7 +39,7 @@ class Exists:
 
 @value
 class Missing:
-    """The item lacks the attribute; ``Missing("PK")`` says that there is no item."""
+    """The item lacks the attribute; ``Missing("PK")`` means that no item exists."""
 
     name: str
 

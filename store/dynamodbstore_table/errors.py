@@ -53,7 +53,7 @@ class TableMissing(TableError):
 
 
 class TableUnavailable(TableError):
-    """The engine can't be reached, or it denies access; the message says which and what to do."""
+    """The engine can't be reached, or it denies access; the message has the cause and the fix."""
 
 
 class AccessDenied(TableUnavailable):

@@ -1,4 +1,4 @@
-"""How many bytes DynamoDB counts for an item, as its developer guide's "item sizes" page says."""
+"""How many bytes DynamoDB counts for an item, by the "item sizes" page of its developer guide."""
 
 from __future__ import annotations
 

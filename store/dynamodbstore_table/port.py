@@ -1,4 +1,4 @@
-"""The Table port: what the store, the projections and the replay ask of an engine.
+"""The Table port: what the store, the projections and the replay need of an engine.
 
 Items are plain dicts of ``str``, ``int`` (up to 38 digits), ``bytes``, ``bool``, ``None``, lists
 and dicts of them; every item has the text attributes ``PK`` and ``SK``, and may have ``gsi1pk`` and

@@ -1,4 +1,4 @@
-"""How many requests a thread has had made, so that a slow operation can say what it was."""
+"""How many requests were made for a thread, so that the log of a slow call can report them."""
 
 from __future__ import annotations
 

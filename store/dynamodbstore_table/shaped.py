@@ -2,10 +2,10 @@
 
 Others can write into the table too, and what they leave may lack what a reader looks for. To check
 each item costs as much as to decode it, so reading is optimistic: the reads of a ``ShapedReads``
-table check nothing until a caller that could not read something asks for it (``check_shapes``).
-From then on, for ten minutes, every read but ``scan`` passes over items of another shape, as if
-they were not there; and a write whose condition met one raises ``DamagedItem``, since such an item
-can't be read to decide what to do next.
+table check nothing until a caller that could not read something turns the checks on
+(``check_shapes``). From then on, for ten minutes, every read but ``scan`` passes over items of
+another shape, as if they were not there; and a write whose condition met one raises
+``DamagedItem``, since such an item can't be read to decide what to do next.
 """
 
 from __future__ import annotations

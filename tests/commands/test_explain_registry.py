@@ -128,7 +128,7 @@ class TestOfModelVersions:
     def test_numbers_that_exclude_each_other_leave_none(self, named: Named) -> None:
         asked = "name = 'lion' AND version_number > 3 AND version_number < 2", *VERSIONS, *named
 
-        assert lines(*asked)[1] == "  none of them: the numbers exclude each other"
+        assert lines(*asked)[1] == "  no version: the numbers exclude each other"
 
     def test_postings_narrow_where_they_are_built(self, named: Named) -> None:
         run("replay", "--projection", "fts", *named)

@@ -72,7 +72,7 @@ def _create(client: Client) -> bool:
         try:
             client.send("create_table", **definition, StreamSpecification=STREAM)
         except (InvalidOps, Unsupported):
-            # A local engine without streams; without the rest, this fails as well and says why.
+            # A local engine without streams. Any other cause makes this call fail too.
             client.send("create_table", **definition)
     except ResourceInUse:
         return False

@@ -45,8 +45,8 @@ _READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
 class Request:
     """One HTTP request that was made, a retry included.
 
-    ``operation`` is DynamoDB's name for it (``PutItem``); the units are the capacity that the
-    engine says it consumed, 0 where it says nothing.
+    ``operation`` is DynamoDB's name for it (``PutItem``); the units are the consumed
+    capacity that the engine reports, 0 where it reports none.
     """
 
     operation: str
@@ -154,8 +154,8 @@ class Client:
         return answer
 
     def on_pause(self, operation: str) -> OnPause:
-        """What is to be told before a request of this client's method is made again."""
-        return functools.partial(self._tell_retry, operation.title().replace("_", ""))
+        """The callback to run before a request of this client's method is repeated."""
+        return functools.partial(self._report_retry, operation.title().replace("_", ""))
 
     def close(self) -> None:
         """Close the connections; no request can be made afterwards."""
@@ -224,7 +224,7 @@ class Client:
             client.meta.events.register("response-received.dynamodb", self._attempted)
         return connection
 
-    def _tell_retry(
+    def _report_retry(
         self, operation: str, reason: str, attempt: int, pause_s: float | None = None
     ) -> None:
         if self._on_retry is not None:
@@ -248,11 +248,11 @@ class Client:
         context: Mapping[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        """Tell of an attempt that the SDK repeats by itself."""
+        """Report an attempt that the SDK repeats by itself."""
         reason = is_transient(parsed_response, exception)
         attempt = int((context or {}).get("retries", {}).get("attempt", 1))
         if reason and attempt < _SDK_ATTEMPTS:
-            self._tell_retry(event_name.rpartition(".")[2], reason, attempt)
+            self._report_retry(event_name.rpartition(".")[2], reason, attempt)
 
     def _check_answer(self, response_dict: Mapping[str, Any], **_: Any) -> None:
         """Refuse an answer that is no JSON object: the SDK would make an empty one of it, as if a

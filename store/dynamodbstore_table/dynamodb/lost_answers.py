@@ -1,8 +1,8 @@
 """What a write did whose answer was lost, judged by the item that its repetition met.
 
 The SDK repeats a request whose answer was lost. The first one may have been done: then it is its
-own work on which the repetition's condition fails. A transaction needs none of this: the engine
-knows it by its token.
+own work on which the repetition's condition fails. A transaction does not need this: the engine
+recognizes it by its token.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Listing:
 
     @property
     def position(self) -> tuple[str, ...]:
-        """The attributes that say where in the listing an item stands."""
+        """The attributes that make an item's position in the listing."""
         return TABLE_KEYS if self.index is None else (*TABLE_KEYS, *self.keys)
 
     @property
@@ -61,7 +61,7 @@ class Listing:
 def get_item(
     client: Client, key: Key, consistent: bool, attributes: Sequence[str] | None
 ) -> Item | None:
-    """The item, or None if there is none or its time to live has passed."""
+    """The item, or None if it is missing or its time to live has passed."""
     names = Expressions()
     answer = client.call(
         "get_item",
@@ -80,7 +80,7 @@ def get_item(
 def get_batch(
     client: Client, keys: Sequence[Key], consistent: bool, attributes: Sequence[str] | None
 ) -> dict[Key, Item]:
-    """Those of up to 100 items that exist; keys that come back unprocessed are asked for again."""
+    """Those of up to 100 items that exist; keys that come back unprocessed are read again."""
     names = Expressions()
     request: dict[str, Any] = {
         "ConsistentRead": consistent,

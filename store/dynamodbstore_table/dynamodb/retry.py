@@ -54,10 +54,10 @@ class Backoff:
         on: tuple[type[Exception], ...],
         on_pause: OnPause = lambda reason, number, seconds: None,
     ) -> Result:
-        """Call ``attempt`` until it raises none of ``on``; raise the last one when all have.
+        """Call ``attempt`` until it raises no error of ``on``; raise the last one when all have.
 
-        ``on_pause`` is told the name of what was raised, by which attempt, and the seconds that
-        are waited before the next.
+        ``on_pause`` receives the name of what was raised, the number of the attempt, and the
+        seconds until the next attempt.
         """
         for number, delay in enumerate(self.delays(), 1):
             try:

@@ -60,7 +60,7 @@ class DynamoDBTable(Table):
     a local engine the region defaults to ``us-east-1``, and credentials are made up if none are
     configured. ``max_connections`` bounds the HTTP connections, half of which one call may use for
     requests side by side. ``on_request`` is called after each HTTP request, from whichever thread
-    made it, and ``on_retry`` before one is made again. ``backoff`` says how long throttled and
+    made it, and ``on_retry`` before one is made again. ``backoff`` sets how long throttled and
     conflicting requests are tried again.
     """
 

@@ -60,7 +60,7 @@ def write_one(client: Client, op: Op) -> list[ChangeEvent]:
 
 
 def write_all(client: Client, ops: Sequence[Op]) -> list[ChangeEvent]:
-    """Do all of the ops in one transaction, or none of them."""
+    """Do all of the ops in one transaction, or no op at all."""
     afresh: frozenset[int] = frozenset()
     for _ in range(client.backoff.attempts):
         now = int(time.time())

@@ -15,7 +15,7 @@ from dynamodbstore_table.embedded.query import SAME_PK_ANY_AGE
 from dynamodbstore_table.embedded.rows import NEVER_TOO_LARGE
 from dynamodbstore_table.port import Advances, Item
 
-# So many items of one write unit, as the open chunks of metrics are, are not too large together.
+# This many items of one write unit, such as open chunks of metrics, are not too large together.
 _TOGETHER: Final = 150
 _SHORTEST: Final = 5
 """The attributes of an item that advances alone have made: its key, the mark, the list and the one
@@ -93,6 +93,6 @@ def _advance_some(
 
 def _stored(connection: sqlite3.Connection, pk: str, sks: Sequence[str]) -> dict[int, Item]:
     """The stored objects, of any age, by the places of their sort keys."""
-    asked = orjson.dumps(sks).decode()
-    pairs = connection.execute(SAME_PK_ANY_AGE, (asked, pk)).fetchone()[0]
+    wanted = orjson.dumps(sks).decode()
+    pairs = connection.execute(SAME_PK_ANY_AGE, (wanted, pk)).fetchone()[0]
     return {} if pairs is None else dict(stored_numbered(pairs))

@@ -57,8 +57,8 @@ OnDoubt: TypeAlias = Callable[[ClockState], None]
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A clock that is ``off`` by so many seconds, was last ``seen`` when so many had passed, and
-    has held for so many."""
+    """How far a clock is ``off``, when it was last ``seen``, and for how long it has held (all in
+    seconds)."""
 
     off: float
     seen: float

@@ -1,6 +1,6 @@
 """Items as stored in the embedded file: one JSON object a row, without the partition key.
 
-JSON has no bytes and orjson no numbers beyond 64 bits. What holds one is told under ``PK``, a name
+JSON has no bytes and orjson no numbers beyond 64 bits. What holds one is named under ``PK``, a name
 that the stored object has no other use for, so that an object without it needs no second look:
 
 - ``{"PK": "chunk", "SK": "METRIC#loss", "chunk": "AAAA"}``: this one attribute is bytes, in base64.
@@ -161,7 +161,7 @@ def stored_numbered(pairs: bytes) -> list[tuple[int, Item]]:
 @reading_stored
 def decode_joins(groups: bytes, width: int) -> list[list[Any]]:
     """A list of places and ``width`` lists of items that lack their partition key yet, from groups
-    of a place in a listing and so many stored forms, joined by commas."""
+    of a place in a listing and ``width`` stored forms, joined by commas."""
     values: list[Any] = _loads(b"[" + groups + b"]")
     columns = [values[first :: width + 1] for first in range(width + 1)]
     for items in columns[1:]:

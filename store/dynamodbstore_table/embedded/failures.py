@@ -1,4 +1,4 @@
-"""What goes wrong with an embedded file, as an error of the port that says what to do."""
+"""What goes wrong with an embedded file, as an error of the port that names the fix."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Disk:
 
 
 def disk_of(path: Path) -> Disk | None:
-    """The disk that the file is on, or would be; None where the system refuses to say."""
+    """The disk that the file is on, or would be; None where the system refuses to report it."""
     folder = path.parent
     try:
         status = os.statvfs(folder)
@@ -83,7 +83,7 @@ def disk_of(path: Path) -> Disk | None:
 def network_file_system(path: Path) -> str | None:
     """The type of the network file system that ``path`` is on; None on a local one.
 
-    None, too, where the system doesn't tell (no ``/proc/mounts``).
+    None, too, where the system doesn't report it (no ``/proc/mounts``).
     """
     found = _mount_of(path)
     return found[1] if found is not None and found[1] in _NETWORK else None

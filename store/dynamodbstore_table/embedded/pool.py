@@ -23,7 +23,7 @@ _FORK_WAIT_SECONDS: Final = 10.0
 
 
 class ConnectionPool:
-    """Hands out connections made by ``connect``; ``in_use_here`` tells of the calling thread."""
+    """Hands out connections made by ``connect``; ``in_use_here`` is for the calling thread."""
 
     def __init__(
         self, name: str, connect: Callable[[], Connection], in_use_here: Callable[[], bool]

@@ -1,8 +1,8 @@
-"""What SQLite can tell of a filter from an item's stored form, so that rows are skipped in C.
+"""The part of a filter that SQLite can test on an item's stored form, to skip rows in C.
 
 The SQL of a prefilter holds of every item that passes the filter, and of some others: Python
 decides. So it need not know of types and escapes, only of what a stored form must contain. What
-SQLite can't tell (a missing attribute, a negation) counts as true.
+SQLite can't test (a missing attribute, a negation) counts as true.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Prefilter:
 
 
 def prefilter(condition: Condition) -> Prefilter | None:
-    """A term that is true of whatever passes the condition, or None where there is none."""
+    """A term that is true of whatever passes the condition, or None where no such term exists."""
     term = _term(condition)
     return None if term is None or len(term.sql) > _MOST_SQL else term
 

@@ -57,7 +57,7 @@ Change: TypeAlias = tuple[Key, Row, Item | None, bytes | None]
 
 
 def read_rows(connection: sqlite3.Connection, keys: Sequence[Key], now: float) -> list[Row]:
-    """The rows under the keys, none of which is there twice, as of ``now`` (Unix seconds)."""
+    """The rows under the keys, all different, as of ``now`` (Unix seconds)."""
     if len(keys) == 1:
         return [_read_row(connection, keys[0], now)]
     pk = keys[0][0]
@@ -80,8 +80,8 @@ def _read_together(
     connection: sqlite3.Connection, pk: str, sks: Sequence[str], now: float
 ) -> list[Row]:
     rows = [_ABSENT] * len(sks)
-    asked = orjson.dumps(sks).decode()
-    found = connection.execute(SAME_PK_ANY_AGE, (asked, pk)).fetchone()[0]
+    wanted = orjson.dumps(sks).decode()
+    found = connection.execute(SAME_PK_ANY_AGE, (wanted, pk)).fetchone()[0]
     if found is not None:
         for number, item in decode_numbered(found):
             item["PK"] = pk
@@ -106,7 +106,7 @@ def planned(key: Key, op: Put | Update | Delete, row: Row) -> Change:
 
 
 def apply_changes(connection: sqlite3.Connection, changes: Iterable[Change]) -> list[ChangeEvent]:
-    """Do them, and tell what changed (not what there was nothing to remove of)."""
+    """Apply the changes; returns the events, without removals of items that were missing."""
     events: list[ChangeEvent] = []
     statements: dict[str, list[tuple[Any, ...]]] = {}
     for key, row, item, body in changes:
@@ -156,7 +156,7 @@ def _columns(item: Item) -> Columns:
     get = item.get
     ttl = get("ttl")
     if ttl is not None and abs(ttl) >= _INT64:
-        ttl = None if ttl > 0 else 0  # further off than the column can tell, or long past
+        ttl = None if ttl > 0 else 0  # further off than the column can hold, or long past
     gsi1: tuple[Any, Any] = (get("gsi1pk"), get("gsi1sk"))
     gsi2: tuple[Any, Any] = (get("gsi2pk"), get("gsi2sk"))
     if None in gsi1:

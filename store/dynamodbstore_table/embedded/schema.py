@@ -13,13 +13,13 @@ from dynamodbstore_table.errors import TableUnavailable
 
 Durability: TypeAlias = Literal["full", "process"]
 
-# "MLDD": tells the file from any other SQLite database, above all from MLflow's own.
+# "MLDD": distinguishes the file from any other SQLite database, above all from MLflow's own.
 APPLICATION_ID: Final = 0x4D4C4444
 SCHEMA_VERSION: Final = 1
 # 8 KB holds several chunks of metric history; 4 KB pages would spill each into a page of its own.
 PAGE_BYTES: Final = 8192
-# 32 MB of changes: a checkpoint of them takes some milliseconds, most of them for the disk to say
-# that it has them. Where every commit waits for that anyway, 2 MB: to write over a log takes half
+# 32 MB of changes: a checkpoint of them takes some milliseconds, most of them until the disk
+# confirms them. Where every commit waits for that anyway, 2 MB: to write over a log takes half
 # the time of making it longer, and from its first checkpoint on it is written over.
 CHECKPOINT_PAGES: Final[dict[Durability, int]] = {"full": 256, "process": 4000}
 MAX_LOG_BYTES: Final = 64 * 1024 * 1024

@@ -176,7 +176,7 @@ class Transactions:
         self._watch.check(connection)
 
     def _explained(self, error: Exception, connection: sqlite3.Connection) -> TableError:
-        """What went wrong: what a moved or overwritten file answers says nothing of the cause."""
+        """What went wrong: the answers of a moved or overwritten file don't show the cause."""
         try:
             self._check(connection)
         except FileChanged as changed:

@@ -25,7 +25,7 @@ _LOOKUP_ENTRY = (*LOOKUP_ATTRIBUTES, TTL)
 def write_units(op: Op, before: Item | None, *, transactional: bool = False) -> float:
     """The write units of an op that is carried out, those of both indexes with it.
 
-    ``before`` is the item as the op finds it (None: there is none). A ``Check`` is charged as a
+    ``before`` is the item as the op finds it (None: no item). A ``Check`` is charged as a
     transactional write of the item that it looks at.
     """
     after = _after(op, before)

@@ -1,8 +1,9 @@
 """A diagnostic adapter: any table, with a meter of what its requests would cost on DynamoDB.
 
-It computes; nothing of it is asked of DynamoDB. To know the sizes of what is there it reads each
-item before it is written and each listing without its filter, so it is for benchmarks and tests.
-What a ``DynamoDBTable`` really asks comes from that table's own ``on_request``.
+It computes costs and sends no request to DynamoDB. To know the sizes of what is there it reads
+each item before it is written and each listing without its filter, so it is for benchmarks and
+tests.
+The requests that a ``DynamoDBTable`` really makes come from its own ``on_request``.
 """
 
 from __future__ import annotations
@@ -90,9 +91,9 @@ class Meter:
 
 
 class CountingTable(Table):
-    """Passes everything on to ``table`` and counts in ``meter`` what DynamoDB would be asked.
+    """Passes everything on to ``table`` and counts in ``meter`` the requests to DynamoDB.
 
-    It says that it is remote, so that a store on it remembers and batches as on DynamoDB.
+    It claims to be remote, so that a store on it remembers and batches as on DynamoDB.
     """
 
     remote = True
@@ -302,7 +303,7 @@ def _until(rows: Iterator[Item], last: Start | None) -> Iterator[Item]:
 def _limited_page_sizes(rows: Iterator[Item], filter: Condition | None, limit: int) -> list[int]:
     """The bytes that each request for ``limit`` items reads.
 
-    The DynamoDB adapter asks for ``limit`` items first; where a filter drops some it asks for four
+    The DynamoDB adapter reads ``limit`` items first; where a filter drops some it reads four
     times as many each time. A request that stops at its limit or at 1 MB can't know that it has
     read the last item, so that another follows.
     """

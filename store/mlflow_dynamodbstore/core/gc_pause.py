@@ -1,4 +1,4 @@
-"""Python's garbage collector, told to wait where it would only be in the way."""
+"""Pausing Python's garbage collector where it would only cost time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MANY = 500
 
 @contextmanager
 def collector_paused(objects: int) -> Iterator[None]:
-    """Let the collector wait while about so many objects are made; does nothing for few.
+    """Pause the collector while about ``objects`` objects are made; does nothing for few.
 
     Each batch of new objects would make it look through everything that the process holds, which
     with MLflow loaded is a great deal: half of the time it takes to read a thousand runs, or to

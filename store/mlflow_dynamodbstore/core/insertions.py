@@ -10,7 +10,7 @@ from dynamodbstore_table.port import MAX_OPS, Check, Delete, Item, Put, Table
 
 
 def insert_all(table: Table, guard: Check, items: Sequence[Item]) -> None:
-    """Write items that must not be there yet, or none of them, while ``guard`` holds.
+    """Write items that must not exist yet, all or nothing, while ``guard`` holds.
 
     Raises ``ConditionFailed`` with the positions of the items that are there, plus 1; position 0
     is the guard's. Up to 99 items are one transaction. More are several, and what the first ones

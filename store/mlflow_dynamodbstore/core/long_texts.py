@@ -142,7 +142,7 @@ def replace_texts(
     """Let ``write`` set new texts (by attribute name) in place of those of an item that was read.
 
     The long ones are written first, and what they replace is removed afterwards. Where the item
-    would become too large, none of them stands in it. Raises what ``write`` raises.
+    would become too large, it holds no new text itself. Raises what ``write`` raises.
     """
     stored = stored_texts(before["PK"], texts)
     try:

@@ -78,7 +78,7 @@ class ExperimentLookup:
         self._memory.forget(experiment_id)
 
     def require(self, experiment_id: str, *, fresh: bool = False) -> ExperimentState:
-        """The experiment; raises ``RESOURCE_DOES_NOT_EXIST`` if there is none."""
+        """The experiment; raises ``RESOURCE_DOES_NOT_EXIST`` if it is missing."""
         state = self.find(experiment_id, fresh=fresh)
         if state is None:
             raise_experiment_missing(experiment_id)

@@ -77,7 +77,7 @@ class Memory:
 class Recent(Generic[_K, _V]):
     """Values that never become stale: the most recently used ones, safe for many threads.
 
-    ``most`` bounds the sum of their sizes (bytes, say), each 1 unless it is given.
+    ``most`` bounds the sum of their sizes (for example in bytes), each 1 unless it is given.
     """
 
     def __init__(self, most: int) -> None:

@@ -29,7 +29,7 @@ class Places:
         return self.take(1)[0]
 
     def take(self, count: int) -> range:
-        """So many places, all behind every place that was given before."""
+        """``count`` places, all behind every place that was given before."""
         now = int((self._clock() - _ORIGIN_SECONDS) * _STEPS_A_SECOND)
         with self._lock:
             first = max(now, self._next)

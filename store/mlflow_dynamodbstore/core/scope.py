@@ -16,8 +16,8 @@ from mlflow_dynamodbstore.core.claims import claim, holder, release
 class Scope:
     """A workspace, with the listings that it is found in and the names that are claimed in it.
 
-    ``shared`` says that the table may hold other workspaces too: whose an entity is must then be
-    known before the entity is read or changed. Without it no request is made to find that out.
+    ``shared`` means that the table may hold other workspaces too: an entity's workspace must then
+    be known before the entity is read or changed. Without it no request is made to find that out.
     """
 
     workspace: str = DEFAULT_WORKSPACE_NAME

@@ -1,7 +1,7 @@
 """What ``mlflow gc`` calls: which runs and models are deleted, and their permanent removal.
 
 Everything below an entity goes first, its META item and its name last: what a crash leaves can be
-deleted again. What has expired is found by its tombstone, and only by the store that was asked what
+deleted again. What has expired is found by its tombstone, and only by the store that listed what
 is deleted: all that is left to delete are the artifacts, which MLflow does, and the tombstone.
 """
 

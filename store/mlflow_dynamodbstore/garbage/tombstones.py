@@ -30,13 +30,13 @@ _LAST = "\U0010ffff"
 
 class Tombstones:
     """Finds the tombstones of one kind of entity, ``RUN`` or ``LM``, and remembers those that it
-    has told of: only these can be asked for, and only in this process."""
+    has listed: ``get`` returns only these, and only in this process."""
 
     def __init__(self, table: Table, kind: str, scope: Scope) -> None:
         self._table = table
         self._kind = kind
         self._scope = scope
-        self._told: dict[str, Item] = {}
+        self._reported: dict[str, Item] = {}
 
     def deleted_before(self, deadline_ms: int) -> list[str]:
         """Ids of those of the workspace that had been deleted by a time, the earliest first."""
@@ -50,7 +50,7 @@ class Tombstones:
             for item in (items[key] for key in chunk if key in items):
                 if self._scope.owns(item["workspace"]):
                     entity_id = expired_id(item)
-                    self._told[entity_id] = item
+                    self._reported[entity_id] = item
                     found.append(entity_id)
         return found
 
@@ -61,16 +61,16 @@ class Tombstones:
             yield item["PK"], item["SK"]
 
     def get(self, entity_id: str) -> Item | None:
-        """The tombstone of an id that was told of."""
-        item = self._told.get(entity_id)
+        """The tombstone of an id that ``deleted_before`` returned; else None."""
+        item = self._reported.get(entity_id)
         return item if item is not None and self._scope.owns(item["workspace"]) else None
 
     def remove(self, entity_id: str) -> bool:
-        """Remove the tombstone of an id that was told of; whether it was."""
+        """Remove the tombstone of an id that ``deleted_before`` returned; whether there was one."""
         item = self.get(entity_id)
         if item is None:
             return False
-        self._told.pop(entity_id, None)
+        self._reported.pop(entity_id, None)
         self._table.write(Delete((item["PK"], item["SK"])))
         return True
 

@@ -118,7 +118,7 @@ class LoggedModels:
 
     def get_logged_model(self, model_id: str, allow_deleted: bool = False) -> LoggedModel:
         """The model with its tags, params and metrics; a deleted one only if that is allowed, and
-        then also an expired one that this store has told the garbage collector of.
+        then also an expired one that this store has already reported to ``mlflow gc``.
 
         Raises ``RESOURCE_DOES_NOT_EXIST``.
         """

@@ -135,7 +135,7 @@ class SearchLoggedModels:
         order_by: list[dict[str, Any]] | None = None,
         page_token: str | None = None,
     ) -> PagedList[LoggedModel]:
-        """A page of the models that pass the filter, newest first unless ``order_by`` says else.
+        """A page of the models that pass the filter, newest first unless ``order_by`` is given.
 
         ``max_results`` None or 0 means 100. Raises ``INVALID_PARAMETER_VALUE`` for a filter, an
         order or a token that MLflow refuses, before anything is read.

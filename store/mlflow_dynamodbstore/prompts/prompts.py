@@ -43,9 +43,9 @@ class Prompts:
         self._tracking = tracking
 
     def get_prompt(self, name: str) -> Prompt | None:
-        """The prompt, or None if there is none of that name.
+        """The prompt, or None if no prompt has that name.
 
-        Raises what the table refuses: that is not to say that there is no such prompt.
+        Raises the table's errors: they don't mean that the prompt is missing.
         """
         try:
             model = self._models.get_registered_model(name)

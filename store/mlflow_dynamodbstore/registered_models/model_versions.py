@@ -102,7 +102,7 @@ class ModelVersions:
             try:
                 return self._add_version(found, attributes, texts)
             except ConditionFailed as failed:
-                # What was met tells the next number, unless it is no longer the model.
+                # The item that was met holds the next number, unless it is no longer the model.
                 met = failed.failures.get(0)
                 found = replace(found, meta=dict(met)) if met and has_name(met, name) else None
                 raise

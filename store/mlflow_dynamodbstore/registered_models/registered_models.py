@@ -113,7 +113,7 @@ class RegisteredModels:
         """The latest version of each of the stages (of all, if none is given), with its aliases.
 
         Raises ``RESOURCE_DOES_NOT_EXIST`` without the model, and ``INVALID_PARAMETER_VALUE`` for
-        a stage that there is none of.
+        an unknown stage.
         """
         found = self._model_with_latest(name)
         wanted = {get_canonical_stage(stage) for stage in list(stages or ()) or ALL_STAGES}

@@ -37,7 +37,7 @@ class Stages:
         All of it is one write; only where 99 others or more leave, the lower ones do so before,
         in writes of their own, and the latest of the stage stays until the last one.
 
-        Raises ``INVALID_PARAMETER_VALUE`` for a stage that there is none of,
+        Raises ``INVALID_PARAMETER_VALUE`` for an unknown stage,
         ``RESOURCE_DOES_NOT_EXIST`` without the version, and ``INTERNAL_ERROR`` for archiving in
         other stages than Staging and Production.
         """

@@ -34,7 +34,7 @@ _RARE = 10
 fraction of a model's."""
 
 _WHOLE_BYTES = 197
-"""A value that is cut has at least so many bytes left: less than one character is lost."""
+"""A value that is cut has at least this many bytes left: less than one character is lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def version_item(
 
 
 def touched(model_key: str, number: int, now_ms: int) -> dict[str, Any]:
-    """The attributes that say when a version was changed."""
+    """The attributes that record when a version was changed."""
     return {"updated": now_ms, "gsi1sk": version_listed(now_ms, model_key, number)}
 
 

@@ -93,7 +93,7 @@ _READ_AT_ONCE: Final = 1000
 _MODELS_AT_ONCE: Final = 16
 _FOR_TIES: Final = 20
 _MANY_VERSIONS: Final = 1000
-"""From so many versions on, all models are listed rather than read by their keys."""
+"""From this many versions on, all models are listed rather than read by their keys."""
 
 _NUMBER = Field(ATTRIBUTE, "version_number")
 _CREATED = Field(ATTRIBUTE, "creation_timestamp")
@@ -298,7 +298,7 @@ def _sources(
 
 @dataclass(slots=True)
 class _Models:
-    """META items by partition key, each read once (None: there is none)."""
+    """META items by partition key, each read once (None: the item is missing)."""
 
     table: Table
     metas: dict[str, Item | None] = field(default_factory=dict)
@@ -417,9 +417,9 @@ class _InNames(Source):
 class _ByUpdate(Source):
     """All versions in the order of their last update.
 
-    Renaming a model counts as an update of its versions, but writes none of them. So the listing is
-    merged with that of the models that were renamed: the versions that were not changed since stand
-    where their model does.
+    Renaming a model counts as an update of its versions, but does not write them. So the
+    listing is merged with that of the models that were renamed: the versions that were not
+    changed since stand where their model does.
     """
 
     workspace: str
@@ -515,7 +515,7 @@ class _Every(Source):
 
 def _number_lines(numbers: SortRange | None) -> Iterator[str]:
     if numbers is None:
-        yield "  none of them: the numbers exclude each other"
+        yield "  no version: the numbers exclude each other"
     elif numbers != SortRange(version_sk(1), version_sk(LAST_VERSION_NUMBER)):
         yield f"  {numbers.low} to {numbers.high}"
 

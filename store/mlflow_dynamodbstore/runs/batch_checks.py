@@ -1,6 +1,6 @@
 """MLflow's checks of a batch, without its validators where they surely pass.
 
-They would take half the time of a large batch. They judge each name, and what they say of it is
+They would take half the time of a large batch. They judge each name, and their verdict is
 remembered; a value of the usual type needs no judge. Whatever holds anything else goes through
 them as it is, metrics before params before tags, so that each error is the one that they raise.
 """
@@ -36,8 +36,8 @@ _NAMES_REMEMBERED: Final = 8192
 def checked_batch(
     metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
 ) -> tuple[list[tuple[Metric, Point]], Sequence[Param], Sequence[RunTag]]:
-    """The metrics with their points, and the params and tags as MLflow would keep them (it may be
-    told to cut what is too long).
+    """The metrics with their points, and the params and tags as MLflow would keep them (a setting
+    lets it cut what is too long).
 
     Raises ``INVALID_PARAMETER_VALUE`` for what ``log_batch`` of MLflow's SQL store refuses unseen.
     """

@@ -1,6 +1,6 @@
 """Writing what one call logs to a run: in one transaction where it fits, else in steps.
 
-A condition on a metric's item that fails tells the item, and the metric is planned again from it;
+A failed condition on a metric's item returns the item, and the metric is planned again from it;
 any other that fails ends the call.
 """
 

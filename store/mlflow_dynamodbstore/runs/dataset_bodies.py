@@ -1,7 +1,7 @@
 """The large part of a dataset (source, schema, profile) as items; nothing is cut.
 
 A body is compressed and split over ``DATASET#<hash>`` / ``BODY#<generation>#<n>``. Each writer
-takes a fresh generation and writes it whole before anything names it; whoever names it, says how
+takes a fresh generation and writes it whole before anything names it; whatever names it records how
 many parts it has. A body that has been named never changes.
 """
 

@@ -29,7 +29,7 @@ from mlflow_dynamodbstore.runs.dataset_inputs import input_item
 
 @dataclass(frozen=True, slots=True)
 class DatasetUse:
-    """A dataset that a run wants as an input, and the keys of the three items that say so."""
+    """A dataset that a run wants as an input, and the keys of the three items that record it."""
 
     run_id: str
     dataset_input: DatasetInput
@@ -73,7 +73,7 @@ def dataset_uses(
 
 
 def marker_sk(identity: str, context: str | None) -> str:
-    """The sort key that says that the dataset is used in this context (None: in no context)."""
+    """The sort key that records the use of the dataset in this context (None: in no context)."""
     if context is None:
         return f"{dataset_sk(identity)}#CTX"
     return dataset_context_sk(identity, context)

@@ -35,7 +35,7 @@ def run_partitions(table: Table, pks: Iterable[str]) -> dict[str, RunItems]:
     waiting = list(found)
     for _ in range(_READS_OF_A_MOVING_RUN):
         for pk, items in table.partitions(waiting, attributes=attributes).items():
-            # A missing part tells that a long text was replaced between two pages of the read.
+            # A missing part means that a long text was replaced between two pages of the read.
             with suppress(KeyError):
                 found[pk] = run_items(items)
         waiting = [pk for pk in waiting if found[pk] is None]

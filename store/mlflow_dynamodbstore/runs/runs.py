@@ -117,7 +117,7 @@ class Runs:
     def get_run(self, run_id: str) -> Run:
         """The run with its metrics, params, tags, inputs and outputs, in any stage.
 
-        Of an expired one that this store has told the garbage collector of, what is left.
+        For an expired run already reported to ``mlflow gc``: what its tombstone holds.
         """
         pk = run_pk(run_id)
         run = run_partitions(self._table, [pk])[pk]
@@ -243,7 +243,7 @@ def _new_meta(
 
 
 def _run_name(run_name: str | None, tags: list[RunTag]) -> str:
-    """The run's name; adds the tag that says it to ``tags`` if it is not among them."""
+    """The run's name; adds the tag that holds it to ``tags`` if it is not among them."""
     tagged = _get_run_name_from_tags(tags)
     if run_name and tagged and run_name != tagged:
         raise MlflowException(

@@ -19,7 +19,7 @@ INFO_ATTRIBUTES: Final = (
     *("PK", "experiment_id", "name", "user_id", "status", "start_time", "end_time"),
     *("stage", "epoch", "artifact_uri", FORM),
 )
-"""What of a run's META item stands beside a summary: it tells everything but what is logged."""
+"""The attributes of a run's META item beside a summary: all but what is logged."""
 
 
 def summarized_runs(table: Table, ended: Mapping[str, Mapping[str, Any]]) -> dict[str, RunItems]:
@@ -28,19 +28,19 @@ def summarized_runs(table: Table, ended: Mapping[str, Mapping[str, Any]]) -> dic
 
 
 def summarized(item: Item, meta: Mapping[str, Any]) -> RunItems:
-    """The run that a summary tells, with the META item that it speaks of."""
-    told = orjson.loads(unpacked(item))
+    """The run that a summary holds, with its META item."""
+    stored = orjson.loads(unpacked(item))
     nan = math.nan
     run = RunItems(
         meta=current(RUN, meta),
         metrics=[
             Metric(key, nan if value is None else value, time, step)
-            for key, value, time, step in told["metrics"]
+            for key, value, time, step in stored["metrics"]
         ],
-        params=told["params"],
-        tags=told["tags"],
+        params=stored["params"],
+        tags=stored["tags"],
     )
-    for edge in told["edges"]:
+    for edge in stored["edges"]:
         sk: str = edge["SK"]
         if sk.startswith("INPUT#DATASET#"):
             run.dataset_inputs.append(edge)

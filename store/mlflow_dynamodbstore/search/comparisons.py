@@ -36,7 +36,7 @@ RELATIONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
 def predicate(comparator: str, value: Any) -> Predicate:
     """A test for a text or a number (None: NULL) against the ``value`` of a filter clause.
 
-    ``comparator`` is in upper case, and not IS NULL or IS NOT NULL, which ask whether there is a
+    ``comparator`` is in upper case, and not IS NULL or IS NOT NULL, which test whether there is a
     value at all. Raises ``BAD_REQUEST``, as the SQL store does, if the comparator and the value do
     not fit, such as ``=`` with a list, and ``INVALID_PARAMETER_VALUE`` for any other comparator.
     """

@@ -26,7 +26,7 @@ _READ_AT_ONCE_HERE = 128
 def search(
     table: Table, searchable: Searchable[E], request: Request, context: Context
 ) -> tuple[list[E], str | None]:
-    """A page of what is searched for, and the token of the next page (None: there is none).
+    """A page of what is searched for, and the token of the next page (None on the last page).
 
     Raises as ``Searchable.parse``, before anything is read.
     """
@@ -36,7 +36,7 @@ def search(
 
 
 def execute(table: Table, plan: Plan[E]) -> tuple[list[E], PageStart | None]:
-    """The entities of the plan's page, and where the next page starts (None: there is none)."""
+    """The entities of the plan's page, and where the next page starts (None on the last page)."""
     query = plan.query
     if query.limit is not None and query.limit < 1:
         return [], None

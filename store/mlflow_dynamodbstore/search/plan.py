@@ -129,8 +129,8 @@ def joined(steps: Iterable[Step], kinds: Kinds) -> tuple[Having, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much a search that opens bodies looks at: after so many candidates, or seconds, its page
-    ends with what it has, and a token that goes on behind the last one."""
+    """How much a search that opens bodies looks at: after this many candidates or seconds its page
+    ends with what it has, and a token that goes on behind the last candidate."""
 
     candidates: int
     seconds: float

@@ -17,7 +17,7 @@ from mlflow_dynamodbstore.server_process import is_worker
 from mlflow_dynamodbstore.stores.late_imports import import_late_modules
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
-# `mlflow server` tells its workers its artifact root by this variable; MLflow's own stores read it
+# `mlflow server` passes its artifact root to its workers in this variable; MLflow's stores read it
 # where the builder is given none.
 _SERVER_ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
 _LOCAL_ARTIFACT_ROOT = "./mlruns"

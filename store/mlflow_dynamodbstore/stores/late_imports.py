@@ -1,6 +1,6 @@
 """MLflow's modules that a store imports only where a method needs them.
 
-They take a tenth of a second or more, and a script that only logs needs none of them. A server
+They take a tenth of a second or more, and a script that only logs does not need them. A server
 imports them as it opens the store, so that nobody's first search waits for them.
 """
 

@@ -1,6 +1,6 @@
 """Assessments as texts of the ASSESS item, and back. Pure.
 
-``a:<id>`` is an assessment as JSON; ``x:<id>`` says which other one overrides it, so that it is not
+``a:<id>`` is an assessment as JSON; ``x:<id>`` names the one that overrides it, so that it is not
 valid.
 """
 

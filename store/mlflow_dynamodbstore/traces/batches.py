@@ -23,7 +23,7 @@ _SHORT_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class TraceSpans:
-    """The spans of one trace in a call, and what they say of it.
+    """The spans of one trace in a call, and what they hold of it.
 
     ``texts`` are for INFO; few and short ones are ``head_texts`` instead, which META holds.
     """

@@ -2,7 +2,7 @@
 of it. Pure.
 
 ``start_trace`` ends a trace; it may come before, between or after the spans. What it gives counts
-before what spans say, in whatever order they come (``final``, ``given``, ``given_usage``,
+before what spans hold, in whatever order they come (``final``, ``given``, ``given_usage``,
 ``given_cost``).
 """
 
@@ -152,7 +152,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What the spans of one call say of their trace; times in ms, ``stamp`` is the server's.
+    """What the spans of one call hold of their trace; times in ms, ``stamp`` is the server's.
 
     ``key`` is the batch's, None where its digests are more than one item.
     """

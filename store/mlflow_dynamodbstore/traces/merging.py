@@ -1,4 +1,4 @@
-"""What a client says of a trace: merged with what is known of it."""
+"""What a client reports of a trace: merged with what is known of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mlflow_dynamodbstore.traces.writing import Heads, Retention, raise_missing
 
 
 class TraceMerging:
-    """Writes what clients say of traces."""
+    """Writes what clients report of traces."""
 
     def __init__(
         self,
@@ -40,8 +40,8 @@ class TraceMerging:
         self._retention = retention
 
     def merge(self, trace_info: TraceInfo, *, final: bool) -> TraceInfo:
-        """Keep what a client says of a trace; where it is ``final``, spans don't change its times,
-        state and duration any more."""
+        """Keep what a client reports of a trace; after a ``final`` report spans don't change its
+        times, state and duration any more."""
         checked_name(trace_info.tags.get(TraceTagKey.TRACE_NAME))
         checked_session(trace_info.trace_metadata.get(TraceMetadataKey.TRACE_SESSION))
         experiment = self._experiments.require_active(

@@ -254,7 +254,7 @@ def _clauses(found: Iterable[Mapping[str, Any]]) -> tuple[Clause, ...]:
             clauses.append(tag_clause(key, comparator, value))
         elif SearchTraceUtils.is_request_metadata(kind, comparator):
             made = metadata_clause(key, comparator, value)
-            # Of two runs that are asked for the SQL store takes the last.
+            # Of two runs in a filter the SQL store takes the last.
             if made.on.kind == OF_RUN:
                 of_run = made
             else:

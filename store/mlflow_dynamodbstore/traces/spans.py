@@ -3,7 +3,7 @@
 A body is one line a span: its digest's beginning, a tab, and the JSON that MLflow's SQL store
 would keep, so that reading passes stored JSON through. A digest is what sums, completeness and
 searches need of a span. A batch is keyed by its content, so that a repeated one writes the same
-items again; ``at`` (server time, ms, kept above all earlier ones of the trace) says which of two
+items again; ``at`` (server time, ms, kept above all earlier ones of the trace) decides which of two
 forms of a span is the later one. The bodies of a small batch stand in the item of its digests: an
 item less to write, and digests are read as cheaply.
 """

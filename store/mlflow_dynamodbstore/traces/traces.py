@@ -76,7 +76,7 @@ class Traces:
     # Writing
 
     def start_trace(self, trace_info: TraceInfo) -> TraceInfo:
-        """End a trace: keep what the client says of it, whatever its spans say.
+        """End a trace: keep what the client reports of it, whatever its spans hold.
 
         A trace that is there already is merged with, and moved to the experiment that
         ``trace_info`` names. Returns the trace as it is then. Raises ``RESOURCE_DOES_NOT_EXIST``
@@ -182,7 +182,7 @@ class Traces:
         write_texts(self._table, (trace_pk(trace_id), INFO), {TAG + key: value}, ttl=ttl)
 
     def delete_trace_tag(self, trace_id: str, key: str) -> None:
-        """Remove a tag of a trace; raises ``RESOURCE_DOES_NOT_EXIST`` if it has none of that
+        """Remove a tag of a trace; raises ``RESOURCE_DOES_NOT_EXIST`` if it has no tag with that
         key."""
         head = self._heads.require(trace_id)
         if key in HEAD_TAGS:
@@ -218,7 +218,7 @@ class Traces:
     # Reading
 
     def get_trace_info(self, trace_id: str) -> TraceInfo:
-        """A trace without its spans; raises ``RESOURCE_DOES_NOT_EXIST`` if there is none."""
+        """A trace without its spans; raises ``RESOURCE_DOES_NOT_EXIST`` if it is missing."""
         info = self._info(self._items(trace_id))
         if info is None:
             raise_missing(trace_id)
@@ -227,7 +227,7 @@ class Traces:
     def get_trace(self, trace_id: str, *, allow_partial: bool = False) -> Trace:
         """A trace with its spans, roots first, then by start.
 
-        Where the client says how many spans there are and fewer are stored, this waits for 1 and
+        Where the client reports how many spans there are and fewer are stored, this waits for 1 and
         then 2 seconds. Raises ``RESOURCE_DOES_NOT_EXIST`` for no trace or one that is still not
         whole, and ``MlflowTracingException`` where the spans are artifacts.
         """
@@ -307,7 +307,7 @@ def _entities(items: list[Item]) -> list[Span]:
 
 
 def _expected(info: TraceInfo) -> int:
-    """How many spans the client says that the trace has; 0 where it does not say."""
+    """How many spans the trace has by the client's report; 0 without one."""
     stats = info.trace_metadata.get(TraceMetadataKey.SIZE_STATS)
     return int(json.loads(stats).get(TraceSizeStatsKey.NUM_SPANS, 0)) if stats else 0
 

@@ -84,7 +84,7 @@ class Heads:
         return self._known.get(trace_id)
 
     def read(self, trace_id: str) -> Head | None:
-        """META now; None where there is none, or the trace is being removed.
+        """META now; None where it is missing, or the trace is being removed.
 
         Raises ``RESOURCE_DOES_NOT_EXIST`` for a trace of another workspace.
         """
@@ -124,7 +124,7 @@ class Heads:
         return None
 
     def require(self, trace_id: str) -> Head:
-        """META now; raises ``RESOURCE_DOES_NOT_EXIST`` where there is none."""
+        """META now; raises ``RESOURCE_DOES_NOT_EXIST`` where it is missing."""
         head = self.read(trace_id)
         if head is None:
             raise_missing(trace_id)

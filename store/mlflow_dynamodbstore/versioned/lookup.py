@@ -56,7 +56,7 @@ class NamedLookup:
 
     The first thing of a name has a key made of the name. Where another one has the name now, its
     claim names it, and the process remembers it. What is remembered is a guess at what to read:
-    only the META item that was read, and the claim, say whose the name is.
+    only the META item that was read, and the claim, decide whose the name is.
     """
 
     def __init__(self, table: Table, scope: Scope, kind: Kind) -> None:

@@ -38,7 +38,7 @@ class UnreadableWebhook(Webhook):  # type: ignore[misc]
 
     @property
     def secret(self) -> str | None:
-        """Raises ``INTERNAL_ERROR`` that says what to do."""
+        """Raises ``INTERNAL_ERROR`` with the fix."""
         raise MlflowException(f"The secret of webhook {self.webhook_id} {UNREADABLE}.")
 
 

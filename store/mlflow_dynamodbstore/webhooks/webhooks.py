@@ -48,7 +48,7 @@ class Webhooks:
         secret: str | None = None,
         status: WebhookStatus | None = None,
     ) -> Webhook:
-        """Create a webhook, an active one unless ``status`` says else.
+        """Create a webhook, active unless ``status`` is given.
 
         Raises ``INVALID_PARAMETER_VALUE`` for a bad name, a URL that MLflow does not allow, or
         events that are none, and ``BAD_REQUEST`` for an event given twice.
@@ -132,7 +132,7 @@ class Webhooks:
             _raise_missing(webhook_id)
 
     def test_webhook(self, webhook_id: str, event: WebhookEvent | None = None) -> WebhookTestResult:
-        """Send an example of the event (the webhook's first by default), and say how it went."""
+        """Send an example of the event (the webhook's first by default), and return how it went."""
         from mlflow.webhooks.delivery import test_webhook
 
         return test_webhook(self.get_webhook(webhook_id), event)

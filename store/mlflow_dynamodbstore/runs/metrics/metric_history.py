@@ -120,12 +120,12 @@ class MetricHistory:
         self, run_ids: Iterable[str], key: str, steps: Steps | None = None
     ) -> dict[str, list[Point]]:
         """As ``of_run`` for many runs, in parallel."""
-        asked = list(dict.fromkeys(run_ids))
-        if len(asked) == 1:
-            return {asked[0]: self.of_run(asked[0], key, steps)}
-        items = self._table.batch_get([metric_item_key(r, key) for r in asked])
-        having = [r for r in asked if metric_item_key(r, key) in items]
-        found: dict[str, list[Point]] = {run_id: [] for run_id in asked}
+        wanted = list(dict.fromkeys(run_ids))
+        if len(wanted) == 1:
+            return {wanted[0]: self.of_run(wanted[0], key, steps)}
+        items = self._table.batch_get([metric_item_key(r, key) for r in wanted])
+        having = [r for r in wanted if metric_item_key(r, key) in items]
+        found: dict[str, list[Point]] = {run_id: [] for run_id in wanted}
         if not having:
             return found
         prefix = begins_with(history_prefix(key))

@@ -4,7 +4,7 @@ The ``METRIC#`` item holds the latest point (``last``: step, time in ms and valu
 ``nan``) and the open chunk: its number ``c`` (missing: 0) and its points ``p``, each as text. ``o``
 is its place (``dynamodbstore_events.places``). A chunk with ``OPEN_CHUNK_POINTS`` is full and can't
 grow: it is sealed, put under its number in the run's history, before the item is reset to the next
-chunk. ``m`` is the latest time among sealed points; ``x`` says that the chunks, in their order, do
+chunk. ``m`` is the latest time among sealed points; ``x`` marks that the chunks, in their order, do
 not ascend in time.
 
 A history item has its ``points``, how many (``n``), between which steps and times they are, and
