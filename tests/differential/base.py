@@ -37,7 +37,7 @@ class Compared(RuleBasedStateMachine):
 
     @abstractmethod
     def compare_all(self) -> None:
-        """Ask for all that was ever written."""
+        """Compare all that was ever written."""
 
 
 class Operations(Compared):
@@ -65,23 +65,23 @@ class Operations(Compared):
 
         The SQL store has then kept the params and the run's metrics; ours keeps nothing.
         """
-        self.pair.ask("log_batch", run_id, metrics, params, tags)
+        self.pair.call("log_batch", run_id, metrics, params, tags)
         if self.pair.failed_with == ErrorCode.Name(BAD_REQUEST):
             kept = [Metric(m.key, m.value, m.timestamp, m.step) for m in metrics]
             self.pair.ours.store.log_batch(run_id, kept, params, [])
 
     def compare_all(self) -> None:
-        """Ask for all that was ever written."""
-        ask = self.pair.ask
-        ask("search_experiments", view_type=ViewType.ALL)
-        ask("search_runs", self.experiments, None, ViewType.ALL)
-        ask("search_logged_models", self.experiments)
-        self.pair.ask_unordered("_get_deleted_runs")
-        self.pair.ask_unordered("_get_deleted_logged_models")
-        self.pair.ask_unordered("_search_datasets", self.experiments)
+        """Compare all that was ever written."""
+        call = self.pair.call
+        call("search_experiments", view_type=ViewType.ALL)
+        call("search_runs", self.experiments, None, ViewType.ALL)
+        call("search_logged_models", self.experiments)
+        self.pair.call_unordered("_get_deleted_runs")
+        self.pair.call_unordered("_get_deleted_logged_models")
+        self.pair.call_unordered("_search_datasets", self.experiments)
         for run_id in self.runs:
-            run = ask("get_run", run_id)
+            run = call("get_run", run_id)
             for key in sorted(run.data.metrics if run else ()):
-                ask("get_metric_history", run_id, key)
+                call("get_metric_history", run_id, key)
         for model_id in self.models:
-            ask("get_logged_model", model_id, allow_deleted=True)
+            call("get_logged_model", model_id, allow_deleted=True)

@@ -17,7 +17,7 @@ _STEPS = 40
 
 
 def compare(machine: type[Compared], pair: Pair, examples: int) -> None:
-    """Run so many sequences, each on empty stores; raises for the first that finds a difference."""
+    """Run random sequences, each on empty stores; raises for the first that finds a difference."""
     profile = settings(
         max_examples=int(_MORE) if _MORE else examples,
         stateful_step_count=_STEPS,

@@ -23,58 +23,58 @@ class ExperimentOperations(Operations):
     def create_experiment(
         self, name: str, location: str | None, tags: list[ExperimentTag] | None
     ) -> None:
-        created = self.pair.ask("create_experiment", name, location, tags)
+        created = self.pair.call("create_experiment", name, location, tags)
         if created is not None:
             self.experiments.append(created)
 
     @precondition(lambda self: len(self.experiments) < EXPERIMENTS_AT_ONCE)
     @rule(name=names)
     def create_plain_experiment(self, name: str) -> None:
-        created = self.pair.ask("create_experiment", name)
+        created = self.pair.call("create_experiment", name)
         if created is not None:
             self.experiments.append(created)
 
     @rule(i=INDEX, form=_id_forms)
     def get_experiment(self, i: int, form: str) -> None:
-        self.pair.ask("get_experiment", form.format(self.experiment(i)))
+        self.pair.call("get_experiment", form.format(self.experiment(i)))
 
     @rule(experiment_id=st.sampled_from((None, "", 0, "0", "abc", "1.5", "٣", "1_0", str(2**70))))
     def get_experiment_by_odd_id(self, experiment_id: str | None) -> None:
-        self.pair.ask("get_experiment", experiment_id)
+        self.pair.call("get_experiment", experiment_id)
 
     @rule(i=INDEX, form=_id_forms, name=names, tag=_tags)
     def change_by_odd_id(self, i: int, form: str, name: str, tag: ExperimentTag) -> None:
         odd = form.format(self.experiment(i))
-        self.pair.ask("rename_experiment", odd, name)
-        self.pair.ask("set_experiment_tag", odd, tag)
-        self.pair.ask("delete_experiment_tag", odd, tag.key)
-        self.pair.ask("delete_experiment", odd)
-        self.pair.ask("restore_experiment", odd)
-        self.pair.ask_unordered("_search_datasets", [odd])
+        self.pair.call("rename_experiment", odd, name)
+        self.pair.call("set_experiment_tag", odd, tag)
+        self.pair.call("delete_experiment_tag", odd, tag.key)
+        self.pair.call("delete_experiment", odd)
+        self.pair.call("restore_experiment", odd)
+        self.pair.call_unordered("_search_datasets", [odd])
 
     @rule(name=names)
     def get_experiment_by_name(self, name: str) -> None:
-        self.pair.ask("get_experiment_by_name", name)
+        self.pair.call("get_experiment_by_name", name)
 
     @rule(i=INDEX, name=names)
     def rename_experiment(self, i: int, name: str) -> None:
-        self.pair.ask("rename_experiment", self.experiment(i), name)
+        self.pair.call("rename_experiment", self.experiment(i), name)
 
     @rule(i=INDEX)
     def delete_experiment(self, i: int) -> None:
-        self.pair.ask("delete_experiment", self.experiment(i))
+        self.pair.call("delete_experiment", self.experiment(i))
 
     @rule(i=INDEX)
     def restore_experiment(self, i: int) -> None:
-        self.pair.ask("restore_experiment", self.experiment(i))
+        self.pair.call("restore_experiment", self.experiment(i))
 
     @rule(i=INDEX, tag=_tags)
     def set_experiment_tag(self, i: int, tag: ExperimentTag) -> None:
-        self.pair.ask("set_experiment_tag", self.experiment(i), tag)
+        self.pair.call("set_experiment_tag", self.experiment(i), tag)
 
     @rule(i=INDEX, key=keys)
     def delete_experiment_tag(self, i: int, key: str) -> None:
-        self.pair.ask("delete_experiment_tag", self.experiment(i), key)
+        self.pair.call("delete_experiment_tag", self.experiment(i), key)
 
 
 class GarbageOperations(Operations):
@@ -82,17 +82,17 @@ class GarbageOperations(Operations):
 
     @rule(older_than=st.sampled_from((0, 1, 5, 10**6)))
     def get_deleted(self, older_than: int) -> None:
-        self.pair.ask_unordered("_get_deleted_runs", older_than=older_than)
-        self.pair.ask_unordered("_get_deleted_logged_models", older_than=older_than)
+        self.pair.call_unordered("_get_deleted_runs", older_than=older_than)
+        self.pair.call_unordered("_get_deleted_logged_models", older_than=older_than)
 
     @rule(i=INDEX)
     def hard_delete_run(self, i: int) -> None:
-        self.pair.ask("_hard_delete_run", self.run(i))
+        self.pair.call("_hard_delete_run", self.run(i))
 
     @rule(i=INDEX)
     def hard_delete_experiment(self, i: int) -> None:
-        self.pair.ask("_hard_delete_experiment", self.experiment(i))
+        self.pair.call("_hard_delete_experiment", self.experiment(i))
 
     @rule(i=INDEX)
     def hard_delete_logged_model(self, i: int) -> None:
-        self.pair.ask("_hard_delete_logged_model", self.model(i))
+        self.pair.call("_hard_delete_logged_model", self.model(i))

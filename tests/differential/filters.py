@@ -26,7 +26,7 @@ def _key(*prefixes: str) -> st.SearchStrategy[str]:
 
 _null = st.sampled_from(_NULLS)
 _text = compared(EQUALS + LIKES, _TEXTS)
-nonsense = st.sampled_from(
+invalid = st.sampled_from(
     (
         *("a", "metrics.a", "metrics.a > 'x'", "params.a = 1", "params.a > 'a'", "tags.a IN ('a')"),
         *("metrics.a = 1 OR metrics.a = 2", "metrics.a = 1 metrics.b = 2", "nothing.a = 'x'"),

@@ -41,17 +41,17 @@ class MetricOperations(Operations):
 
     @rule(i=INDEX, metric=metrics)
     def log_metric(self, i: int, metric: Metric) -> None:
-        self.pair.ask("log_metric", self.run(i), metric)
+        self.pair.call("log_metric", self.run(i), metric)
 
     @rule(i=INDEX, key=few_keys, values=st.lists(st.integers(-2, 40), min_size=1, max_size=12))
     def log_growing_steps(self, i: int, key: str, values: list[int]) -> None:
         for step, value in enumerate(values):
-            self.pair.ask("log_metric", self.run(i), Metric(key, float(value), 10 * step, step))
+            self.pair.call("log_metric", self.run(i), Metric(key, float(value), 10 * step, step))
 
     @rule(i=INDEX, key=few_keys, points=st.sampled_from((30, 80, 130)))
     def log_a_long_series(self, i: int, key: str, points: int) -> None:
         for step in range(points):
-            self.pair.ask("log_metric", self.run(i), Metric(key, step / 3, 10 * step, step))
+            self.pair.call("log_metric", self.run(i), Metric(key, step / 3, 10 * step, step))
 
     @rule(i=INDEX, metrics=some(good_metrics, 6), params=some(good_params, 3), tags=some(tags, 3))
     def log_batch(
@@ -89,11 +89,11 @@ class MetricOperations(Operations):
 
     @rule(i=INDEX, key=few_keys | st.sampled_from(KEYS), limit=st.none() | _limits)
     def get_metric_history(self, i: int, key: str, limit: int | None) -> None:
-        self.pair.ask("get_metric_history", self.run(i), key, limit)
+        self.pair.call("get_metric_history", self.run(i), key, limit)
 
     @rule(i=INDEX, key=few_keys, limit=_limits)
     def get_pages_of_metric_history(self, i: int, key: str, limit: int) -> None:
-        self.pair.ask_pages(
+        self.pair.call_pages(
             "get_metric_history", run_id=self.run(i), metric_key=key, max_results=max(limit, 5)
         )
 
@@ -101,12 +101,12 @@ class MetricOperations(Operations):
     def get_metric_history_from(
         self, i: int, key: str, limit: int | None, token: str | bytes
     ) -> None:
-        self.pair.ask("get_metric_history", self.run(i), key, limit, token)
+        self.pair.call("get_metric_history", self.run(i), key, limit, token)
 
     @rule(those=st.lists(INDEX, max_size=4), key=few_keys, limit=_limits)
     def get_metric_history_bulk(self, those: list[int], key: str, limit: int) -> None:
         run_ids = [self.run(i) for i in those]
-        self.pair.ask("get_metric_history_bulk", run_ids, key, limit)
+        self.pair.call("get_metric_history_bulk", run_ids, key, limit)
 
     @rule(
         those=st.lists(INDEX, max_size=3),
@@ -125,7 +125,7 @@ class MetricOperations(Operations):
     ) -> None:
         start, end = span or (None, None)
         run_ids = [self.run(i) for i in those]
-        self.pair.ask("get_metric_history_bulk_interval", run_ids, key, limit, start, end)
+        self.pair.call("get_metric_history_bulk_interval", run_ids, key, limit, start, end)
 
     @rule(
         i=INDEX,
@@ -134,8 +134,10 @@ class MetricOperations(Operations):
         limit=_limits,
     )
     def get_metric_history_from_steps(self, i: int, key: str, steps: list[int], limit: int) -> None:
-        self.pair.ask("get_metric_history_bulk_interval_from_steps", self.run(i), key, steps, limit)
+        self.pair.call(
+            "get_metric_history_bulk_interval_from_steps", self.run(i), key, steps, limit
+        )
 
     @rule(i=INDEX, key=few_keys)
     def get_max_step_for_metric(self, i: int, key: str) -> None:
-        self.pair.ask("get_max_step_for_metric", self.run(i), key)
+        self.pair.call("get_max_step_for_metric", self.run(i), key)

@@ -66,40 +66,40 @@ class ModelOperations(Operations):
     ) -> None:
         run_id = None if source is None else self.run(source)
         args = (self.experiment(i), name, run_id, tags, params, model_type)
-        model = self.pair.ask("create_logged_model", *args)
+        model = self.pair.call("create_logged_model", *args)
         if model is not None:
             self.models.append(model.model_id)
 
     @precondition(lambda self: len(self.models) < 3)
     @rule(i=st.integers(0, 3))
     def create_plain_logged_model(self, i: int) -> None:
-        model = self.pair.ask("create_logged_model", self.experiment(i))
+        model = self.pair.call("create_logged_model", self.experiment(i))
         if model is not None:
             self.models.append(model.model_id)
 
     @rule(i=INDEX, allow_deleted=st.booleans())
     def get_logged_model(self, i: int, allow_deleted: bool) -> None:
-        self.pair.ask("get_logged_model", self.model(i), allow_deleted=allow_deleted)
+        self.pair.call("get_logged_model", self.model(i), allow_deleted=allow_deleted)
 
     @rule(i=INDEX, status=st.sampled_from(LoggedModelStatus))
     def finalize_logged_model(self, i: int, status: LoggedModelStatus) -> None:
-        self.pair.ask("finalize_logged_model", self.model(i), status)
+        self.pair.call("finalize_logged_model", self.model(i), status)
 
     @rule(i=INDEX)
     def delete_logged_model(self, i: int) -> None:
-        self.pair.ask("delete_logged_model", self.model(i))
+        self.pair.call("delete_logged_model", self.model(i))
 
     @rule(i=INDEX, tags=some(_tags, 3))
     def set_logged_model_tags(self, i: int, tags: list[LoggedModelTag]) -> None:
-        self.pair.ask("set_logged_model_tags", self.model(i), tags)
+        self.pair.call("set_logged_model_tags", self.model(i), tags)
 
     @rule(i=INDEX, key=_keys)
     def delete_logged_model_tag(self, i: int, key: str) -> None:
-        self.pair.ask("delete_logged_model_tag", self.model(i), key)
+        self.pair.call("delete_logged_model_tag", self.model(i), key)
 
     @rule(i=INDEX, params=some(_params, 2))
     def log_logged_model_params(self, i: int, params: list[LoggedModelParameter]) -> None:
-        self.pair.ask("log_logged_model_params", self.model(i), params)
+        self.pair.call("log_logged_model_params", self.model(i), params)
 
     @rule(
         i=INDEX,
@@ -122,7 +122,7 @@ class ModelOperations(Operations):
     ) -> None:
         name, digest = dataset or (None, None)
         metric = Metric(key, value, time, step, self.model(model), name, digest)
-        self.pair.ask("log_metric", self.run(i), metric)
+        self.pair.call("log_metric", self.run(i), metric)
 
     @rule(
         i=INDEX,
@@ -144,7 +144,7 @@ class ModelOperations(Operations):
             utc_time_created="2026-01-01",
             model_uuid=self.model(model),
         )
-        self.pair.ask("record_logged_model", self.run(i), recorded)
+        self.pair.call("record_logged_model", self.run(i), recorded)
 
 
 class InputOperations(Operations):
@@ -153,14 +153,14 @@ class InputOperations(Operations):
     @rule(i=INDEX, datasets=some(dataset_inputs, 3), those=st.none() | st.lists(INDEX, max_size=2))
     def log_inputs(self, i: int, datasets: list[DatasetInput], those: list[int] | None) -> None:
         models = None if those is None else [LoggedModelInput(self.model(m)) for m in those]
-        self.pair.ask("log_inputs", self.run(i), datasets, models)
+        self.pair.call("log_inputs", self.run(i), datasets, models)
 
     @rule(i=INDEX, those=st.lists(st.tuples(INDEX, steps), max_size=3))
     def log_outputs(self, i: int, those: list[tuple[int, int]]) -> None:
         models = [LoggedModelOutput(self.model(m), step) for m, step in those]
-        self.pair.ask("log_outputs", self.run(i), models)
+        self.pair.call("log_outputs", self.run(i), models)
 
     @rule(those=st.lists(INDEX, max_size=3))
     def search_datasets(self, those: list[int]) -> None:
         ids = [self.experiment(i) for i in those]
-        self.pair.ask_unordered("_search_datasets", ids)
+        self.pair.call_unordered("_search_datasets", ids)

@@ -1,4 +1,4 @@
-"""Two stores that are asked the same."""
+"""Two stores that receive the same calls."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Side(Protocol):
 
 
 class Pair:
-    """MLflow's SQL store and ours; ``tell`` is told every question with its answer."""
+    """MLflow's SQL store and ours; ``report`` receives every call with its answer."""
 
     def __init__(
-        self, theirs: Side, ours: Side, world: World, tell: Callable[[str], None] = note
+        self, theirs: Side, ours: Side, world: World, report: Callable[[str], None] = note
     ) -> None:
         self.theirs, self.ours, self.world = theirs, ours, world
-        self._tell = tell
+        self._report = report
         self.disagreed = False
         self.failed_with: str | None = None
 
@@ -43,7 +43,7 @@ class Pair:
             side.empty()
         self.disagreed = False
 
-    def ask(self, method: str, *args: Any, **named: Any) -> Any:
+    def call(self, method: str, *args: Any, **named: Any) -> Any:
         """Call a method of both stores; returns the SQL store's own answer, None for an error."""
 
         def call(store: Any) -> Any:
@@ -51,15 +51,15 @@ class Pair:
 
         return self.compare(_shown(method, args, named), call)
 
-    def ask_unordered(self, method: str, *args: Any, **named: Any) -> Any:
-        """Like ``ask`` for a listing whose order means nothing."""
+    def call_unordered(self, method: str, *args: Any, **named: Any) -> Any:
+        """Like ``call`` for a listing whose order means nothing."""
 
         def call(store: Any) -> Any:
             return unordered(getattr(store, method)(*args, **named))
 
         return self.compare(_shown(method, args, named), call)
 
-    def ask_pages(self, method: str, **named: Any) -> Any:
+    def call_pages(self, method: str, **named: Any) -> Any:
         """Follow a listing's pages, each store by its own tokens; compares page by page."""
 
         def call(store: Any) -> list[Any]:
@@ -75,25 +75,25 @@ class Pair:
 
         return self.compare(_shown(f"pages of {method}", (), named), call)
 
-    def compare(self, asked: str, call: Callable[[Any], Any]) -> Any:
-        """Ask both stores; raises ``AssertionError`` that shows both outcomes if they disagree."""
+    def compare(self, called: str, call: Callable[[Any], Any]) -> Any:
+        """Call both stores; raises ``AssertionError`` that shows both outcomes if they disagree."""
         self.world.question()
         theirs, answer = _outcome(self.theirs.store, call)
         self.world.again()
         ours, our_answer = _outcome(self.ours.store, call)
         if currently_in_test_context():
-            self._tell(f"{asked}  # {_short(theirs)}")
-        if not agree(asked, theirs, ours):
+            self._report(f"{called}  # {_short(theirs)}")
+        if not agree(called, theirs, ours):
             self.disagreed = True
             raise AssertionError(
-                f"{asked}\n  MLflow's SQL store: {_difference(theirs, ours)}\n"
+                f"{called}\n  MLflow's SQL store: {_difference(theirs, ours)}\n"
                 f"  ours:               {_difference(ours, theirs)}"
             )
         in_order, ours_in_order = logged_order(answer), logged_order(our_answer)
         if theirs == ours and in_order != ours_in_order:
             self.disagreed = True
             raise AssertionError(
-                f"{asked}\n  the order in which MLflow's SQL store has what was logged: "
+                f"{called}\n  the order in which MLflow's SQL store has what was logged: "
                 f"{_only(in_order, ours_in_order)}\n  ours: {_only(ours_in_order, in_order)}"
             )
         self.failed_with = theirs.value if theirs.kind == "error" else None

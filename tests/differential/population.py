@@ -40,20 +40,20 @@ class Populated(Operations):
                 self._add_model(chance)
         for run_id in self.runs[1:]:
             if chance.random() < 0.15:
-                self.pair.ask("delete_run", run_id)
+                self.pair.call("delete_run", run_id)
         if len(self.experiments) > 2 and chance.random() < 0.5:
-            self.pair.ask("delete_experiment", self.experiments[1])
+            self.pair.call("delete_experiment", self.experiments[1])
 
     def _add_experiment(self, chance: Random, number: int) -> None:
         tags = [ExperimentTag(k, chance.choice(VALUES)) for k in chance.sample(_FEW, 2)]
         name = ("exp", "Exp", "e_1", "E%", "é")[number]
-        self.experiments.append(self.pair.ask("create_experiment", name, None, tags))
+        self.experiments.append(self.pair.call("create_experiment", name, None, tags))
 
     def _add_run(self, chance: Random) -> None:
         experiment_id, start = chance.choice(self.experiments), chance.choice((0, 1, 1000, 1000))
         tags = [RunTag(k, chance.choice(VALUES)) for k in chance.sample(_FEW, 2)]
         name = chance.choice((None, "run", "Run", "r_n"))
-        run_id = self.pair.ask("create_run", experiment_id, "user", start, tags, name).info.run_id
+        run_id = self.pair.call("create_run", experiment_id, "user", start, tags, name).info.run_id
         self.runs.append(run_id)
         metrics = [
             Metric(
@@ -67,10 +67,10 @@ class Populated(Operations):
         params = [Param(k, chance.choice(VALUES)) for k in chance.sample(_FEW, 2)]
         self.send_batch(run_id, metrics, params, [])
         if chance.random() < 0.5:
-            self.pair.ask("log_inputs", run_id, [_dataset_input(chance) for _ in range(2)], None)
+            self.pair.call("log_inputs", run_id, [_dataset_input(chance) for _ in range(2)], None)
         if chance.random() < 0.5:
             status = chance.choice(RunStatus.all_status())
-            self.pair.ask("update_run_info", run_id, status, chance.choice((5, 1000)), None)
+            self.pair.call("update_run_info", run_id, status, chance.choice((5, 1000)), None)
 
     def _add_model(self, chance: Random) -> None:
         run_id = chance.choice(self.runs)
@@ -79,7 +79,7 @@ class Populated(Operations):
         params = [LoggedModelParameter(k, chance.choice(VALUES)) for k in chance.sample(_FEW, 2)]
         name, kind = chance.choice(("model", "Model", None)), chance.choice((None, "agent"))
         args = (experiment_id, name, run_id, tags, params, kind)
-        model_id = self.pair.ask("create_logged_model", *args).model_id
+        model_id = self.pair.call("create_logged_model", *args).model_id
         self.models.append(model_id)
         for _ in range(chance.randrange(5)):
             dataset = chance.choice(((None, None), ("d", "1"), ("d", "a"), ("D", "1")))
@@ -91,9 +91,9 @@ class Populated(Operations):
                 model_id,
                 *dataset,
             )
-            self.pair.ask("log_metric", chance.choice(self.runs), metric)
+            self.pair.call("log_metric", chance.choice(self.runs), metric)
         if chance.random() < 0.5:
-            self.pair.ask("log_outputs", run_id, [LoggedModelOutput(model_id, 1)])
+            self.pair.call("log_outputs", run_id, [LoggedModelOutput(model_id, 1)])
 
 
 def _dataset_input(chance: Random) -> DatasetInput:

@@ -29,7 +29,7 @@ class PromptOperations(RegistryOperations):
     def create_prompt(
         self, name: str, description: str | None, tags: dict[str, str] | None
     ) -> None:
-        self.pair.ask("create_prompt", name, description, tags)
+        self.pair.call("create_prompt", name, description, tags)
 
     @rule(
         name=_names,
@@ -49,57 +49,57 @@ class PromptOperations(RegistryOperations):
         config: dict[str, Any] | None,
     ) -> None:
         args = (name, template, description, tags, answer, config)
-        self.pair.ask("create_prompt_version", *args)
+        self.pair.call("create_prompt_version", *args)
 
     @rule(name=_names, version=_numbers_and_aliases)
     def get_prompt(self, name: str, version: Any) -> None:
-        self.pair.ask("get_prompt", name)
-        self.pair.ask("get_prompt_version", name, version)
+        self.pair.call("get_prompt", name)
+        self.pair.call("get_prompt_version", name, version)
 
     @rule(name=_names, alias=aliases)
     def get_prompt_version_by_alias(self, name: str, alias: str) -> None:
-        self.pair.ask("get_prompt_version_by_alias", name, alias)
+        self.pair.call("get_prompt_version_by_alias", name, alias)
 
     @rule(name=_names, alias=aliases, version=versions)
     def set_prompt_alias(self, name: str, alias: str, version: Any) -> None:
-        self.pair.ask("set_prompt_alias", name, alias, version)
+        self.pair.call("set_prompt_alias", name, alias, version)
 
     @rule(name=_names, alias=aliases)
     def delete_prompt_alias(self, name: str, alias: str) -> None:
-        self.pair.ask("delete_prompt_alias", name, alias)
+        self.pair.call("delete_prompt_alias", name, alias)
 
     @rule(name=_names, key=_keys, value=_values)
     def set_prompt_tag(self, name: str, key: str, value: str) -> None:
-        self.pair.ask("set_prompt_tag", name, key, value)
+        self.pair.call("set_prompt_tag", name, key, value)
 
     @rule(name=_names, key=_keys)
     def delete_prompt_tag(self, name: str, key: str) -> None:
-        self.pair.ask("delete_prompt_tag", name, key)
+        self.pair.call("delete_prompt_tag", name, key)
 
     @rule(name=_names, version=versions, key=_keys, value=_values)
     def set_prompt_version_tag(self, name: str, version: Any, key: str, value: str) -> None:
-        self.pair.ask("set_prompt_version_tag", name, version, key, value)
+        self.pair.call("set_prompt_version_tag", name, version, key, value)
 
     @rule(name=_names, version=versions, key=_keys)
     def delete_prompt_version_tag(self, name: str, version: Any, key: str) -> None:
-        self.pair.ask("delete_prompt_version_tag", name, version, key)
+        self.pair.call("delete_prompt_version_tag", name, version, key)
 
     @rule(name=st.sampled_from((*PROMPTS[1:], "nothing")))
     def delete_prompt(self, name: str) -> None:
-        self.pair.ask("delete_prompt", name)
+        self.pair.call("delete_prompt", name)
 
     @rule(name=_names, version=rarely(st.sampled_from((2, 3)), 1, "x"))
     def delete_prompt_version(self, name: str, version: Any) -> None:
-        self.pair.ask("delete_prompt_version", name, version)
+        self.pair.call("delete_prompt_version", name, version)
 
     @rule(text=prompt_filters, order=orders)
     def search_prompts(self, text: str | None, order: list[str] | None) -> None:
-        self.pair.ask("search_prompts", text, order_by=order)
+        self.pair.call("search_prompts", text, order_by=order)
 
     @rule(name=_names, limit=st.sampled_from((None, 1, 2)))
     def search_pages_of_prompt_versions(self, name: str, limit: int | None) -> None:
-        self.pair.ask_pages("search_prompt_versions", name=name, max_results=limit)
+        self.pair.call_pages("search_prompt_versions", name=name, max_results=limit)
 
     @rule(text=prompt_filters, limit=st.sampled_from((1, 2)))
     def search_pages_of_prompts(self, text: str | None, limit: int) -> None:
-        self.pair.ask_pages("search_prompts", filter_string=text, max_results=limit)
+        self.pair.call_pages("search_prompts", filter_string=text, max_results=limit)

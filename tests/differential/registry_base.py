@@ -17,15 +17,15 @@ class RegistryOperations(Compared):
         self.webhooks: list[str] = []
 
     def compare_all(self) -> None:
-        """Ask for all models, prompts, versions and webhooks."""
-        ask = self.pair.ask
+        """Compare all models, prompts, versions and webhooks."""
+        call = self.pair.call
         for kind in ("", _PROMPTS):
-            for model in ask("search_registered_models", kind) or ():
-                ask("get_registered_model", model.name)
-                self.pair.ask_unordered("get_latest_versions", model.name)
+            for model in call("search_registered_models", kind) or ():
+                call("get_registered_model", model.name)
+                self.pair.call_unordered("get_latest_versions", model.name)
                 for alias in model.aliases:
-                    ask("get_model_version_by_alias", model.name, alias)
-            for version in ask("search_model_versions", kind) or ():
-                ask("get_model_version", version.name, version.version)
-                ask("get_model_version_download_uri", version.name, version.version)
-        ask("list_webhooks")
+                    call("get_model_version_by_alias", model.name, alias)
+            for version in call("search_model_versions", kind) or ():
+                call("get_model_version", version.name, version.version)
+                call("get_model_version_download_uri", version.name, version.version)
+        call("list_webhooks")

@@ -52,7 +52,7 @@ prompt_filters = all_of(
         st.sampled_from(("experiment_id = '1'", 'experiment_id = "12"', "experiment_id = 'x'")),
     )
 )
-nonsense = st.sampled_from(
+invalid = st.sampled_from(
     (
         *("name", "name > 'a'", "name = 1", "name = a", "nothing = 'a'", "tags.a IN ('a')"),
         *("tags.a > 'a'", "name = 'a' OR name = 'b'", "name LIKE 'a' tags.a = 'a'", ";", "AND"),

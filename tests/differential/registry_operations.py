@@ -41,39 +41,39 @@ class ModelOperations(RegistryOperations):
     def create_registered_model(
         self, name: str, tags: list[RegisteredModelTag] | None, description: str | None
     ) -> None:
-        self.pair.ask("create_registered_model", name, tags, description)
+        self.pair.call("create_registered_model", name, tags, description)
 
     @rule(name=good_names)
     def create_plain_registered_model(self, name: str) -> None:
-        self.pair.ask("create_registered_model", name)
+        self.pair.call("create_registered_model", name)
 
     @rule(name=names)
     def get_registered_model(self, name: str) -> None:
-        self.pair.ask("get_registered_model", name)
+        self.pair.call("get_registered_model", name)
 
     @rule(name=names, description=descriptions)
     def update_registered_model(self, name: str, description: str | None) -> None:
-        self.pair.ask("update_registered_model", name, description)
+        self.pair.call("update_registered_model", name, description)
 
     @rule(name=_models, new_name=names)
     def rename_registered_model(self, name: str, new_name: str) -> None:
-        self.pair.ask("rename_registered_model", name, new_name)
+        self.pair.call("rename_registered_model", name, new_name)
 
     @rule(name=rarely(st.sampled_from(("model", "nothing")), "Model", "m_x", "", None))
     def delete_registered_model(self, name: str) -> None:
-        self.pair.ask("delete_registered_model", name)
+        self.pair.call("delete_registered_model", name)
 
     @rule(name=names, tag=model_tags)
     def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
-        self.pair.ask("set_registered_model_tag", name, tag)
+        self.pair.call("set_registered_model_tag", name, tag)
 
     @rule(name=_models, key=tag_keys, value=tag_values)
     def set_odd_registered_model_tag(self, name: str, key: str, value: str) -> None:
-        self.pair.ask("set_registered_model_tag", name, RegisteredModelTag(key, value))
+        self.pair.call("set_registered_model_tag", name, RegisteredModelTag(key, value))
 
     @rule(name=_models, key=tag_keys)
     def delete_registered_model_tag(self, name: str, key: str) -> None:
-        self.pair.ask("delete_registered_model_tag", name, key)
+        self.pair.call("delete_registered_model_tag", name, key)
 
 
 class VersionOperations(RegistryOperations):
@@ -99,61 +99,61 @@ class VersionOperations(RegistryOperations):
         model_id: str | None,
     ) -> None:
         args = (name, source, run_id, tags, link, description)
-        self.pair.ask("create_model_version", *args, model_id=model_id)
+        self.pair.call("create_model_version", *args, model_id=model_id)
 
     @rule(name=good_names, run_id=run_ids)
     def create_plain_model_version(self, name: str, run_id: str | None) -> None:
-        self.pair.ask("create_model_version", name, "s3://b/m", run_id)
+        self.pair.call("create_model_version", name, "s3://b/m", run_id)
 
     @rule(name=_models, version=versions)
     def get_model_version(self, name: str, version: Any) -> None:
-        self.pair.ask("get_model_version", name, version)
-        self.pair.ask("get_model_version_download_uri", name, version)
+        self.pair.call("get_model_version", name, version)
+        self.pair.call("get_model_version_download_uri", name, version)
 
     @rule(name=_models, version=versions, description=descriptions)
     def update_model_version(self, name: str, version: Any, description: str | None) -> None:
-        self.pair.ask("update_model_version", name, version, description)
+        self.pair.call("update_model_version", name, version, description)
 
     @rule(name=_models, version=versions, stage=stages, archive=st.booleans())
     def transition_model_version_stage(
         self, name: str, version: Any, stage: str, archive: bool
     ) -> None:
-        self.pair.ask("transition_model_version_stage", name, version, stage, archive)
+        self.pair.call("transition_model_version_stage", name, version, stage, archive)
 
     @rule(name=_models, version=rarely(st.sampled_from((2, 3)), 1, "x", 0, "2"))
     def delete_model_version(self, name: str, version: Any) -> None:
-        self.pair.ask("delete_model_version", name, version)
+        self.pair.call("delete_model_version", name, version)
 
     @rule(name=_models, version=versions, tag=version_tags)
     def set_model_version_tag(self, name: str, version: Any, tag: ModelVersionTag) -> None:
-        self.pair.ask("set_model_version_tag", name, version, tag)
+        self.pair.call("set_model_version_tag", name, version, tag)
 
     @rule(name=_models, version=good_versions, key=tag_keys, value=tag_values)
     def set_odd_model_version_tag(self, name: str, version: int, key: str, value: str) -> None:
-        self.pair.ask("set_model_version_tag", name, version, ModelVersionTag(key, value))
+        self.pair.call("set_model_version_tag", name, version, ModelVersionTag(key, value))
 
     @rule(name=_models, version=versions, key=tag_keys)
     def delete_model_version_tag(self, name: str, version: Any, key: str) -> None:
-        self.pair.ask("delete_model_version_tag", name, version, key)
+        self.pair.call("delete_model_version_tag", name, version, key)
 
     @rule(name=_models, alias=aliases, version=versions)
     def set_registered_model_alias(self, name: str, alias: str, version: Any) -> None:
-        self.pair.ask("set_registered_model_alias", name, alias, version)
+        self.pair.call("set_registered_model_alias", name, alias, version)
 
     @rule(name=_models, alias=aliases)
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
-        self.pair.ask("delete_registered_model_alias", name, alias)
+        self.pair.call("delete_registered_model_alias", name, alias)
 
     @rule(name=_models, alias=aliases)
     def get_model_version_by_alias(self, name: str, alias: str) -> None:
-        self.pair.ask("get_model_version_by_alias", name, alias)
+        self.pair.call("get_model_version_by_alias", name, alias)
 
     @rule(name=_models, those=st.none() | st.lists(stages, max_size=3))
     def get_latest_versions(self, name: str, those: list[str] | None) -> None:
-        self.pair.ask_unordered("get_latest_versions", name, those)
+        self.pair.call_unordered("get_latest_versions", name, those)
 
     @rule(name=good_names, version=good_versions, new_name=names)
     def copy_model_version(self, name: str, version: int, new_name: str) -> None:
-        found = self.pair.ask("get_model_version", name, version)
+        found = self.pair.call("get_model_version", name, version)
         if found is not None:
-            self.pair.ask("copy_model_version", found, new_name)
+            self.pair.call("copy_model_version", found, new_name)

@@ -27,26 +27,28 @@ class RegistryPopulated(RegistryOperations):
             self._add_prompt(chance, name)
 
     def _add_model(self, chance: Random, name: str) -> None:
-        ask = self.pair.ask
+        call = self.pair.call
         tags = [RegisteredModelTag(k, chance.choice(VALUES)) for k in chance.sample(_FEW, 2)]
-        ask("create_registered_model", name, tags, chance.choice((None, "text")))
+        call("create_registered_model", name, tags, chance.choice((None, "text")))
         for number in range(1, chance.randrange(5)):
             tags = [ModelVersionTag(k, chance.choice(VALUES)) for k in chance.sample(_FEW, 2)]
             run_id = chance.choice((*RUNS, None))
             source = chance.choice(("s3://b/m", "S3://b/m", "runs:/r1/m"))
-            ask("create_model_version", name, source, run_id, tags)
+            call("create_model_version", name, source, run_id, tags)
             if chance.random() < 0.5:
-                ask("transition_model_version_stage", name, number, chance.choice(STAGES), False)
+                call("transition_model_version_stage", name, number, chance.choice(STAGES), False)
             if chance.random() < 0.5:
-                ask("set_registered_model_alias", name, chance.choice(ALIASES), number)
+                call("set_registered_model_alias", name, chance.choice(ALIASES), number)
         if chance.random() < 0.3:
-            ask("delete_model_version", name, 2)
+            call("delete_model_version", name, 2)
 
     def _add_prompt(self, chance: Random, name: str) -> None:
-        ask = self.pair.ask
-        ask("create_prompt", name, None, {k: chance.choice(VALUES) for k in chance.sample(_FEW, 1)})
+        call = self.pair.call
+        call(
+            "create_prompt", name, None, {k: chance.choice(VALUES) for k in chance.sample(_FEW, 1)}
+        )
         for number in range(1, chance.randrange(4)):
             tags = {"a": chance.choice(VALUES)}
-            ask("create_prompt_version", name, f"Hello {number}", None, tags)
+            call("create_prompt_version", name, f"Hello {number}", None, tags)
         if chance.random() < 0.5:
-            ask("set_prompt_tag", name, "_mlflow_experiment_ids", ",1,12,")
+            call("set_prompt_tag", name, "_mlflow_experiment_ids", ",1,12,")

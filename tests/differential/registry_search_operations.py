@@ -7,7 +7,7 @@ from hypothesis.stateful import rule
 from mlflow.utils.search_utils import SearchUtils
 
 from .registry_base import RegistryOperations
-from .registry_filters import model_filters, nonsense, orders, version_filters
+from .registry_filters import invalid, model_filters, orders, version_filters
 from .words import rarely
 
 _few = st.sampled_from((1, 2, 3, 50))
@@ -24,17 +24,17 @@ class RegistrySearchOperations(RegistryOperations):
 
     @rule(text=model_filters, order=orders)
     def search_registered_models(self, text: str | None, order: list[str] | None) -> None:
-        self.pair.ask("search_registered_models", text, order_by=order)
+        self.pair.call("search_registered_models", text, order_by=order)
 
     @rule(text=version_filters, order=orders)
     def search_model_versions(self, text: str | None, order: list[str] | None) -> None:
-        self.pair.ask("search_model_versions", text, order_by=order)
+        self.pair.call("search_model_versions", text, order_by=order)
 
     @rule(text=model_filters, limit=_few, order=orders)
     def search_pages_of_registered_models(
         self, text: str | None, limit: int, order: list[str] | None
     ) -> None:
-        self.pair.ask_pages(
+        self.pair.call_pages(
             "search_registered_models", filter_string=text, max_results=limit, order_by=order
         )
 
@@ -42,7 +42,7 @@ class RegistrySearchOperations(RegistryOperations):
     def search_pages_of_model_versions(
         self, text: str | None, limit: int, order: list[str] | None
     ) -> None:
-        self.pair.ask_pages(
+        self.pair.call_pages(
             "search_model_versions", filter_string=text, max_results=limit, order_by=order
         )
 
@@ -50,16 +50,16 @@ class RegistrySearchOperations(RegistryOperations):
     def search_registered_models_from(
         self, limit: int, token: str | bytes | None, order: list[str] | None
     ) -> None:
-        self.pair.ask("search_registered_models", "", limit, order, token)
+        self.pair.call("search_registered_models", "", limit, order, token)
 
     @rule(limit=_version_limits, token=_tokens, order=orders)
     def search_model_versions_from(
         self, limit: int | None, token: str | bytes | None, order: list[str] | None
     ) -> None:
-        self.pair.ask("search_model_versions", "", limit, order, token)
+        self.pair.call("search_model_versions", "", limit, order, token)
 
-    @rule(text=nonsense)
-    def search_by_nonsense(self, text: str) -> None:
-        self.pair.ask("search_registered_models", text)
-        self.pair.ask("search_model_versions", text)
-        self.pair.ask("search_prompts", text)
+    @rule(text=invalid)
+    def search_by_invalid_text(self, text: str) -> None:
+        self.pair.call("search_registered_models", text)
+        self.pair.call("search_model_versions", text)
+        self.pair.call("search_prompts", text)

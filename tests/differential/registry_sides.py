@@ -70,7 +70,7 @@ def one_logged_model() -> Iterator[None]:
             )
         return LoggedModel("0", model_id, "net", "s3://b/net", 1, 1, source_run_id="r1")
 
-    # Nobody asks there; but by default a client makes a database where it is run.
+    # No call goes there; but by default a client makes a database where it is run.
     nowhere = _use_tracking_uri("http://127.0.0.1:9")
     with nowhere, mock.patch.object(MlflowClient, "get_logged_model", find):
         yield

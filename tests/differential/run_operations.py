@@ -48,47 +48,47 @@ class RunOperations(Operations):
     @rule(i=INDEX, form=st.sampled_from(("{}.0", "", "x")))
     def create_run_by_odd_id(self, i: int, form: str) -> None:
         odd = form.format(self.experiment(i))
-        run = self.pair.ask("create_run", odd, "user", 1, [], None)
+        run = self.pair.call("create_run", odd, "user", 1, [], None)
         if run is not None:
             self.runs.append(run.info.run_id)
 
     def _create(
         self, i: int, user: str, start: int, tags: list[RunTag] | None, name: str | None
     ) -> None:
-        run = self.pair.ask("create_run", self.experiment(i), user, start, tags, name)
+        run = self.pair.call("create_run", self.experiment(i), user, start, tags, name)
         if run is not None:
             self.runs.append(run.info.run_id)
 
     @rule(i=INDEX)
     def get_run(self, i: int) -> None:
-        self.pair.ask("get_run", self.run(i))
+        self.pair.call("get_run", self.run(i))
 
     @rule(run_id=st.sampled_from(("", "#", "x" * 300, "RUN#", "é")))
     def get_run_by_odd_id(self, run_id: str) -> None:
-        self.pair.ask("get_run", run_id)
+        self.pair.call("get_run", run_id)
 
     @rule(i=INDEX, status=_statuses, end=st.sampled_from(_ENDS), name=run_names)
     def update_run_info(
         self, i: int, status: int | None, end: int | None, name: str | None
     ) -> None:
-        self.pair.ask("update_run_info", self.run(i), status, end, name)
+        self.pair.call("update_run_info", self.run(i), status, end, name)
 
     @rule(i=INDEX)
     def delete_run(self, i: int) -> None:
-        self.pair.ask("delete_run", self.run(i))
+        self.pair.call("delete_run", self.run(i))
 
     @rule(i=INDEX)
     def restore_run(self, i: int) -> None:
-        self.pair.ask("restore_run", self.run(i))
+        self.pair.call("restore_run", self.run(i))
 
     @rule(i=INDEX, tag=tags)
     def set_tag(self, i: int, tag: RunTag) -> None:
-        self.pair.ask("set_tag", self.run(i), tag)
+        self.pair.call("set_tag", self.run(i), tag)
 
     @rule(i=INDEX, key=rarely(few_keys | keys, "mlflow.runName", "#", "k#1"))
     def delete_tag(self, i: int, key: str) -> None:
-        self.pair.ask("delete_tag", self.run(i), key)
+        self.pair.call("delete_tag", self.run(i), key)
 
     @rule(i=INDEX, param=params)
     def log_param(self, i: int, param: Param) -> None:
-        self.pair.ask("log_param", self.run(i), param)
+        self.pair.call("log_param", self.run(i), param)

@@ -10,10 +10,10 @@ from .base import VIEWS, Operations
 from .filters import (
     experiment_filters,
     experiment_orders,
+    invalid,
     model_datasets,
     model_filters,
     model_orders,
-    nonsense,
     run_filters,
     run_orders,
 )
@@ -48,7 +48,7 @@ class SearchOperations(Operations):
         order: list[str] | None,
         data: st.DataObject,
     ) -> None:
-        self.pair.ask(
+        self.pair.call(
             "search_runs",
             self._experiments_of(those, everywhere),
             data.draw(run_filters(self.runs)),
@@ -66,7 +66,7 @@ class SearchOperations(Operations):
         order: list[str] | None,
     ) -> None:
         ids = self._experiments_of(those, not those)
-        self.pair.ask(
+        self.pair.call(
             "search_runs", ids, "", view, max_results=limit, order_by=order, page_token=token
         )
 
@@ -74,7 +74,7 @@ class SearchOperations(Operations):
     def search_pages_of_runs(
         self, those: list[int], view: int, limit: int, order: list[str] | None, data: st.DataObject
     ) -> None:
-        self.pair.ask_pages(
+        self.pair.call_pages(
             "search_runs",
             experiment_ids=self._experiments_of(those, not those),
             filter_string=data.draw(st.none() | run_filters(self.runs)),
@@ -86,15 +86,15 @@ class SearchOperations(Operations):
     @rule(i=INDEX, odd=st.sampled_from((" {}", "0{}", "{}.0", "x", "", None)))
     def search_odd_experiments(self, i: int, odd: str | None) -> None:
         ids = [self.experiment(i), odd and odd.format(self.experiment(0))]
-        self.pair.ask("search_runs", ids, "", VIEWS[2])
-        self.pair.ask("search_logged_models", ids)
+        self.pair.call("search_runs", ids, "", VIEWS[2])
+        self.pair.call("search_logged_models", ids)
 
-    @rule(text=nonsense, everywhere=st.booleans())
-    def search_by_nonsense(self, text: str, everywhere: bool) -> None:
+    @rule(text=invalid, everywhere=st.booleans())
+    def search_by_invalid_text(self, text: str, everywhere: bool) -> None:
         ids = self._experiments_of([0], everywhere)
-        self.pair.ask("search_runs", ids, text, VIEWS[0])
-        self.pair.ask("search_experiments", filter_string=text)
-        self.pair.ask("search_logged_models", ids, text)
+        self.pair.call("search_runs", ids, text, VIEWS[0])
+        self.pair.call("search_experiments", filter_string=text)
+        self.pair.call("search_logged_models", ids, text)
 
     @rule(view=_views, limit=_limits, token=_tokens, order=experiment_orders, data=st.data())
     def search_experiments(
@@ -106,7 +106,7 @@ class SearchOperations(Operations):
         data: st.DataObject,
     ) -> None:
         text = data.draw(experiment_filters(self.experiments))
-        self.pair.ask(
+        self.pair.call(
             "search_experiments",
             view_type=view,
             max_results=limit,
@@ -119,7 +119,7 @@ class SearchOperations(Operations):
     def search_pages_of_experiments(
         self, view: int, limit: int, order: list[str] | None, data: st.DataObject
     ) -> None:
-        self.pair.ask_pages(
+        self.pair.call_pages(
             "search_experiments",
             view_type=view,
             max_results=limit,
@@ -150,7 +150,7 @@ class ModelSearchOperations(Operations):
     ) -> None:
         ids = list(self.experiments) if everywhere else [self.experiment(i) for i in those]
         text = data.draw(model_filters(self.models, self.runs))
-        self.pair.ask("search_logged_models", ids, text, datasets, limit, order)
+        self.pair.call("search_logged_models", ids, text, datasets, limit, order)
 
     @rule(datasets=model_datasets, limit=_few, order=model_orders, data=st.data())
     def search_pages_of_logged_models(
@@ -160,7 +160,7 @@ class ModelSearchOperations(Operations):
         order: list[dict[str, object]] | None,
         data: st.DataObject,
     ) -> None:
-        self.pair.ask_pages(
+        self.pair.call_pages(
             "search_logged_models",
             experiment_ids=list(self.experiments),
             filter_string=data.draw(st.none() | model_filters(self.models, self.runs)),

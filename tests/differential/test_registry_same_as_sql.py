@@ -1,6 +1,6 @@
-"""Random sequences of operations on the registry, asked of ours and of MLflow's SQL registry.
+"""Random sequences of operations on the registry, on ours and on MLflow's SQL registry.
 
-A longer run, and a shorter failing sequence: as ``test_same_as_sql`` says.
+A longer run, and a shorter failing sequence: as in ``test_same_as_sql``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Random sequences of operations, asked of our store and of MLflow's SQL store.
+"""Random sequences of operations, on our store and on MLflow's SQL store.
 
 A longer run: ``DIFFERENTIAL_EXAMPLES=500 pytest tests/differential`` (that many random sequences
-a test; the default run always asks the same ones). A failure shows every operation that led to it;
+a test; the default run always runs the same ones). A failure shows every operation that led to it;
 ``DIFFERENTIAL_SHRINK=1`` looks for the shortest sequence that fails, for some minutes.
 """
 

@@ -51,13 +51,13 @@ class WebhookOperations(RegistryOperations):
         # The SQL store leaves the order of webhooks of one millisecond open.
         self.pair.world.now_ms += 1
         args = (name, url, events, description, secret, status)
-        webhook = self.pair.ask("create_webhook", *args)
+        webhook = self.pair.call("create_webhook", *args)
         if webhook is not None:
             self.webhooks.append(webhook.webhook_id)
 
     @rule(i=INDEX)
     def get_webhook(self, i: int) -> None:
-        self.pair.ask("get_webhook", self.webhook(i))
+        self.pair.call("get_webhook", self.webhook(i))
 
     @rule(
         i=INDEX,
@@ -78,23 +78,23 @@ class WebhookOperations(RegistryOperations):
         secret: str | None,
         status: WebhookStatus | None,
     ) -> None:
-        self.pair.ask(
+        self.pair.call(
             "update_webhook", self.webhook(i), name, description, url, events, secret, status
         )
 
     @rule(i=INDEX)
     def delete_webhook(self, i: int) -> None:
-        self.pair.ask("delete_webhook", self.webhook(i))
+        self.pair.call("delete_webhook", self.webhook(i))
 
     @rule(limit=_limits, event=_some_events)
     def list_webhooks(self, limit: int | None, event: WebhookEvent) -> None:
-        self.pair.ask("list_webhooks", limit)
-        self.pair.ask("list_webhooks_by_event", event, limit)
+        self.pair.call("list_webhooks", limit)
+        self.pair.call("list_webhooks_by_event", event, limit)
 
     @rule(limit=_few, event=_some_events)
     def list_pages_of_webhooks(self, limit: int, event: WebhookEvent) -> None:
-        self.pair.ask_pages("list_webhooks", max_results=limit)
-        self.pair.ask_pages("list_webhooks_by_event", event=event, max_results=limit)
+        self.pair.call_pages("list_webhooks", max_results=limit)
+        self.pair.call_pages("list_webhooks_by_event", event=event, max_results=limit)
 
     def webhook(self, index: int) -> str:
         return self.pick(self.webhooks, index, "nothing")

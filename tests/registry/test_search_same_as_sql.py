@@ -79,25 +79,25 @@ def _populate(pair: Pair, chance: Random) -> None:
         kinds = chance.choices(("true", "True", "false", None), (3, 1, 1, 12))
         tags = [RegisteredModelTag(k, chance.choice(VALUES)) for k in chance.sample(KEYS, 2)]
         tags += [RegisteredModelTag(IS_PROMPT_TAG_KEY, kind) for kind in kinds if kind]
-        pair.ask("create_registered_model", name, tags, None)
+        pair.call("create_registered_model", name, tags, None)
         for _ in range(chance.randrange(4)):
             _add_version(pair, chance, name, kinds[0] if chance.random() < 0.7 else None)
     for name in chance.sample(names, 12):
-        pair.ask("rename_registered_model", name, f"renamed {name}")
+        pair.call("rename_registered_model", name, f"renamed {name}")
     left = [name for name in names if chance.random() < 0.5]
     for name in left:
         number = chance.choice((1, 2))
-        pair.ask("update_model_version", name, number, "touched")
-        pair.ask("transition_model_version_stage", name, number, chance.choice(STAGES), False)
+        pair.call("update_model_version", name, number, "touched")
+        pair.call("transition_model_version_stage", name, number, chance.choice(STAGES), False)
     for name in left[:4]:
-        pair.ask("delete_model_version", name, 1)
-    pair.ask("delete_registered_model", left[5])
-    pair.ask("create_registered_model", left[5], [], None)
+        pair.call("delete_model_version", name, 1)
+    pair.call("delete_registered_model", left[5])
+    pair.call("create_registered_model", left[5], [], None)
     for name in left[6:9]:
-        pair.ask("set_registered_model_tag", name, RegisteredModelTag(IS_PROMPT_TAG_KEY, "true"))
+        pair.call("set_registered_model_tag", name, RegisteredModelTag(IS_PROMPT_TAG_KEY, "true"))
     for name in left[9:11]:
-        pair.ask("delete_registered_model_tag", name, IS_PROMPT_TAG_KEY)
-        pair.ask("delete_model_version_tag", name, 1, IS_PROMPT_TAG_KEY)
+        pair.call("delete_registered_model_tag", name, IS_PROMPT_TAG_KEY)
+        pair.call("delete_model_version_tag", name, 1, IS_PROMPT_TAG_KEY)
 
 
 def _add_version(pair: Pair, chance: Random, name: str, prompt: str | None) -> None:
@@ -105,7 +105,7 @@ def _add_version(pair: Pair, chance: Random, name: str, prompt: str | None) -> N
     tags += [ModelVersionTag(IS_PROMPT_TAG_KEY, prompt)] if prompt else []
     run_id = chance.choice((*RUNS, None))
     # Where a model is named, MLflow looks for it.
-    pair.ask("create_model_version", name, chance.choice(SOURCES[:3]), run_id, tags)
+    pair.call("create_model_version", name, chance.choice(SOURCES[:3]), run_id, tags)
 
 
 def asks(searches: int) -> settings:
@@ -169,7 +169,7 @@ _version_orders = ordered(
 def test_pages_of_models_are_the_same(
     pair: Pair, text: str | None, limit: int, order: list[str] | None
 ) -> None:
-    pair.ask_pages(
+    pair.call_pages(
         "search_registered_models", filter_string=text, max_results=limit, order_by=order
     )
 
@@ -179,4 +179,4 @@ def test_pages_of_models_are_the_same(
 def test_pages_of_versions_are_the_same(
     pair: Pair, text: str | None, limit: int, order: list[str] | None
 ) -> None:
-    pair.ask_pages("search_model_versions", filter_string=text, max_results=limit, order_by=order)
+    pair.call_pages("search_model_versions", filter_string=text, max_results=limit, order_by=order)

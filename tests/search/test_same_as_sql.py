@@ -107,17 +107,17 @@ def _populated(pair: Pair) -> Population:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("MLFLOW_DYNAMODB_RUN_SHARDS", "3" if number == 1 else "1")
             tags = [ExperimentTag(k, chance.choice(TEXTS)) for k in chance.sample(KEYS, 3)]
-            experiments.append(pair.ask("create_experiment", name, None, tags))
+            experiments.append(pair.call("create_experiment", name, None, tags))
     runs = [_add_run(pair, chance, chance.choice(experiments)) for _ in range(RUNS)]
     for run_id in runs[::5]:
-        pair.ask("delete_run", run_id)
+        pair.call("delete_run", run_id)
     # Runs that were deleted before come back with their experiment, and are deleted with it.
     for stage_change in ("delete_experiment", "restore_experiment"):
-        pair.ask(stage_change, experiments[1])
-    pair.ask("delete_experiment", experiments[4])
+        pair.call(stage_change, experiments[1])
+    pair.call("delete_experiment", experiments[4])
     for run_id in runs[1::9]:
-        pair.ask("restore_run", run_id)
-    pair.ask("delete_run", runs[7])
+        pair.call("restore_run", run_id)
+    pair.call("delete_run", runs[7])
     return Population(pair, experiments, runs)
 
 
@@ -125,19 +125,19 @@ def _add_run(pair: Pair, chance: Random, experiment_id: str) -> str:
     tags = [RunTag(k, chance.choice(TEXTS)) for k in chance.sample(KEYS, 3)]
     name = chance.choice((None, "run", "Run", "r_n", "é"))
     user = chance.choice(("user", "USER", "", "é"))
-    run = pair.ask("create_run", experiment_id, user, chance.choice(STARTS), tags, name)
+    run = pair.call("create_run", experiment_id, user, chance.choice(STARTS), tags, name)
     run_id: str = run.info.run_id
     metrics = [
         Metric(chance.choice(KEYS), chance.choice(NUMBERS), 1, chance.choice((-1, 0, 1, 2)))
         for _ in range(chance.randrange(9))
     ]
     params = [Param(k, chance.choice(TEXTS)) for k in chance.sample(KEYS, 3)]
-    pair.ask("log_batch", run_id, metrics, params, [])
+    pair.call("log_batch", run_id, metrics, params, [])
     if chance.random() < 0.6:
-        pair.ask("log_inputs", run_id, [_dataset_input(chance) for _ in range(2)], None)
+        pair.call("log_inputs", run_id, [_dataset_input(chance) for _ in range(2)], None)
     if chance.random() < 0.6:
         status = chance.choice(RunStatus.all_status())
-        pair.ask("update_run_info", run_id, status, chance.choice((None, 5, 1000)), None)
+        pair.call("update_run_info", run_id, status, chance.choice((None, 5, 1000)), None)
     return run_id
 
 
@@ -167,7 +167,7 @@ def test_runs_are_found_in_order(
     ids = data.draw(st.permutations([*population.experiments, "4711"]).map(lambda p: p[:4]))
     text = data.draw(run_filters(population.runs))
 
-    population.pair.ask("search_runs", ids, text, view, order_by=order)
+    population.pair.call("search_runs", ids, text, view, order_by=order)
 
 
 @asks(40)
@@ -186,7 +186,7 @@ def test_pages_of_runs_are_the_same(
 ) -> None:
     text = data.draw(st.none() | run_filters(population.runs))
 
-    population.pair.ask_pages(
+    population.pair.call_pages(
         "search_runs",
         experiment_ids=population.experiments,
         filter_string=text,
@@ -212,7 +212,7 @@ def test_pages_of_experiments_are_the_same(
 ) -> None:
     text = data.draw(experiment_filters(population.experiments))
 
-    population.pair.ask_pages(
+    population.pair.call_pages(
         "search_experiments",
         view_type=view,
         max_results=limit,
@@ -225,8 +225,8 @@ def test_pages_of_experiments_are_the_same(
 def test_limits_are_the_same(population: Population, limit: int | None) -> None:
     pair = population.pair
 
-    pair.ask("search_runs", ["0"], "", ViewType.ALL, max_results=limit or 0)
-    pair.ask("search_experiments", ViewType.ALL, limit)
+    pair.call("search_runs", ["0"], "", ViewType.ALL, max_results=limit or 0)
+    pair.call("search_experiments", ViewType.ALL, limit)
 
 
 def test_no_limit_returns_every_run(population: Population) -> None:
