@@ -29,5 +29,5 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def clock() -> list[float]:
-    """The seconds that a clock tells: change them."""
+    """The seconds that a clock returns: change them."""
     return [1000.0]

@@ -48,8 +48,8 @@ def config_items(table: Table) -> dict[str, Item]:
 
 
 def write_as_in_the_console(table: DynamoDBTable, sk: str, **attributes: Any) -> None:
-    """Write one with values of types that the console offers and the store has none of, such as
-    ``{"SS": [...]}``."""
+    """Write an item with values of types that the console offers and the store never writes, such
+    as ``{"SS": [...]}``."""
     table.client.call("put_item", Item={"PK": {"S": CONFIG}, "SK": {"S": sk}, **attributes})
 
 

@@ -86,7 +86,7 @@ def table(place: Place) -> Iterator[Table]:
         ),
     ],
 )
-def test_uris_name_what_the_contract_says(
+def test_uris_name_what_the_contract_defines(
     uri: str, region: str | None, endpoint: str | None, table: str
 ) -> None:
     location: Any = parse_location(uri)
@@ -131,10 +131,10 @@ def test_fts_trigrams_show_shows_names_as_always(place: Place, table: Table) -> 
     run(*DOCUMENTED, *place.named, "--replay")
 
     shown = rows(run("fts-trigrams", "show", *place.named).output)
-    said = run_json("fts-trigrams", "show", *place.named)
+    shown = run_json("fts-trigrams", "show", *place.named)
 
     assert [line for line in shown if "always" in line] == [f"{n} always yes" for n in NAMES]
-    assert (said["always"], said["fields"]) == (NAMES, ["description"])
+    assert (shown["always"], shown["fields"]) == (NAMES, ["description"])
 
 
 def test_fts_trigrams_set_of_names_alone_changes_nothing(place: Place, table: Table) -> None:
@@ -167,7 +167,7 @@ def test_an_item_of_names_alone_has_no_further_field() -> None:
     assert config.fts_fields == ()
 
 
-def test_the_variables_take_what_the_contract_says() -> None:
+def test_the_variables_take_what_the_contract_defines() -> None:
     settings = read_settings(
         {
             "MLFLOW_DYNAMODB_SOFT_DELETED_RETENTION_DAYS": "0",
@@ -204,7 +204,7 @@ def test_commands_run_with_text_and_json(place: Place, table: Table, example: st
     assert run_json(*words, *place.named)["table"]
 
 
-def test_set_says_what_changed_and_which_replay_to_run(place: Place, table: Table) -> None:
+def test_set_prints_what_changed_and_which_replay_to_run(place: Place, table: Table) -> None:
     done = run("denormalize-tags", "set", "--pattern", "team", *place.named)
 
     assert "added: team" in done.output

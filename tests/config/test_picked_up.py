@@ -202,7 +202,9 @@ def test_a_function_that_stays_warm_reads_it_again(
         runtime.forget()
 
 
-def test_it_is_read_once_in_half_a_minute(operator: Table, clock: list[float]) -> None:
+def test_the_configuration_is_read_once_in_half_a_minute(
+    operator: Table, clock: list[float]
+) -> None:
     source = ConfigSource(operator, clock=lambda: clock[0])
     source.current()
     set_policy(operator, {"trace_retention_days": 1})

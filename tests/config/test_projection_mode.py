@@ -48,7 +48,7 @@ def in_a_region(table: Table, monkeypatch: pytest.MonkeyPatch) -> AutoObserver:
 
 
 class TestAutoInARegion:
-    def test_looks_at_the_heartbeats_once_a_minute(
+    def test_auto_reads_the_heartbeats_once_a_minute(
         self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv(VARIABLE, raising=False)
@@ -68,7 +68,7 @@ class TestAutoInARegion:
         now[0] += 2
         assert requests() == first
 
-    def test_is_stream_while_the_heartbeats_are_fresh(
+    def test_auto_is_stream_while_the_heartbeats_are_fresh(
         self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
     ) -> None:
         observer = in_a_region(sqlite_table, monkeypatch)
@@ -80,7 +80,7 @@ class TestAutoInARegion:
         assert events("stream_functions_missing") == []
 
     @pytest.mark.parametrize("age_ms", [None, FRESH_MS + 60_000], ids=["never", "stale"])
-    def test_is_inline_without_them_and_told_once(
+    def test_auto_is_inline_without_heartbeats_and_logs_that_once(
         self,
         sqlite_table: SqliteTable,
         monkeypatch: pytest.MonkeyPatch,
@@ -97,7 +97,7 @@ class TestAutoInARegion:
         assert mode_of(observer, sqlite_table) == "inline"
         assert len(events("stream_functions_missing")) == 1
 
-    def test_keeps_what_functions_of_an_older_version_do_not_name(
+    def test_auto_keeps_what_functions_of_an_older_version_do_not_name(
         self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
     ) -> None:
         # Given: functions that know nothing of summaries
@@ -116,7 +116,7 @@ class TestAutoInARegion:
         (logged,) = events("stream_functions_missing")
         assert logged["projections"] == ["summary"]
 
-    def test_keeps_all_where_a_heartbeat_names_no_projection(
+    def test_auto_keeps_all_where_a_heartbeat_names_no_projection(
         self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # What functions wrote before they named any, by the schedule alone.
@@ -126,7 +126,7 @@ class TestAutoInARegion:
 
         assert mode_of(in_a_region(sqlite_table, monkeypatch), sqlite_table) == "inline"
 
-    def test_is_inline_while_heartbeats_are_sent_and_reach_no_function(
+    def test_auto_is_inline_while_heartbeats_reach_no_function(
         self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         arrive(sqlite_table, age_ms=FRESH_MS + 60_000)
@@ -134,7 +134,7 @@ class TestAutoInARegion:
 
         assert mode_of(in_a_region(sqlite_table, monkeypatch), sqlite_table) == "inline"
 
-    def test_tells_again_when_functions_that_were_there_have_gone(
+    def test_auto_logs_again_when_functions_stop(
         self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
     ) -> None:
         observer = in_a_region(sqlite_table, monkeypatch)
@@ -165,7 +165,7 @@ class TestAutoInARegion:
         # Then it is not reported as failed, but as not projected.
         assert [event["entity"] for event in events("projections_behind")] == ["RUN#r1"]
 
-    def test_leaves_it_to_the_server_to_tell_in_a_worker(
+    def test_auto_logs_nothing_in_a_worker(
         self, sqlite_table: SqliteTable, monkeypatch: pytest.MonkeyPatch, events: Events
     ) -> None:
         monkeypatch.setenv(WORKER, "dynamodb://eu-central-1/mlflow")
@@ -175,7 +175,7 @@ class TestAutoInARegion:
         assert events("stream_functions_missing") == []
 
     @pytest.mark.parametrize("starting", [True, False], ids=["server", "script"])
-    def test_is_told_by_a_server_when_it_starts(
+    def test_auto_is_logged_by_a_server_when_it_starts(
         self,
         dynoxide_endpoint: str,
         dynoxide_table: DynamoDBTable,

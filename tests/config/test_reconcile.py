@@ -39,7 +39,7 @@ def start(table: Table, **settings: Any) -> EffectiveConfig:
 
 
 class TestFirstStart:
-    def test_writes_the_items_as_documented(self, table: Table) -> None:
+    def test_first_start_writes_the_items_as_documented(self, table: Table) -> None:
         start(table, patterns=("team", "env"), days={"trace_retention_days": 7})
 
         assert config_items(table) == {
@@ -56,14 +56,14 @@ class TestFirstStart:
             },
         }
 
-    def test_without_variables_writes_the_defaults(self, table: Table) -> None:
+    def test_first_start_writes_the_defaults_without_variables(self, table: Table) -> None:
         start(table)
 
         assert (patterns(table), days(table)) == (["mlflow.*"], default_days(table))
 
 
 class TestPatterns:
-    def test_of_the_variable_are_added_and_none_is_removed(self, table: Table) -> None:
+    def test_patterns_of_the_variable_are_added_and_none_is_removed(self, table: Table) -> None:
         write_item(table, DENORMALIZE_TAGS, patterns=["mlflow.*", "team", "old"])
 
         effective = start(table, patterns=("env", "team"))
@@ -71,14 +71,16 @@ class TestPatterns:
         assert patterns(table) == ["mlflow.*", "team", "old", "env"]
         assert effective.config.patterns == ("mlflow.*", "team", "old", "env")
 
-    def test_of_mlflow_come_back_where_someone_removed_them_by_hand(self, table: Table) -> None:
+    def test_patterns_of_mlflow_come_back_where_someone_removed_them_by_hand(
+        self, table: Table
+    ) -> None:
         write_item(table, DENORMALIZE_TAGS, patterns=["team"])
 
         start(table)
 
         assert set(patterns(table)) == {"mlflow.*", "team"}
 
-    def test_of_single_experiments_stay_as_they_are(self, table: Table) -> None:
+    def test_patterns_of_single_experiments_stay_as_they_are(self, table: Table) -> None:
         write_item(table, f"{DENORMALIZE_TAGS}#12", patterns=["stage"])
 
         effective = start(table, patterns=("team",))
@@ -86,7 +88,7 @@ class TestPatterns:
         assert patterns(table, f"{DENORMALIZE_TAGS}#12") == ["stage"]
         assert set(effective.config.patterns_of("12")) == {"mlflow.*", "team", "stage"}
 
-    def test_that_are_added_are_not_built_whatever_an_old_mark_says(self, table: Table) -> None:
+    def test_added_patterns_are_not_built_even_with_an_old_mark(self, table: Table) -> None:
         write_item(table, DENORMALIZE_TAGS, patterns=["team"])
         mark_built(table, ["tags"], ["tags:team", "tags:mlflow.*"])
         write_item(table, DENORMALIZE_TAGS, patterns=["mlflow.*"])
@@ -95,7 +97,7 @@ class TestPatterns:
 
         assert effective.config.built == {"tags:mlflow.*"}
 
-    def test_are_added_to_a_string_set_that_was_made_in_the_console(
+    def test_patterns_are_added_to_a_string_set_made_in_the_console(
         self, dynoxide_table: DynamoDBTable
     ) -> None:
         listed = {"SS": ["mlflow.*", "team"]}
@@ -107,7 +109,7 @@ class TestPatterns:
 
 
 class TestDays:
-    def test_of_a_variable_replace_that_field_alone(self, table: Table) -> None:
+    def test_days_of_a_variable_replace_that_field_alone(self, table: Table) -> None:
         write_item(table, TTL_POLICY, **{**default_days(table), "trace_retention_days": 5})
 
         effective = start(table, days={"soft_deleted_retention_days": 10})
@@ -126,7 +128,7 @@ class TestDays:
 
         assert start(table).config.ttl.trace_retention_days == 0
 
-    def test_that_the_item_lacks_are_the_defaults(self, table: Table) -> None:
+    def test_days_that_the_item_lacks_are_the_defaults(self, table: Table) -> None:
         write_item(table, TTL_POLICY, trace_retention_days=5)
 
         start(table)
@@ -135,14 +137,16 @@ class TestDays:
 
 
 class TestFields:
-    def test_of_the_variable_count_for_this_process_and_are_not_written(self, table: Table) -> None:
+    def test_fields_of_the_variable_count_for_this_process_and_are_not_written(
+        self, table: Table
+    ) -> None:
         effective = start(table, fts_fields=("description",))
 
         assert effective.config.fts_fields == ("description",)
         assert item(table, FTS_TRIGRAM_FIELDS) is None
         assert start(table).config.fts_fields == ()
 
-    def test_that_are_persisted_count_for_everyone_and_stay(self, table: Table) -> None:
+    def test_persisted_fields_count_for_everyone_and_stay(self, table: Table) -> None:
         write_item(table, FTS_TRIGRAM_FIELDS, fields=["description"])
 
         assert start(table).config.fts_fields == ("description",)
@@ -154,7 +158,7 @@ class TestFields:
 
 
 class TestWarmStart:
-    def test_is_one_query_and_writes_nothing(self, sqlite_table: SqliteTable) -> None:
+    def test_warm_start_is_one_query_and_writes_nothing(self, sqlite_table: SqliteTable) -> None:
         settings = {"patterns": ("team",), "days": {"trace_retention_days": 7}}
         start(sqlite_table, **settings)
         meter = Meter()
@@ -188,7 +192,7 @@ class TestWhatAnotherWritesMeanwhile:
 
         return arrange
 
-    def test_to_another_field_of_the_policy_stays(
+    def test_a_change_of_another_field_of_the_policy_stays(
         self, table: Table, just_before_the_write: Callable[[Callable[[], object]], None]
     ) -> None:
         start(table)
@@ -200,7 +204,7 @@ class TestWhatAnotherWritesMeanwhile:
         assert days(table) == {**theirs, "soft_deleted_retention_days": 10}
         assert effective.config.ttl.trace_retention_days == 5
 
-    def test_to_the_patterns_stays(
+    def test_a_change_of_the_patterns_stays(
         self, table: Table, just_before_the_write: Callable[[Callable[[], object]], None]
     ) -> None:
         start(table)
@@ -212,7 +216,7 @@ class TestWhatAnotherWritesMeanwhile:
 
         assert patterns(table) == ["mlflow.*", "theirs", "mine"]
 
-    def test_stays_when_an_operator_sets_another_field(
+    def test_a_change_stays_when_an_operator_sets_another_field(
         self, table: Table, just_before_the_write: Callable[[Callable[[], object]], None]
     ) -> None:
         start(table)
@@ -224,8 +228,8 @@ class TestWhatAnotherWritesMeanwhile:
         assert days(table) == {**theirs, "soft_deleted_retention_days": 10}
 
 
-class TestWhatIsSaid:
-    def test_what_has_changed(self, table: Table) -> None:
+class TestSummary:
+    def test_summary_has_what_changed(self, table: Table) -> None:
         start(table)
 
         before = days(table)["trace_retention_days"]
@@ -236,11 +240,11 @@ class TestWhatIsSaid:
             f"TTL_POLICY: trace_retention_days = 7, before {before}",
         ]
 
-    def test_where_each_value_came_from(self, table: Table) -> None:
+    def test_summary_has_the_source_of_each_value(self, table: Table) -> None:
         write_item(table, DENORMALIZE_TAGS, patterns=["mlflow.*", "team"])
         write_item(table, TTL_POLICY, trace_retention_days=5)
 
-        said = start(
+        summary = start(
             table,
             patterns=("env",),
             days={"soft_deleted_retention_days": 1},
@@ -249,18 +253,18 @@ class TestWhatIsSaid:
             given=frozenset({"MLFLOW_DYNAMODB_RUN_SHARDS"}),
         ).summary()
 
-        assert said["denormalize_tags"] == {
+        assert summary["denormalize_tags"] == {
             "mlflow.*": "default",
             "team": "persisted",
             "env": "variable",
         }
-        assert said["trace_retention_days"] == {"value": 5, "source": "persisted"}
-        assert said["soft_deleted_retention_days"] == {"value": 1, "source": "variable"}
+        assert summary["trace_retention_days"] == {"value": 5, "source": "persisted"}
+        assert summary["soft_deleted_retention_days"] == {"value": 1, "source": "variable"}
         history = default_days(table)["metric_history_retention_days"]
-        assert said["metric_history_retention_days"] == {"value": history, "source": "default"}
-        assert said["fts_trigram_fields"] == {**NAMES, "description": "variable"}
-        assert said["run_shards"] == {"value": 4, "source": "variable"}
-        assert said["projections"] == {"value": "auto", "source": "default"}
+        assert summary["metric_history_retention_days"] == {"value": history, "source": "default"}
+        assert summary["fts_trigram_fields"] == {**NAMES, "description": "variable"}
+        assert summary["run_shards"] == {"value": 4, "source": "variable"}
+        assert summary["projections"] == {"value": "auto", "source": "default"}
 
     def test_a_field_that_only_the_item_names_is_persisted(self, table: Table) -> None:
         write_item(table, FTS_TRIGRAM_FIELDS, fields=["description"])

@@ -28,7 +28,7 @@ def test_without_variables_everything_is_as_documented() -> None:
     )
 
 
-def test_everything_can_be_given() -> None:
+def test_every_variable_is_read() -> None:
     found = read_settings(
         {
             f"{P}SOFT_DELETED_RETENTION_DAYS": "7",
@@ -72,7 +72,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("name", "value", "allowed"), REFUSALS)
-def test_anything_else_stops_the_start_before_anything_is_written(
+def test_an_invalid_value_stops_the_start_before_anything_is_written(
     name: str, value: str, allowed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"{P}{name}", value)
@@ -87,7 +87,7 @@ def test_anything_else_stops_the_start_before_anything_is_written(
 
 
 @pytest.mark.e2e
-def test_a_server_does_not_start_and_says_why(
+def test_a_server_does_not_start_and_logs_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"{P}TRACE_RETENTION_DAYS", "a month")

@@ -1,4 +1,4 @@
-"""What is asked of a store after the clients' work, and its answers without ids and paths."""
+"""Queries of a store after the clients' work, and its answers without ids and paths."""
 
 from __future__ import annotations
 

@@ -72,8 +72,8 @@ class Stack:
             self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
 
     def allow_batches(self) -> None:
-        """Grant a right that the stand-in asks of who puts ten messages at once: AWS has none of
-        this name, there it is a part of ``sqs:SendMessage``."""
+        """Grant a right that the stand-in requires for ten messages at once: AWS has no right
+        of this name, there it is a part of ``sqs:SendMessage``."""
         for function in ("Search", "Lifecycle"):
             self._put_policy(function, _BATCHES, "Allow", "sqs:SendMessageBatch")
 

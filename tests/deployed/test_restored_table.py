@@ -193,7 +193,7 @@ def test_the_ways_back_are_walked(
     walk.write(new, "owl")
     wait_until(lambda: walk.found(new, "owl") == "found 1 1", 60, "the functions keep it")
 
-    # While what was imported or restored to a point in time is as complete, and a replay says so
+    # While what was imported or restored to a point in time is as complete, as a replay shows
     for number in range(2):
         printed = shell.run(
             f"mlflow-dynamodbstore replay --table {table}-restored-{number} --region $AWS_REGION"

@@ -75,20 +75,20 @@ class TestConfiguration:
         table = markdown.rows(markdown.section(CONFIGURATION, "## Environment variables"))
         return {name.strip("`"): cells for name, *cells in table}
 
-    def test_has_every_variable_that_the_code_names(self, variables: dict[str, list[str]]) -> None:
+    def test_page_has_every_variable_that_the_code_names(self, variables: dict[str, list[str]]) -> None:
         assert set(variables) == named_in_code()
 
-    def test_has_the_defaults_that_hold(self, variables: dict[str, list[str]]) -> None:
-        said = {name: default.strip("`") for name, (_, default) in variables.items()}
+    def test_page_has_the_defaults_of_the_code(self, variables: dict[str, list[str]]) -> None:
+        listed = {name: default.strip("`") for name, (_, default) in variables.items()}
 
-        assert said == {name: defaults().get(name) or "none" for name in variables}
+        assert listed == {name: defaults().get(name) or "none" for name in variables}
         assert defaults().keys() == set(settings.VARIABLES)
 
-    def test_says_every_mode_and_field(self, variables: dict[str, list[str]]) -> None:
+    def test_page_has_every_mode_and_number_of_shards(self, variables: dict[str, list[str]]) -> None:
         assert all(f"`{mode}`" in variables[settings.PROJECTIONS][0] for mode in settings.MODES)
         assert f"1 to {settings.MOST_SHARDS}" in variables[settings.RUN_SHARDS][0]
 
-    def test_shows_items_that_can_be_read_with_the_defaults(self) -> None:
+    def test_page_shows_items_that_can_be_read_with_the_defaults(self) -> None:
         text = markdown.section(CONFIGURATION, "## CONFIG items")
         items = [json.loads(block) for block in markdown.blocks(text, "json")]
 
@@ -98,15 +98,15 @@ class TestConfiguration:
         assert config.ttl == TtlPolicy()
         assert config.fts_fields == ("description",)
 
-    def test_shows_uris_that_can_be_read(self) -> None:
+    def test_page_shows_uris_that_can_be_read(self) -> None:
         for uri in re.findall(r"`(dynamodb://[^`?]+)`", markdown.read(CONFIGURATION)):
             parse_location(uri)
 
-    def test_has_every_event_with_its_level(self) -> None:
+    def test_page_has_every_event_with_its_level(self) -> None:
         rows = markdown.rows(markdown.section(CONFIGURATION, "## The log"))
-        said = {event.strip("`"): level for event, level, _ in rows}
+        listed = {event.strip("`"): level for event, level, _ in rows}
 
-        assert said == dict(_events())
+        assert listed == dict(_events())
 
 
 def _events() -> list[tuple[str, str]]:
@@ -122,23 +122,23 @@ def _events() -> list[tuple[str, str]]:
 
 
 class TestDeployment:
-    def test_has_every_parameter_of_the_template_with_its_default(self) -> None:
+    def test_page_has_every_parameter_of_the_template_with_its_default(self) -> None:
         rows = markdown.rows(markdown.section(DEPLOYMENT, "## 1. The table and the functions"))
-        said = {name.strip("`"): default.strip("`") for name, default, _ in rows}
+        listed = {name.strip("`"): default.strip("`") for name, default, _ in rows}
 
-        assert said == {
+        assert listed == {
             name: str(parameter["Default"]) or "none"
             for name, parameter in template()["Parameters"].items()
         }
 
-    def test_deploys_with_parameters_that_there_are(self) -> None:
+    def test_page_deploys_with_parameters_of_the_template(self) -> None:
         given = re.findall(r"--parameter-overrides (.*)", markdown.read(DEPLOYMENT))
 
         assert given
         named = {text.partition("=")[0] for line in given for text in line.split()}
         assert named <= set(template()["Parameters"])
 
-    def test_shows_policies_and_tasks_that_can_be_read(self) -> None:
+    def test_page_shows_policies_and_tasks_that_can_be_read(self) -> None:
         documents = re.findall(r"<<\w+\n(\{.*?)\n[A-Z]+$", markdown.read(DEPLOYMENT), re.S | re.M)
 
         assert len(documents) == 3
@@ -147,25 +147,25 @@ class TestDeployment:
 
 
 class TestCommands:
-    def test_the_page_of_commands_is_what_the_commands_are(self) -> None:
+    def test_page_of_commands_is_generated_from_the_commands(self) -> None:
         assert markdown.read("docs/commands.md") == command_page.page(), (
             "run: python -m tests.docs.command_page"
         )
 
     @pytest.mark.parametrize("page", PAGES)
-    def test_that_a_page_shows_can_be_typed(self, page: str) -> None:
+    def test_commands_of_a_page_can_be_typed(self, page: str) -> None:
         for _, *words in markdown.commands(markdown.read(page), "mlflow-dynamodbstore"):
             _read_command(main, [NAMES.get(word, word) for word in words])
 
-    def test_are_found_in_the_pages(self) -> None:
+    def test_commands_are_found_in_the_pages(self) -> None:
         assert len(list(markdown.commands(markdown.read(DEPLOYMENT), "mlflow-dynamodbstore"))) > 5
 
     @pytest.mark.parametrize("page", PAGES)
-    def test_of_mlflow_that_a_page_shows_have_options_that_there_are(self, page: str) -> None:
+    def test_commands_of_mlflow_have_known_options(self, page: str) -> None:
         for _, _, *words in markdown.commands(markdown.read(page), "mlflow server"):
             _options_exist(words)
 
-    def test_the_server_on_ecs_and_ec2_is_given_options_that_there_are(self) -> None:
+    def test_the_server_on_ecs_and_ec2_has_known_options(self) -> None:
         text = markdown.read(DEPLOYMENT)
         (command,) = re.findall(r'"command": (\[.*?\])', text, re.DOTALL)
         (unit,) = re.findall(r"^ExecStart=\S+/mlflow server (.*)$", text, re.MULTILINE)
@@ -199,11 +199,11 @@ def _options_exist(words: list[str]) -> None:
 
 class TestLinks:
     @pytest.mark.parametrize("page", PAGES)
-    def test_of_a_page_lead_somewhere(self, page: str) -> None:
+    def test_links_of_a_page_lead_somewhere(self, page: str) -> None:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", markdown.read(page)):
             if "://" not in target:
                 assert (ROOT / page).parent.joinpath(target).exists(), target
 
     @pytest.mark.parametrize("page", [CONFIGURATION, DEPLOYMENT, "docs/commands.md"])
-    def test_lead_from_the_readme_to_the_pages(self, page: str) -> None:
+    def test_links_lead_from_the_readme_to_the_pages(self, page: str) -> None:
         assert f"]({page})" in markdown.read("README.md")

@@ -34,9 +34,9 @@ class Logged:
     server: MlflowServer | None
 
     @property
-    def said(self) -> dict[str, Any]:
-        """What the script said it had logged."""
-        return self.training.said
+    def results(self) -> dict[str, Any]:
+        """What the script printed that it had logged."""
+        return self.training.results
 
     @property
     def experiment(self) -> Experiment:

@@ -312,7 +312,7 @@ class TestPagesOfPrompts:
 
         assert [prompt["name"] for prompt in listed] == [farewell]
 
-    def test_the_short_list(self, server: MlflowServer, farewell: str) -> None:
+    def test_page_of_prompts_has_the_short_list(self, server: MlflowServer, farewell: str) -> None:
         listed = ask(
             server,
             "GET",

@@ -183,7 +183,7 @@ class TestOfATracedProgram:
         assert found.tags["service.name"] == "js"
 
     def test_the_metrics_of_the_overview_page_are_answered(self, traced: Traced) -> None:
-        asked = {
+        query = {
             "experiment_ids": [traced.printed["experiment"]],
             "view_type": "TRACES",
             "metric_name": "trace_count",
@@ -191,7 +191,7 @@ class TestOfATracedProgram:
             "dimensions": ["trace_status"],
         }
 
-        points = traced.post("traces/metrics", asked)["data_points"]
+        points = traced.post("traces/metrics", query)["data_points"]
 
         counts = {p["dimensions"]["trace_status"]: p["values"]["COUNT"] for p in points}
         assert counts["ERROR"] == 1

@@ -20,7 +20,7 @@ from tests.e2e.ui_pages import UiPages
 @pytest.fixture
 def run(logged: Logged) -> Run:
     """The script's long run."""
-    return logged.client.get_run(logged.said["training"]["run_id"])
+    return logged.client.get_run(logged.results["training"]["run_id"])
 
 
 def children(logged: Logged, run_id: str) -> dict[str, Run]:
@@ -50,7 +50,7 @@ def test_the_experiment_has_its_tag_and_every_run(logged: Logged) -> None:
 
 
 def test_autologging_made_a_child_of_each_candidate(logged: Logged) -> None:
-    grid = logged.said["grid"]
+    grid = logged.results["grid"]
 
     depths = {child.data.params["max_depth"] for child in children(logged, grid["run_id"]).values()}
 
@@ -61,7 +61,7 @@ def test_autologging_made_a_child_of_each_candidate(logged: Logged) -> None:
 
 
 def test_nested_runs_have_their_scores(logged: Logged) -> None:
-    by_hand = logged.said["by_hand"]
+    by_hand = logged.results["by_hand"]
 
     found = children(logged, by_hand["run_id"])
 
@@ -74,7 +74,7 @@ def test_nested_runs_have_their_scores(logged: Logged) -> None:
 
 
 def test_a_search_by_metric_finds_the_best_first(logged: Logged) -> None:
-    by_hand = logged.said["by_hand"]
+    by_hand = logged.results["by_hand"]
 
     best = logged.client.search_runs(
         [logged.experiment.experiment_id],
@@ -100,7 +100,7 @@ def test_fluent_points_are_there(logged: Logged, run: Run) -> None:
 
 
 def test_values_that_are_no_numbers_are_there(logged: Logged) -> None:
-    metrics = logged.client.get_run(logged.said["by_hand"]["run_id"]).data.metrics
+    metrics = logged.client.get_run(logged.results["by_hand"]["run_id"]).data.metrics
 
     assert math.isnan(metrics["nan"])
     # MLflow's stores hold the largest doubles in place of the infinities.
@@ -154,17 +154,17 @@ def test_the_figure_and_the_table_come_back(
 
     assert {"plots/confusion.png", "predictions.json"} <= set(paths)
     assert figure.read_bytes().startswith(b"\x89PNG")
-    assert len(table) == logged.said["training"]["rows"]
+    assert len(table) == logged.results["training"]["rows"]
 
 
 def test_the_logged_model_predicts(logged: Logged, tracking_uri: str) -> None:
-    model_id = logged.said["training"]["model_id"]
+    model_id = logged.results["training"]["model_id"]
 
     model = logged.client.get_logged_model(model_id)
     classifier = mlflow.sklearn.load_model(f"models:/{model_id}")
 
     assert model.status == LoggedModelStatus.READY
-    assert model.source_run_id == logged.said["training"]["run_id"]
+    assert model.source_run_id == logged.results["training"]["run_id"]
     assert sorted(classifier.classes_) == [0, 1]
 
 
@@ -173,7 +173,7 @@ def test_the_models_of_the_experiment_are_found(logged: Logged) -> None:
         [logged.experiment.experiment_id], filter_string="name = 'classifier'"
     )
 
-    assert [model.model_id for model in models] == [logged.said["training"]["model_id"]]
+    assert [model.model_id for model in models] == [logged.results["training"]["model_id"]]
 
 
 @pytest.mark.parametrize("logged", SERVED, indirect=True, scope="session")

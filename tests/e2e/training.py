@@ -19,9 +19,9 @@ _EVENT = re.compile(r" INFO mlflow\.dynamodbstore: event=")
 
 @dataclass(frozen=True)
 class Training:
-    """What a run of the script said, and what it printed beside that."""
+    """The results that a run of the script printed, and its other output."""
 
-    said: dict[str, Any]
+    results: dict[str, Any]
     output: str
 
 

@@ -1,4 +1,4 @@
-"""A classic training script. It knows MLflow alone; MLFLOW_TRACKING_URI says where it logs.
+"""A classic training script. It uses MLflow alone; MLFLOW_TRACKING_URI names where it logs.
 
 Prints, as its last line, a JSON object of what it has logged.
 """

@@ -92,29 +92,31 @@ class UiPages:
         assert ("all", "training") in {(entry["name"], entry["context"]) for entry in datasets}
 
     def test_the_page_of_a_run(self, logged: Logged) -> None:
-        said = logged.said["training"]
+        training = logged.results["training"]
 
         page = post(
             logged,
             "graphql",
-            {"query": RUN_PAGE, "variables": {"run": {"runId": said["run_id"]}}},
+            {"query": RUN_PAGE, "variables": {"run": {"runId": training["run_id"]}}},
         )
         versions = get(
-            logged, "2.0/mlflow/model-versions/search", filter=f"run_id='{said['run_id']}'"
+            logged, "2.0/mlflow/model-versions/search", filter=f"run_id='{training['run_id']}'"
         )
 
         run = page["data"]["mlflowGetRun"]["run"]
         assert not page.get("errors")
         assert run["info"]["runName"] == "training"
         assert run["experiment"]["name"] == logged.experiment.name
-        assert said["model_id"] in {output["modelId"] for output in run["outputs"]["modelOutputs"]}
+        assert training["model_id"] in {
+            output["modelId"] for output in run["outputs"]["modelOutputs"]
+        }
         assert versions.get("model_versions", []) == []
 
     def test_the_chart_of_a_long_metric(self, logged: Logged) -> None:
         sampled = get(
             logged,
             "2.0/mlflow/metrics/get-history-bulk-interval",
-            run_ids=logged.said["training"]["run_id"],
+            run_ids=logged.results["training"]["run_id"],
             metric_key="loss",
             max_results=320,
         )["metrics"]
@@ -125,7 +127,7 @@ class UiPages:
         assert steps == sorted(set(steps))
 
     def test_the_page_of_a_model(self, logged: Logged) -> None:
-        model_id = logged.said["training"]["model_id"]
+        model_id = logged.results["training"]["model_id"]
 
         model = get(logged, f"2.0/mlflow/logged-models/{model_id}")["model"]
         registered = get(logged, "2.0/mlflow/registered-models/search", max_results=25)
@@ -134,7 +136,7 @@ class UiPages:
         assert registered.get("registered_models", []) == []
 
     def test_the_artifacts_of_a_run(self, logged: Logged) -> None:
-        run_id = logged.said["training"]["run_id"]
+        run_id = logged.results["training"]["run_id"]
 
         listed = get(logged, "2.0/mlflow/artifacts/list", run_uuid=run_id)["files"]
         figure = requests.get(

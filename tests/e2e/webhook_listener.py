@@ -26,12 +26,12 @@ class Delivery:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What it says."""
+        """Its body."""
         payload: dict[str, Any] = json.loads(self.body)
         return payload
 
     def is_signed_with(self, secret: str) -> bool:
-        """Whether its signature is right, as MLflow's documentation tells receivers to check."""
+        """Whether its signature is right, checked as MLflow's documentation describes."""
         sent = (self.headers["X-MLflow-Delivery-Id"], self.headers["X-MLflow-Timestamp"])
         content = ".".join((*sent, self.body.decode()))
         digest = hmac.new(secret.encode(), content.encode(), hashlib.sha256).digest()

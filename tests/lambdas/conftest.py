@@ -37,7 +37,7 @@ class Context:
 
 @dataclass
 class Deployed:
-    """The table and the queue that the functions are told of."""
+    """The table and the queue that the functions use."""
 
     table: Table
     sqs: Any

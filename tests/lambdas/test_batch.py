@@ -1,4 +1,4 @@
-"""A batch of stream records is projected once for each entity, and what fails is told."""
+"""A batch of stream records is projected once for each entity, and what fails is reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXPERIMENT = Entity("EXP", EXPERIMENT_ID)
 
 
 class FakeProjector:
-    """Remembers what it was asked to project, and fails where it is told to."""
+    """Remembers the calls of ``project``, and fails for the ``failing`` entities."""
 
     def __init__(self, failing: Iterable[Entity] = (), broken: Exception | None = None) -> None:
         self.calls: list[list[ChangeEvent]] = []
@@ -77,7 +77,7 @@ def test_the_lag_counts_from_the_oldest_record() -> None:
     assert outcome.oldest_ms == 1764000120_000
 
 
-def test_one_entity_that_fails_is_told_and_the_others_are_projected() -> None:
+def test_one_entity_that_fails_is_reported_and_the_others_are_projected() -> None:
     records = sample("run-created")["Records"] + sample("experiment-created")["Records"]
 
     outcome = project(records, FakeProjector(failing=[EXPERIMENT]))
@@ -86,7 +86,7 @@ def test_one_entity_that_fails_is_told_and_the_others_are_projected() -> None:
     assert outcome.entities == 2
 
 
-def test_where_nothing_can_be_projected_every_entity_is_told() -> None:
+def test_every_entity_is_reported_where_nothing_can_be_projected() -> None:
     records = sample("run-created")["Records"] + sample("experiment-created")["Records"]
     broken = ConnectionError("no table")
 
@@ -95,7 +95,7 @@ def test_where_nothing_can_be_projected_every_entity_is_told() -> None:
     assert outcome.failed == {RUN: broken, EXPERIMENT: broken}
 
 
-def test_a_record_that_makes_no_sense_is_passed_over() -> None:
+def test_a_malformed_record_is_passed_over() -> None:
     records = [{"eventName": "INSERT"}, *sample("run-created")["Records"]]
 
     outcome = project(records, FakeProjector())
@@ -123,7 +123,7 @@ def test_many_entities_are_projected_some_at_a_time() -> None:
     assert outcome.entities == 2 * ENTITIES_A_CALL + 1
 
 
-def test_entities_that_the_time_does_not_suffice_for_are_told() -> None:
+def test_entities_are_reported_for_which_no_time_is_left() -> None:
     left = iter([100.0, SPARE_SECONDS - 1])
     projector = FakeProjector()
 

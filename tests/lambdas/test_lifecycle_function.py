@@ -68,7 +68,7 @@ def test_a_restored_run_has_no_expiry(deployed: Deployed) -> None:
     assert stamp(deployed, RUN) is None
 
 
-def test_a_deletion_told_again_after_the_restore_does_nothing(deployed: Deployed) -> None:
+def test_a_deletion_event_repeated_after_the_restore_does_nothing(deployed: Deployed) -> None:
     tell(deployed, "experiment-created", "run-created", "run-deleted", "run-restored")
 
     lifecycle.handler(sample("run-deleted"), deployed.context)
@@ -116,7 +116,7 @@ def test_the_schedule_sends_a_heartbeat_and_marks_no_arrival(deployed: Deployed)
     assert [arrived.at for arrived in found.arrived.values()] == [None, None]
 
 
-def test_the_schedule_cleans_up_what_the_stream_did_not_tell_of(
+def test_the_schedule_cleans_up_where_the_stream_event_is_lost(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tell(deployed, "experiment-created", "run-created", "run-logged", "run-deleted")

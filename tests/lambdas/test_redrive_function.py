@@ -79,7 +79,7 @@ def test_a_message_that_names_no_entity_fails_alone(deployed: Deployed) -> None:
     happen(deployed.table, sample("run-created"))
     good = json.dumps({"entity": RUN})
 
-    answer = redrive.handler(messages("nonsense", good), deployed.context)
+    answer = redrive.handler(messages("no JSON", good), deployed.context)
 
     assert failures(answer) == ["0"]
     meta = deployed.table.get((RUN, "META"))
@@ -89,12 +89,12 @@ def test_a_message_that_names_no_entity_fails_alone(deployed: Deployed) -> None:
 
 class FakeProjector:
     def __init__(self, failing: Iterable[Entity] = (), broken: Exception | None = None) -> None:
-        self.asked: list[Entity] = []
+        self.projected: list[Entity] = []
         self._failing = list(failing)
         self._broken = broken
 
     def project_entities(self, entities: Iterable[Entity]) -> Report:
-        self.asked = list(entities)
+        self.projected = list(entities)
         if self._broken is not None:
             raise self._broken
         return Report(failed={entity: RuntimeError("poison") for entity in self._failing})
@@ -106,7 +106,7 @@ def test_an_entity_that_is_queued_twice_is_projected_once() -> None:
 
     assert redrive_entities(entities_of(bodies)[0], projector) == {}
 
-    assert projector.asked == [Entity("RUN", RUN_ID)]
+    assert projector.projected == [Entity("RUN", RUN_ID)]
 
 
 def test_every_message_of_an_entity_that_fails_fails() -> None:

@@ -58,7 +58,7 @@ def test_a_queue_that_is_gone_refuses_every_entity(sqs: Any) -> None:
     assert "QueueDoesNotExist" in str(refused[Entity("RUN", "0")])
 
 
-def test_an_entity_that_the_queue_refuses_is_told_alone() -> None:
+def test_an_entity_that_the_queue_refuses_is_returned_alone() -> None:
     class Refusing:
         def send_message_batch(self, **_: Any) -> dict[str, Any]:
             failure = {"Id": "1", "Code": "InternalError", "Message": "try again"}

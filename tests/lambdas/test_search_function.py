@@ -88,7 +88,7 @@ def test_an_ended_run_gets_a_summary(deployed: Deployed) -> None:
     assert summary["status"] == "FINISHED"
 
 
-def test_what_is_told_twice_or_late_changes_nothing(deployed: Deployed) -> None:
+def test_a_repeated_or_late_record_changes_nothing(deployed: Deployed) -> None:
     names = ("experiment-created", "run-created", "run-logged", "run-finished", "tag-changed")
     tell(deployed, *names)
     before = projected(deployed)
@@ -165,7 +165,7 @@ def test_without_a_table_every_entity_is_queued(
     assert all("no-such-table" in message["reason"] for message in queued)
 
 
-def test_what_the_time_does_not_suffice_for_is_queued(deployed: Deployed) -> None:
+def test_entities_are_queued_for_which_no_time_is_left(deployed: Deployed) -> None:
     deployed.context.seconds = 5
 
     answer = search.handler(sample("run-created"), deployed.context)
@@ -183,7 +183,7 @@ def test_the_function_keeps_what_its_projector_keeps(deployed: Deployed) -> None
     assert report.writes == 0
 
 
-def test_metrics_tell_events_ops_and_lag(
+def test_metrics_have_events_ops_and_lag(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tell(deployed, "experiment-created")
@@ -213,7 +213,7 @@ def test_an_entity_that_fails_is_named_in_the_log(
 
 
 class TestHeartbeats:
-    def test_one_that_came_by_the_stream_is_marked_with_the_projections(
+    def test_heartbeat_from_the_stream_is_marked_with_the_projections(
         self, deployed: Deployed, capsys: pytest.CaptureFixture[str]
     ) -> None:
         search.handler(sample("heartbeat"), deployed.context)
@@ -228,14 +228,12 @@ class TestHeartbeats:
         assert metric["function_name"] == deployed.context.function_name
         assert metric["Heartbeats"] == [1.0]
 
-    def test_a_batch_without_one_marks_nothing(self, deployed: Deployed) -> None:
+    def test_a_batch_without_heartbeat_marks_nothing(self, deployed: Deployed) -> None:
         tell(deployed, "experiment-created", "run-created")
 
         assert read_heartbeats(deployed.table, ["search"]).arrived["search"] == Arrived()
 
-    def test_an_older_one_that_is_delivered_again_does_not_replace_a_later_one(
-        self, deployed: Deployed
-    ) -> None:
+    def test_an_older_heartbeat_does_not_replace_a_later_one(self, deployed: Deployed) -> None:
         later = sample("heartbeat")
         later["Records"][0]["dynamodb"]["ApproximateCreationDateTime"] += 300
         for event in (later, sample("heartbeat"), sample("heartbeat")):
@@ -244,7 +242,7 @@ class TestHeartbeats:
         arrived = read_heartbeats(deployed.table, ["search"]).arrived["search"]
         assert arrived.at == 1764000600000
 
-    def test_one_that_can_not_be_marked_does_not_fail_the_batch(
+    def test_a_heartbeat_that_can_not_be_marked_does_not_fail_the_batch(
         self, deployed: Deployed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setenv("TABLE_NAME", "no-such-table")

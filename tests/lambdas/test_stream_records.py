@@ -16,7 +16,7 @@ from tests.lambdas.samples import RUN_ID, sample, stream_samples
 RUN = f"RUN#{RUN_ID}"
 
 
-def test_an_insert_tells_its_key_and_has_no_old_image() -> None:
+def test_an_insert_has_its_key_and_no_old_image() -> None:
     record = sample("run-created")["Records"][0]
 
     event = change_event(record)
@@ -133,7 +133,7 @@ def test_what_is_no_attribute_value_is_refused(value: Any) -> None:
         {"dynamodb": {"Keys": {"PK": {"S": "a"}, "SK": {"S": "b"}}, "OldImage": {"v": 1}}},
     ],
 )
-def test_a_record_that_makes_no_sense_is_refused(record: dict[str, Any]) -> None:
+def test_a_malformed_record_is_refused(record: dict[str, Any]) -> None:
     with pytest.raises(MalformedRecord):
         change_event(record)
 

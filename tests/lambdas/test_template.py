@@ -56,16 +56,16 @@ def test_every_handler_is_in_the_code(function: str) -> None:
     assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_the_functions_are_told_what_they_read() -> None:
-    told = template()["Globals"]["Function"]["Environment"]["Variables"]
+def test_the_functions_have_the_variables_that_they_read() -> None:
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
 
-    assert told[TABLE_NAME] == {"Ref": "TableName"}
-    assert told[QUEUE_URL] == {"Ref": "RedriveQueue"}
-    assert told[FTS_TRIGRAM_FIELDS] == {"Ref": "FtsTrigramFields"}
+    assert variables[TABLE_NAME] == {"Ref": "TableName"}
+    assert variables[QUEUE_URL] == {"Ref": "RedriveQueue"}
+    assert variables[FTS_TRIGRAM_FIELDS] == {"Ref": "FtsTrigramFields"}
 
 
 @pytest.mark.parametrize("function", STREAM_FUNCTIONS)
-def test_a_stream_function_gives_up_in_the_end_and_says_so(function: str) -> None:
+def test_a_stream_function_gives_up_in_the_end_with_a_dead_letter(function: str) -> None:
     source = stream_source(function)
 
     assert source["BisectBatchOnFunctionError"] is True
@@ -144,7 +144,7 @@ def test_no_role_may_scan_or_manage_the_table() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_logs_are_kept_for_as_long_as_is_said(function: str) -> None:
+def test_logs_are_kept_for_the_days_of_the_parameter(function: str) -> None:
     logs = properties(function)["LoggingConfig"]["LogGroup"]["Ref"]
 
     assert properties(logs)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
@@ -188,7 +188,7 @@ def test_an_alarm_fires_where_no_heartbeat_comes() -> None:
         assert alarm["Period"] * alarm["EvaluationPeriods"] >= FRESH_MS / 1000
 
 
-def test_the_operator_page_says_what_to_do_for_each_alarm() -> None:
+def test_the_operator_page_has_what_to_do_for_each_alarm() -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     _, _, section = page.partition("## For each alarm")
     rows = [row for row in section.partition("\n## ")[0].splitlines() if row.startswith("| `")]

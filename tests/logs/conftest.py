@@ -17,7 +17,7 @@ def events(caplog: pytest.LogCaptureFixture) -> Events:
     caplog.set_level(logging.DEBUG, "mlflow_dynamodbstore")
 
     def of(name: str) -> list[dict[str, Any]]:
-        told = (getattr(record, "event", None) for record in caplog.records)
-        return [fields for fields in told if fields and fields["event"] == name]
+        logged = (getattr(record, "event", None) for record in caplog.records)
+        return [fields for fields in logged if fields and fields["event"] == name]
 
     return of

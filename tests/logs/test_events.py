@@ -64,7 +64,9 @@ def in_a_process(folder: Path, before: str = "", **variables: str) -> tuple[str,
 
 
 class TestALine:
-    def test_holds_one_event_as_keys_and_values(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_line_holds_one_event_as_keys_and_values(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         logs.slow_operation("search_runs", 1234.5, 7)
 
         (record,) = caplog.records
@@ -74,14 +76,16 @@ class TestALine:
             "event=slow_operation operation=search_runs ms=1234 requests=7"
         )
 
-    def test_stays_one_line_whatever_it_holds(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_event_stays_one_line_whatever_it_holds(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         logs.projections_behind("RUN#1", TableUnavailable("first\nsecond\r\n100% third"))
 
         (record,) = caplog.records
         assert len(record.getMessage().splitlines()) == 1
         assert 'reason="first second 100% third"' in record.getMessage()
 
-    def test_has_its_fields_beside_it(self, events: Events) -> None:
+    def test_a_record_has_the_fields_of_its_event(self, events: Events) -> None:
         logs.request_retried(Retry("PutItem", "Throttled", 2, 51.4))
 
         assert events("request_retried") == [
@@ -94,13 +98,13 @@ class TestALine:
             }
         ]
 
-    def test_does_not_tell_what_an_error_says_that_may_hold_a_value(self) -> None:
+    def test_reason_of_leaves_out_a_text_that_may_hold_a_value(self) -> None:
         assert logs.reason_of(InvalidOps("the value 'hunter2' is wrong")) == {"error": "InvalidOps"}
 
 
 class TestTheStart:
     @pytest.fixture(autouse=True)
-    def nothing_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing_logged(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(logs, "_SAID", set())
 
     @pytest.mark.parametrize(
@@ -129,15 +133,17 @@ class TestTheStart:
         ],
         ids=["region", "endpoint", "file"],
     )
-    def test_says_the_engine_and_the_table(
+    def test_started_has_the_engine_and_the_table(
         self, events: Events, location: Any, where: dict[str, str]
     ) -> None:
         logs.started(location, "inline", {})
 
-        (told,) = events("started")
-        assert {**where, "mode": "inline"}.items() <= told.items()
+        (event,) = events("started")
+        assert {**where, "mode": "inline"}.items() <= event.items()
 
-    def test_says_every_setting_with_its_source(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_started_has_every_setting_with_its_source(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         caplog.set_level(logging.DEBUG)
 
         logs.started(TABLE, "stream", SUMMARY)
@@ -147,18 +153,18 @@ class TestTheStart:
             "denormalize_tags=mlflow.*:default,team:persisted built=fts:name,summary"
         ) in caplog.text
 
-    def test_is_said_by_a_store_that_is_opened(
+    def test_started_is_logged_by_a_store_that_is_opened(
         self, events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("MLFLOW_DYNAMODB_SLOW_MS", "250")
 
         build_tracking_store(f"dynamodb:///{tmp_path}/mlflow.ddb", str(tmp_path))
 
-        (told,) = events("started")
-        assert told["slow_ms"] == "250:variable"
-        assert told["projections"] == "auto:default"
+        (event,) = events("started")
+        assert event["slow_ms"] == "250:variable"
+        assert event["projections"] == "auto:default"
 
-    def test_is_said_once_by_the_command_that_starts_a_server(
+    def test_started_is_logged_once_by_the_command_that_starts_a_server(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.INFO)
@@ -169,7 +175,9 @@ class TestTheStart:
 
         assert len(caplog.records) == 1
 
-    def test_is_not_said_by_workers_and_scripts(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_started_is_not_logged_by_workers_and_scripts(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         caplog.set_level(logging.INFO)
 
         logs.started(TABLE, "inline", SUMMARY)
@@ -178,7 +186,7 @@ class TestTheStart:
 
         assert caplog.records == []
 
-    def test_is_said_by_whoever_changes_the_configuration(
+    def test_started_is_logged_where_the_configuration_changes(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.INFO)
@@ -191,7 +199,7 @@ class TestTheStart:
 
 
 class TestTheProcess:
-    def test_keeps_its_logging_as_it_was_and_sees_events_among_mlflows(
+    def test_a_process_keeps_its_logging_and_sees_events_among_mlflows(
         self, tmp_path: Path
     ) -> None:
         printed, lines = in_a_process(tmp_path)
@@ -200,19 +208,21 @@ class TestTheProcess:
         assert any("INFO mlflow.dynamodbstore: event=started" in line for line in lines)
         assert any("WARNING mlflow.dynamodbstore: event=slow_operation" in line for line in lines)
 
-    def test_that_opens_a_table_as_it_is_is_told_nothing(self, tmp_path: Path) -> None:
+    def test_opening_a_table_without_changes_logs_nothing(self, tmp_path: Path) -> None:
         build_tracking_store(f"dynamodb:///{tmp_path}/mlflow.ddb", str(tmp_path))
 
         _, lines = in_a_process(tmp_path)
 
         assert [line for line in lines if "event=slow_operation" not in line] == []
 
-    def test_can_set_mlflows_level(self, tmp_path: Path) -> None:
+    def test_mlflows_level_counts_for_events(self, tmp_path: Path) -> None:
         _, lines = in_a_process(tmp_path, MLFLOW_LOGGING_LEVEL="ERROR")
 
         assert not [line for line in lines if "event=" in line]
 
-    def test_with_logging_of_its_own_has_events_where_it_wants_them(self, tmp_path: Path) -> None:
+    def test_a_process_with_its_own_logging_has_events_where_it_wants_them(
+        self, tmp_path: Path
+    ) -> None:
         own = "import logging; logging.basicConfig(level='WARNING', format='mine: %(message)s')\n"
 
         _, lines = in_a_process(tmp_path, own)

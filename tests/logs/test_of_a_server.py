@@ -1,4 +1,4 @@
-"""What the log of a real ``mlflow server`` tells."""
+"""What a real ``mlflow server`` logs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ WORKERS = 2
 
 
 @pytest.mark.e2e
-def test_each_start_is_told_once_however_many_workers_there_are(tmp_path: Path) -> None:
+def test_each_start_is_logged_once_with_any_number_of_workers(tmp_path: Path) -> None:
     server = MlflowServer(f"dynamodb:///{tmp_path}/store.ddb", tmp_path)
     try:
         for starts in (1, 2):
             server.start(WORKERS)
             for _ in range(5 * WORKERS):
-                asked = requests.get(
+                answer = requests.get(
                     f"{server.url}/api/2.0/mlflow/registered-models/search", timeout=30
                 )
-                assert asked.ok
+                assert answer.ok
             assert server.log.count("event=started") == starts
             server.kill()
     finally:

@@ -1,4 +1,4 @@
-"""Requests that have to be made again are told: who throttles whom, and how long it waits."""
+"""Requests that have to be made again are reported: which, why, and after which pause."""
 
 from __future__ import annotations
 
@@ -28,60 +28,64 @@ FIVE = [Put({"PK": "a", "SK": str(number)}) for number in range(5)]
 
 
 @pytest.fixture
-def told() -> list[Retry]:
+def retries() -> list[Retry]:
     return []
 
 
 @pytest.fixture
-def table(dynoxide_endpoint: str, told: list[Retry]) -> Iterator[DynamoDBTable]:
-    """A table that does not wait long, and tells of what it does again."""
+def table(dynoxide_endpoint: str, retries: list[Retry]) -> Iterator[DynamoDBTable]:
+    """A table that does not wait long, and reports what it does again."""
     found = DynamoDBTable(
         new_table_name(),
         endpoint_url=dynoxide_endpoint,
         backoff=Backoff(base_s=0.001, cap_s=0.002, attempts=4),
-        on_retry=told.append,
+        on_retry=retries.append,
     )
     found.create()
     yield found
     found.close()
 
 
-def test_throttling_is_told_with_the_pause(table: DynamoDBTable, told: list[Retry]) -> None:
+def test_throttling_is_reported_with_the_pause(table: DynamoDBTable, retries: list[Retry]) -> None:
     Faults(table).fail("PutItem", THROTTLED, times=2)
 
     table.write(Put(ITEM))
 
-    assert [(r.operation, r.reason, r.attempt) for r in told] == [
+    assert [(r.operation, r.reason, r.attempt) for r in retries] == [
         ("PutItem", "Throttled", 1),
         ("PutItem", "Throttled", 2),
     ]
-    assert all(0 <= (r.pause_ms or 0) <= 2 for r in told)
+    assert all(0 <= (r.pause_ms or 0) <= 2 for r in retries)
 
 
-def test_a_transaction_that_meets_another_is_told(table: DynamoDBTable, told: list[Retry]) -> None:
+def test_a_transaction_conflict_is_reported(table: DynamoDBTable, retries: list[Retry]) -> None:
     Faults(table).cancel("TransactionConflict", "None", times=1)
 
     table.write(Put(ITEM), Put({"PK": "b", "SK": "1"}))
 
-    assert [(r.operation, r.reason) for r in told] == [
+    assert [(r.operation, r.reason) for r in retries] == [
         ("TransactWriteItems", "TransactionConflict")
     ]
 
 
-def test_what_a_batch_leaves_undone_is_told(table: DynamoDBTable, told: list[Retry]) -> None:
+def test_unprocessed_items_of_a_batch_are_reported(
+    table: DynamoDBTable, retries: list[Retry]
+) -> None:
     faults = Faults(table)
     faults.process_only(3, times=1)
     table.bulk(FIVE)
     faults.process_only(3, times=1)
     table.batch_get([op.key for op in FIVE])
 
-    assert [(r.operation, r.reason, r.attempt) for r in told] == [
+    assert [(r.operation, r.reason, r.attempt) for r in retries] == [
         ("BatchWriteItem", "Unprocessed", 1),
         ("BatchGetItem", "Unprocessed", 1),
     ]
 
 
-def test_an_attempt_that_the_sdk_repeats_is_told(table: DynamoDBTable, told: list[Retry]) -> None:
+def test_an_attempt_that_the_sdk_repeats_is_reported(
+    table: DynamoDBTable, retries: list[Retry]
+) -> None:
     lost = iter(range(2))
 
     def lose(request: Any, **_: Any) -> None:
@@ -93,7 +97,7 @@ def test_an_attempt_that_the_sdk_repeats_is_told(table: DynamoDBTable, told: lis
     with mock.patch("botocore.endpoint.time.sleep"):
         table.get(("a", "1"))
 
-    assert told == [
+    assert retries == [
         Retry("GetItem", "ConnectionClosedError", 1),
         Retry("GetItem", "ConnectionClosedError", 2),
     ]
@@ -106,28 +110,28 @@ def test_an_attempt_that_the_sdk_repeats_is_told(table: DynamoDBTable, told: lis
         ({"__type": "InternalServerError"}, 500, "InternalServerError", TableUnavailable),
     ],
 )
-def test_so_is_each_answer_of_a_service_in_trouble(
-    told: list[Retry], body: dict[str, str], status: int, reason: str, error: type[Exception]
+def test_each_answer_of_a_service_in_trouble_is_reported(
+    retries: list[Retry], body: dict[str, str], status: int, reason: str, error: type[Exception]
 ) -> None:
     with answering(body, status) as url, mock.patch("botocore.endpoint.time.sleep"):
         table = DynamoDBTable(
-            "mlflow", endpoint_url=url, backoff=Backoff(attempts=1), on_retry=told.append
+            "mlflow", endpoint_url=url, backoff=Backoff(attempts=1), on_retry=retries.append
         )
         with pytest.raises(error):
             table.get(("a", "1"))
         table.close()
 
-    assert told == [Retry("GetItem", reason, attempt) for attempt in (1, 2, 3)]
+    assert retries == [Retry("GetItem", reason, attempt) for attempt in (1, 2, 3)]
 
 
-def test_a_failed_condition_is_no_trouble(table: DynamoDBTable, told: list[Retry]) -> None:
+def test_a_failed_condition_is_not_reported(table: DynamoDBTable, retries: list[Retry]) -> None:
     table.write(Put(ITEM))
     table.get(("a", "2"))
 
-    assert told == []
+    assert retries == []
 
 
-def test_a_store_tells_its_log(
+def test_a_store_logs_retries(
     events: Events, dynoxide_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[DynamoDBTable] = []
@@ -150,7 +154,7 @@ def test_a_store_tells_its_log(
     assert event["reason"] == "Throttled"
 
 
-def test_a_command_does_not() -> None:
+def test_a_command_does_not_log_retries() -> None:
     table = table_access.open_table(EndpointLocation("http://127.0.0.1:1", "mlflow"))
 
     assert isinstance(table, DynamoDBTable)

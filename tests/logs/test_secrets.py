@@ -1,4 +1,4 @@
-"""No event tells a tag's or a param's value, or a secret."""
+"""No event holds a tag's or a param's value, or a secret."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ THROTTLED = "ProvisionedThroughputExceededException"
 
 @pytest.fixture(autouse=True)
 def everything_is_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every call counts as slow, and this process has said nothing yet."""
+    """Every call counts as slow, and this process has logged no event yet."""
     monkeypatch.setattr(logs, "_SAID", set())
     before = slow_calls.LIMIT.seconds
     yield
@@ -147,7 +147,7 @@ def everything_told(caplog: pytest.LogCaptureFixture) -> str:
     return "\n".join(f"{logging.Formatter().format(record)} {vars(record)}" for record in ours)
 
 
-def test_slow_operations_and_retries_of_secrets_do_not_tell_them(
+def test_slow_operations_and_retries_do_not_log_secrets(
     open_both: Callable[[], Opened], events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened = open_both()
@@ -157,13 +157,13 @@ def test_slow_operations_and_retries_of_secrets_do_not_tell_them(
 
     assert len(events("started")) == 2
     assert {"create_run", "log_param", "search_runs"} <= {
-        told["operation"] for told in events("slow_operation")
+        event["operation"] for event in events("slow_operation")
     }
     assert len(events("request_retried")) >= 3
     assert SECRET not in everything_told(caplog)
 
 
-def test_nor_do_those_of_the_registry_and_of_webhooks(
+def test_slow_operations_of_registry_and_webhooks_do_not_log_secrets(
     open_both: Callable[[], Opened],
     events: Events,
     caplog: pytest.LogCaptureFixture,
@@ -182,7 +182,7 @@ def test_nor_do_those_of_the_registry_and_of_webhooks(
         "search_model_versions",
         "create_webhook",
         "update_webhook",
-    } <= {told["operation"] for told in events("slow_operation")}
+    } <= {event["operation"] for event in events("slow_operation")}
     assert len(events("request_retried")) >= 3
     (missing,) = events("webhook_key_missing")
     assert missing["variable"] == "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"
@@ -190,7 +190,7 @@ def test_nor_do_those_of_the_registry_and_of_webhooks(
 
 
 @pytest.mark.parametrize("error", [InvalidOps(SECRET), ItemTooLarge(SECRET)])
-def test_work_that_is_put_off_does_not_tell_what_it_met(
+def test_delayed_work_does_not_log_the_values_that_it_met(
     error: TableError, events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
     logs.removal_delayed("RM#1", error)
@@ -202,14 +202,14 @@ def test_work_that_is_put_off_does_not_tell_what_it_met(
 
 
 @pytest.mark.parametrize("error", [ValueError(SECRET), InvalidOps(SECRET), KeyError(SECRET)])
-def test_projections_that_fail_on_a_secret_do_not_tell_it(
+def test_projections_that_fail_on_a_secret_do_not_log_it(
     error: Exception, events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
     projection_mode._warn_of_failures({Entity(RUN, "1"): error})
 
-    (told,) = events("projections_behind")
-    assert told["entity"] == "RUN#1"
-    assert told["error"] == type(error).__name__
+    (event,) = events("projections_behind")
+    assert event["entity"] == "RUN#1"
+    assert event["error"] == type(error).__name__
     assert SECRET not in everything_told(caplog)
 
 

@@ -1,4 +1,4 @@
-"""Calls of a store that take long are told, with how long and how many requests; at no cost."""
+"""Slow calls of a store are logged, with their time and number of requests; at no cost."""
 
 from __future__ import annotations
 
@@ -78,28 +78,28 @@ class _Store(_Base):
         self._parts = by_class(_Slow(), _Outer(self.inner))
 
 
-def test_a_slow_call_is_told_by_its_name_with_its_time(events: Events) -> None:
+def test_a_slow_call_is_logged_with_its_name_and_time(events: Events) -> None:
     _Store().inner()
 
-    (told,) = events("slow_operation")
-    assert told["operation"] == "inner"
-    assert told["ms"] >= SLOW_S * 1000
+    (event,) = events("slow_operation")
+    assert event["operation"] == "inner"
+    assert event["ms"] >= SLOW_S * 1000
 
 
-def test_of_calls_within_each_other_the_outer_one_is_told(events: Events) -> None:
+def test_the_outer_one_of_nested_slow_calls_is_logged(events: Events) -> None:
     _Store().outer()
 
-    assert [told["operation"] for told in events("slow_operation")] == ["outer"]
+    assert [event["operation"] for event in events("slow_operation")] == ["outer"]
 
 
-def test_a_slow_call_that_fails_is_told_too(events: Events) -> None:
+def test_a_slow_call_that_fails_is_logged(events: Events) -> None:
     with pytest.raises(MlflowException, match="gone"):
         _Store().fails()
 
-    assert [told["operation"] for told in events("slow_operation")] == ["fails"]
+    assert [event["operation"] for event in events("slow_operation")] == ["fails"]
 
 
-def test_a_quick_call_is_not_told(events: Events, store: DynamoTrackingStore) -> None:
+def test_a_quick_call_is_not_logged(events: Events, store: DynamoTrackingStore) -> None:
     slow_calls.watch(60_000)
 
     new_run(store)
@@ -107,7 +107,7 @@ def test_a_quick_call_is_not_told(events: Events, store: DynamoTrackingStore) ->
     assert events("slow_operation") == []
 
 
-def test_0_tells_of_none(events: Events) -> None:
+def test_a_limit_of_0_logs_no_call(events: Events) -> None:
     slow_calls.watch(0)
 
     _Store().inner()
@@ -115,7 +115,7 @@ def test_0_tells_of_none(events: Events) -> None:
     assert events("slow_operation") == []
 
 
-def test_the_variable_says_how_long_is_slow(
+def test_the_variable_sets_how_long_is_slow(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MLFLOW_DYNAMODB_SLOW_MS", "250")
@@ -137,7 +137,7 @@ def test_the_requests_of_a_call_are_counted_those_of_its_threads_too(
     store.log_metric(run_id, Metric("loss", 0.5, 1, 1))
     store.log_batch(run_id, [Metric(f"m{n}", 1.0, 1, 1) for n in range(150)], [], [])
 
-    requests = {told["operation"]: told["requests"] for told in events("slow_operation")}
+    requests = {event["operation"]: event["requests"] for event in events("slow_operation")}
     assert requests["log_metric"] == 1
     assert requests["log_batch"] >= 150
 

@@ -169,7 +169,7 @@ _any_race = st.builds(
     rebuild=st.booleans(),
     crash_after=st.sampled_from((None, None, 1, 1, 1, 2, 3)),
 )
-# No condition tells what is as it was from what changed to and fro: only a second look does.
+# Only a second look distinguishes an unchanged item from one that changed to and fro.
 _to_and_fro = st.builds(
     Race,
     before=st.tuples(_ended),

@@ -1,4 +1,4 @@
-"""What postings there are, and what there should be, said independently of the projection."""
+"""The postings that exist, and those that should, computed independently of the projection."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _STAMPS = ("ttl", "expires")
 def canonical(items: Mapping[Key, Item]) -> list[Item]:
     """The items without what projections keep.
 
-    Tombstones stay, and so do records of what has gone: nothing else tells of it.
+    Tombstones stay, and so do records of what has gone: they can't be made again.
     """
     return [
         _canonical(item)
@@ -80,5 +80,5 @@ def differences(there: Mapping[Key, Item], wanted: Mapping[Key, Item]) -> dict[K
 
 
 def is_due_record(item: Item) -> bool:
-    """Whether an item says that something is still to expire, or to be removed."""
+    """Whether an item records that something is still to expire, or to be removed."""
     return item["PK"].startswith(_RECORD) and is_due(item)

@@ -109,7 +109,7 @@ def drift_of(table: Table, *names: str) -> Drift:
 
 
 class SmallPages:
-    """A scan in pages of a few keys; ``before`` is told the number of each page before it is."""
+    """A scan in pages of a few keys; ``before`` gets each page's number before it is read."""
 
     as_of_ms = None
     identity: Mapping[str, Any] = {"source": "small pages"}

@@ -220,7 +220,7 @@ class Deliver:
     def do(self, world: World) -> None:
         pending = world.stream.pending[self.function]
         batch = pending[-self.size :] if self.late else pending[: self.size]
-        batch += world.stream.told[self.function][-self.again :] if self.again else []
+        batch += world.stream.delivered[self.function][-self.again :] if self.again else []
         if self.backwards:
             batch.reverse()
         if self.noted:

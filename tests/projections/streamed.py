@@ -55,12 +55,12 @@ class FakeTime:
 
 @dataclass
 class Stream:
-    """What each function has yet to read, and all that it has ever been told."""
+    """What each function has yet to read, and everything that was ever delivered to it."""
 
     pending: dict[str, list[ChangeEvent]] = field(
         default_factory=lambda: {name: [] for name in FUNCTIONS}
     )
-    told: dict[str, list[ChangeEvent]] = field(
+    delivered: dict[str, list[ChangeEvent]] = field(
         default_factory=lambda: {name: [] for name in FUNCTIONS}
     )
 
@@ -74,7 +74,7 @@ class Stream:
         """A function has read these; they may be redelivered all the same."""
         finished = {id(event) for event in batch}
         waiting = self.pending[function]
-        self.told[function] += [event for event in waiting if id(event) in finished]
+        self.delivered[function] += [event for event in waiting if id(event) in finished]
         self.pending[function] = [event for event in waiting if id(event) not in finished]
 
     def again(self, function: str, batch: Iterable[ChangeEvent]) -> None:

@@ -96,7 +96,9 @@ def test_projections_end_as_a_rebuild_makes_them(
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(race=races)
-def test_it_does_not_matter_where_another_cuts_in(tables: list[UnguardedTable], race: Race) -> None:
+def test_projections_converge_wherever_another_change_cuts_in(
+    tables: list[UnguardedTable], race: Race
+) -> None:
     clock = FakeTime()
     with clock.installed():
         # Given a table that is in order

@@ -88,7 +88,7 @@ class TestRuns:
 
         assert tombstones(kept) == {f"EXPIRED#RUN#{run_id}": uri}
 
-    def test_a_removal_that_is_told_of_again_after_the_garbage_collector_does_nothing(
+    def test_a_removal_event_repeated_after_the_garbage_collector_does_nothing(
         self, kept: Aging
     ) -> None:
         run_id = new_run(kept.store)

@@ -124,7 +124,7 @@ def test_gc_heeds_the_age_of_what_has_expired(
     assert not files_in(artifacts)
 
 
-def test_gc_deletes_an_expired_run_that_is_asked_for_by_its_id(
+def test_gc_deletes_an_expired_run_that_is_named_by_its_id(
     uri: str, client: MlflowClient, calendar: Calendar
 ) -> None:
     (asked_for, artifacts), (other, _) = (run_with_artifact(client, "0") for _ in range(2))
@@ -155,7 +155,7 @@ def test_only_the_store_that_looked_for_garbage_knows_an_expired_run(
             other.get_run(run_id)
 
 
-def test_an_expired_model_is_known_only_where_deleted_ones_are_asked_for(
+def test_an_expired_model_is_listed_only_among_deleted_ones(
     uri: str, client: MlflowClient, calendar: Calendar
 ) -> None:
     gone = client.create_experiment("gone")

@@ -1,4 +1,4 @@
-"""Cleaning up what has expired where no stream tells of it."""
+"""Cleaning up what has expired where no stream event comes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def table(tmp_path: Path) -> Iterator[SqliteTable]:
 
 @pytest.fixture
 def served(dynoxide_endpoint: str) -> Iterator[DynamoDBTable]:
-    """A table on a server that keeps its projections itself, and is told of no expiry."""
+    """A table on a server that keeps its projections itself, and gets no events of expiry."""
     opened = DynamoDBTable(new_table_name(), endpoint_url=dynoxide_endpoint, observer=inline())
     opened.create()
     yield opened
@@ -109,7 +109,7 @@ def test_a_sweep_stops_in_time_and_the_next_one_goes_on(
     assert not of_kind(table, "RUN#", f"EXP#{gone}")
 
 
-def test_a_sweep_that_finds_nothing_asks_twice_and_writes_nothing(
+def test_a_sweep_that_finds_nothing_makes_two_requests_and_writes_nothing(
     table: SqliteTable, tmp_path: Path
 ) -> None:
     full_run(store_on(table, tmp_path), "0")
@@ -123,7 +123,7 @@ def test_a_sweep_that_finds_nothing_asks_twice_and_writes_nothing(
 class TestOnAServer:
     """An expired item is hidden at once, though the service removes it days later."""
 
-    def test_all_below_what_expired_goes_also_if_nobody_is_told(
+    def test_remove_expired_removes_all_below_without_an_event(
         self, served: DynamoDBTable, tmp_path: Path, calendar: Calendar
     ) -> None:
         store = store_on(served, tmp_path)
@@ -142,7 +142,7 @@ class TestOnAServer:
         assert partitions(served) == before | left | {f"EXPIRED#LM#{model_id}": 1}
         assert sorted(store._get_deleted_runs()) == sorted((*runs, alone))
 
-    def test_nothing_is_removed_while_another_clock_may_still_see_it(
+    def test_remove_expired_waits_while_another_clock_may_still_see_it(
         self, served: DynamoDBTable, tmp_path: Path, calendar: Calendar
     ) -> None:
         store = store_on(served, tmp_path)
@@ -183,7 +183,7 @@ class TestOnAServer:
 
 
 class TestSweeper:
-    def test_it_works_a_little_at_a_time_until_all_is_done(
+    def test_sweeper_works_a_little_at_a_time_until_all_is_done(
         self, table: SqliteTable, tmp_path: Path, calendar: Calendar
     ) -> None:
         store = store_on(table, tmp_path)
@@ -203,7 +203,7 @@ class TestSweeper:
         assert not of_kind(table, "RUN#")
         assert len(of_kind(table, "EXPIRED#RUN#")) == 300
 
-    def test_it_rests_between_its_looks(self, table: SqliteTable) -> None:
+    def test_sweeper_pauses_between_its_looks(self, table: SqliteTable) -> None:
         counted = InterposedTable(table, lambda _: None)
         sweeper = Sweeper(counted, Config)
 
@@ -213,7 +213,7 @@ class TestSweeper:
 
         assert counted.requests == once > 0
 
-    def test_its_failures_are_logged_and_not_its_callers(
+    def test_sweeper_logs_its_failures_and_raises_nothing(
         self, table: SqliteTable, caplog: pytest.LogCaptureFixture
     ) -> None:
         def refuse(number: int) -> None:

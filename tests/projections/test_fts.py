@@ -68,10 +68,10 @@ def test_an_experiment_is_posted_in_its_workspace(
     assert postings(sqlite_table) == of_entity(WORKSPACE, "EXP", EXPERIMENT_ID, "vision")
 
 
-def test_what_counts_is_the_tag_that_filters_compare(
+def test_the_tag_is_posted_that_filters_compare(
     sqlite_table: SqliteTable, project: Callable[[], None]
 ) -> None:
-    # Given: a run whose tag of the name says something else than its attribute.
+    # Given: a run whose name differs between its tag and its attribute.
     put_run(sqlite_table, "r1", "attribute")
     put_tag(sqlite_table, RUN.pk, RUN_NAME, "tagged")
     project()
@@ -88,7 +88,7 @@ def test_a_name_of_two_letters_has_neither_postings_nor_a_mark(
 
 
 @pytest.mark.parametrize("name", ["été à Noël", "数据科学实验", "a\U0001f600b\U0001f601c"])
-def test_a_name_of_any_letters(
+def test_a_name_of_any_letters_is_posted_by_its_folded_trigrams(
     sqlite_table: SqliteTable, project: Callable[[], None], name: str
 ) -> None:
     put_run(sqlite_table, "r1", name)
@@ -180,7 +180,7 @@ def test_runs_of_one_name_keep_their_postings_apart(sqlite_table: SqliteTable) -
     assert postings(sqlite_table) == of_run("r2", "banana")
 
 
-def test_descriptions_are_posted_where_the_configuration_says_so(
+def test_descriptions_are_posted_where_the_configuration_names_them(
     sqlite_table: SqliteTable, project: Callable[[], None]
 ) -> None:
     put_experiment(sqlite_table, "ab")
@@ -191,7 +191,7 @@ def test_descriptions_are_posted_where_the_configuration_says_so(
     )
 
 
-def test_a_field_that_searches_rely_on_is_kept_whatever_the_process_was_told(
+def test_a_field_that_searches_rely_on_is_kept_whatever_the_process_is_configured_for(
     sqlite_table: SqliteTable,
 ) -> None:
     config = Config(built=frozenset({built_mark("description")}))
@@ -207,7 +207,7 @@ def test_a_field_that_is_no_longer_kept_loses_its_postings(sqlite_table: SqliteT
     assert postings(sqlite_table) == of_run("r1", "banana")
 
 
-def test_what_is_in_line_is_not_written_again(sqlite_table: SqliteTable) -> None:
+def test_writes_is_empty_where_the_postings_agree(sqlite_table: SqliteTable) -> None:
     put_run(sqlite_table, "r1", "banana", **{NOTE: "sunny"})
     projector = fts_projector(sqlite_table)
     projector.project_entities([RUN])
@@ -239,16 +239,16 @@ def test_a_change_of_case_writes_nothing(sqlite_table: SqliteTable) -> None:
         ("METRIC#loss", False),
     ],
 )
-def test_which_changes_concern_it(sk: str, concerned: bool) -> None:
+def test_concerns_names_and_their_tags_only(sk: str, concerned: bool) -> None:
     assert FtsProjection().looks_at(changed(RUN.pk, sk), Config()) is concerned
 
 
-def test_a_description_concerns_it_where_it_is_kept() -> None:
+def test_concerns_a_description_where_it_is_kept() -> None:
     event = changed(RUN.pk, tag_sk(NOTE))
     assert FtsProjection().looks_at(event, Config(fts_fields=("description",)))
 
 
-def test_its_own_writes_concern_nobody(sqlite_table: SqliteTable) -> None:
+def test_postings_and_marks_concern_no_projection(sqlite_table: SqliteTable) -> None:
     put_run(sqlite_table, "r1", "banana")
     fts_projector(sqlite_table).project_entities([RUN])
     keys = [*postings(sqlite_table), *marks(sqlite_table)]
@@ -310,7 +310,7 @@ def test_a_pattern_without_three_letters_in_a_row_can_not_narrow() -> None:
     assert lookup(BUILT, "RUN", EXPERIMENT_ID, "name", required_trigrams("%ab%")) is None
 
 
-def test_a_scope_of_its_own_for_each_experiment(sqlite_table: SqliteTable) -> None:
+def test_each_experiment_has_a_scope_of_its_own(sqlite_table: SqliteTable) -> None:
     put_run(sqlite_table, "r1", "banana")
     fts_projector(sqlite_table).project_entities([RUN])
     sqlite_table.write(Update((RUN.pk, META), set={"experiment_id": "8"}))
@@ -325,7 +325,7 @@ def test_the_knowledge_of_what_to_clean_survives_the_partition(sqlite_table: Sql
     projector.project_entities([RUN])
     sqlite_table.write(Delete((RUN.pk, META)), Delete((RUN.pk, tag_sk(RUN_NAME))))
 
-    # When: the event tells nothing but the key.
+    # When: the event has only the key.
     projector.project([changed(RUN.pk, META, removed=True)])
 
     # Then

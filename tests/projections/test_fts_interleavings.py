@@ -148,7 +148,7 @@ def rebuilt(tmp_path: Path) -> Iterator[SqliteTable]:
 
 
 def new_table(path: Path) -> Iterator[SqliteTable]:
-    # These tests make thousands of writes, and none of them cuts the power.
+    # These tests make thousands of writes, and no test cuts the power.
     table = SqliteTable(path, durability="process")
     table.create()
     yield table
@@ -301,7 +301,7 @@ def test_moves_that_are_begun_and_never_ended_do_not_pile_up(sqlite_table: Sqlit
     assert postings(sqlite_table) == of_run("r1", text)
 
 
-def test_the_longest_text_that_has_trigrams(sqlite_table: SqliteTable) -> None:
+def test_the_longest_text_that_has_trigrams_is_posted(sqlite_table: SqliteTable) -> None:
     # Given: 10,000 letters, all different.
     text = "".join(chr(0x10000 + n) for n in range(10_000))
     put_run(sqlite_table, "r1", "banana")
@@ -316,7 +316,7 @@ def test_the_longest_text_that_has_trigrams(sqlite_table: SqliteTable) -> None:
     assert everything(sqlite_table, "FTSMARK#")
 
 
-def test_a_long_text_goes_again(sqlite_table: SqliteTable) -> None:
+def test_the_postings_of_a_long_text_are_removed(sqlite_table: SqliteTable) -> None:
     put_run(sqlite_table, "r1", "banana")
     put_tag(sqlite_table, run_pk("r1"), NOTE, LONG * 3)
     project(sqlite_table, "r1")
@@ -325,7 +325,7 @@ def test_a_long_text_goes_again(sqlite_table: SqliteTable) -> None:
     assert postings(sqlite_table) == of_run("r1", "banana") | of_run("r1", "sunny", "description")
 
 
-def test_a_dynamodb_compatible_server_does_the_same(dynoxide_table: DynamoDBTable) -> None:
+def test_moves_work_on_a_dynamodb_compatible_server(dynoxide_table: DynamoDBTable) -> None:
     for text in ("banana", LONG, OTHER_LONG):
         become(dynoxide_table, "r1", text)
         project(dynoxide_table, "r1")

@@ -12,7 +12,7 @@ from dynamodbstore_projections.all import inline_projections
 from dynamodbstore_projections.config import Config
 from dynamodbstore_projections.drivers.inline import InlineObserver
 from dynamodbstore_table.embedded.table import SqliteTable
-from dynamodbstore_table.errors import TableUnavailable
+from dynamodbstore_table.errors import DamagedItem, TableUnavailable
 from dynamodbstore_table.port import Put, Table, Update
 
 from tests.projections.entities import changed, put_run, put_tag, run_entity
@@ -45,7 +45,9 @@ def put_running_run(table: Table) -> None:
     ],
     ids=["one after the other", "with another run between"],
 )
-def test_each_change_of_a_call_counts(sqlite_table: SqliteTable, events: list[ChangeEvent]) -> None:
+def test_inline_projects_each_change_of_a_call(
+    sqlite_table: SqliteTable, events: list[ChangeEvent]
+) -> None:
     # Given: a metric, which concerns summaries alone, and a tag
     put_running_run(sqlite_table)
     put_tag(sqlite_table, RUN.pk, USER, "ada")
@@ -57,7 +59,7 @@ def test_each_change_of_a_call_counts(sqlite_table: SqliteTable, events: list[Ch
     assert meta[f"tag.{USER}"] == "ada"
 
 
-def test_beside_others_it_looks_again_after_it_has_written(sqlite_table: SqliteTable) -> None:
+def test_inline_looks_again_after_a_write_beside_others(sqlite_table: SqliteTable) -> None:
     # Given: a tag that another process changes back, which finds META as it should be, before each
     # of the requests of one that has read the tag as it was between.
     for at in range(_REQUESTS):
@@ -79,7 +81,7 @@ def test_beside_others_it_looks_again_after_it_has_written(sqlite_table: SqliteT
         assert meta[f"tag.{USER}"] == ("ada" if beside_others.requests > at else "bob"), at
 
 
-def test_on_an_endpoint_a_failure_is_reported_as_the_write_is_done(
+def test_inline_failure_is_reported_on_an_endpoint_as_the_write_is_done(
     sqlite_table: SqliteTable,
 ) -> None:
     sqlite_table.write(Put({"PK": RUN.pk, "SK": META}))
@@ -89,7 +91,7 @@ def test_on_an_endpoint_a_failure_is_reported_as_the_write_is_done(
     assert list(failed) == [RUN]
 
 
-def test_on_an_endpoint_a_configuration_that_can_not_be_read_is_reported(
+def test_unreadable_configuration_is_reported_on_an_endpoint(
     sqlite_table: SqliteTable,
 ) -> None:
     beside_others = InterposedTable(sqlite_table, lambda _: None)
@@ -102,7 +104,7 @@ def test_on_an_endpoint_a_configuration_that_can_not_be_read_is_reported(
     assert {entity: str(error) for entity, error in failed.items()} == {RUN: "no network"}
 
 
-def test_on_a_file_a_configuration_that_can_not_be_read_undoes_the_write(
+def test_unreadable_configuration_undoes_the_write_on_a_file(
     sqlite_table: SqliteTable,
 ) -> None:
     observer = InlineObserver(inline_projections(), lambda failed: None)
@@ -116,8 +118,8 @@ def _unreadable() -> Config:
     raise TableUnavailable("no network")
 
 
-def test_on_a_file_a_failure_undoes_the_write(sqlite_table: SqliteTable) -> None:
+def test_inline_failure_undoes_the_write_on_a_file(sqlite_table: SqliteTable) -> None:
     sqlite_table.write(Put({"PK": RUN.pk, "SK": META}))
 
-    with pytest.raises(KeyError):
+    with pytest.raises(DamagedItem, match="experiment_id is missing"):
         observe(sqlite_table)

@@ -94,7 +94,7 @@ def eventful_life(store: DynamoTrackingStore) -> None:
 
 
 class TestRebuilding:
-    def test_from_nothing_is_what_inline_projections_are(
+    def test_rebuild_from_nothing_equals_inline_projections(
         self, inline: SqliteTable, bare: SqliteTable
     ) -> None:
         eventful_life(store_on(inline))
@@ -105,7 +105,7 @@ class TestRebuilding:
 
         assert contents(bare) == contents(inline)
 
-    def test_once_more_writes_nothing(self, bare: SqliteTable) -> None:
+    def test_rebuild_again_writes_nothing(self, bare: SqliteTable) -> None:
         eventful_life(store_on(bare))
         replayed(bare)
         before = contents(bare)
@@ -115,7 +115,7 @@ class TestRebuilding:
         assert again.done.ops == 0
         assert contents(bare) == before
 
-    def test_in_parallel_segments(self, inline: SqliteTable, bare: SqliteTable) -> None:
+    def test_rebuild_in_parallel_segments(self, inline: SqliteTable, bare: SqliteTable) -> None:
         eventful_life(store_on(inline))
         fill(bare, without_projections(inline))
 
@@ -123,7 +123,7 @@ class TestRebuilding:
 
         assert contents(bare) == contents(inline)
 
-    def test_on_a_server(self, inline: SqliteTable, dynoxide_table: DynamoDBTable) -> None:
+    def test_rebuild_on_a_server(self, inline: SqliteTable, dynoxide_table: DynamoDBTable) -> None:
         eventful_life(store_on(inline))
         fill(dynoxide_table, without_projections(inline))
 
@@ -169,7 +169,7 @@ class TestRebuilding:
         assert (f"SUMMARY#{run}", "SUMMARY") in contents(bare)
         assert result.built == EVERY_MARK
 
-    def test_ends_at_once_where_the_table_refuses_every_write(
+    def test_rebuild_ends_at_once_where_the_table_refuses_every_write(
         self, bare: SqliteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store = store_on(bare)
@@ -249,7 +249,7 @@ class TestTraffic:
 
 
 class TestCheckpoints:
-    def test_goes_on_behind_the_last_page_after_a_crash(
+    def test_checkpoint_goes_on_behind_the_last_page_after_a_crash(
         self, bare: SqliteTable, tmp_path: Path
     ) -> None:
         store = store_on(bare)
@@ -273,14 +273,16 @@ class TestCheckpoints:
         assert not drift_of(bare).total
         assert result.built == EVERY_MARK
 
-    def test_is_gone_when_the_replay_is_complete(self, bare: SqliteTable, tmp_path: Path) -> None:
+    def test_checkpoint_is_gone_when_the_replay_is_complete(
+        self, bare: SqliteTable, tmp_path: Path
+    ) -> None:
         run_named(store_on(bare), "lion")
 
         replayed(bare, checkpoint_path=tmp_path / "replay.json")
 
         assert not list(tmp_path.glob("replay.json*"))
 
-    def test_remembers_entities_that_failed(
+    def test_checkpoint_remembers_entities_that_failed(
         self, bare: SqliteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run_id = run_named(store_on(bare), "lion", ended=True)
@@ -296,7 +298,7 @@ class TestCheckpoints:
         assert again.built == EVERY_MARK
         assert not drift_of(bare).total
 
-    def test_of_another_replay_is_refused_by_what_differs(
+    def test_checkpoint_of_another_replay_is_refused_by_what_differs(
         self, bare: SqliteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fail_on(monkeypatch, run_named(store_on(bare), "lion"))
@@ -308,7 +310,7 @@ class TestCheckpoints:
         with pytest.raises(InvalidCheckpoint, match="projections"):
             replayed(bare, None, "fts", checkpoint_path=file)
 
-    def test_begun_before_a_mark_was_taken_away_and_named_again_is_refused(
+    def test_checkpoint_from_before_a_mark_was_withdrawn_is_refused(
         self, bare: SqliteTable, tmp_path: Path
     ) -> None:
         # Between the two nobody kept the pattern, in the parts that were done before.
@@ -332,7 +334,7 @@ class TestCheckpoints:
             replayed(bare, SmallPages(bare), checkpoint_path=file)
         assert "tags:team" not in ConfigSource(bare).read().built
 
-    def test_of_an_earlier_table_of_the_same_name_is_refused(
+    def test_checkpoint_of_an_earlier_table_of_the_same_name_is_refused(
         self, bare: SqliteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fail_on(monkeypatch, run_named(store_on(bare), "lion"))
@@ -342,7 +344,9 @@ class TestCheckpoints:
         with pytest.raises(InvalidCheckpoint, match="table_id: 1, now 2"):
             rebuild(replace(scope_of(bare), table_id="2"), checkpoint_path=file)
 
-    def test_that_is_none_is_refused(self, bare: SqliteTable, tmp_path: Path) -> None:
+    def test_checkpoint_is_refused_if_the_file_is_not_one(
+        self, bare: SqliteTable, tmp_path: Path
+    ) -> None:
         store_on(bare)
         file = tmp_path / "replay.json"
         file.write_text("{}")

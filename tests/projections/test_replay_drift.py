@@ -132,7 +132,7 @@ INJECTED: list[tuple[Callable[[Broken], None], str, str, int]] = [
     INJECTED,
     ids=[f"{i[0].__name__}-{i[1]}" for i in INJECTED],
 )
-def test_what_is_injected_is_found_and_healed(
+def test_injected_drift_is_found_and_healed(
     broken: Broken, inject: Callable[[Broken], None], projection: str, kind: str, count: int
 ) -> None:
     right = contents(broken.table)
@@ -149,7 +149,7 @@ def test_what_is_injected_is_found_and_healed(
         assert contents(broken.table) == right
 
 
-def test_nothing_is_found_where_all_is_right(broken: Broken) -> None:
+def test_no_drift_is_found_where_all_is_right(broken: Broken) -> None:
     assert drift_of(broken.table).total == 0
 
 
@@ -174,7 +174,7 @@ def test_examples_are_keys_that_can_be_looked_up(broken: Broken) -> None:
     assert drift.examples["tags", "stale"] == [f"RUN#{broken.run} META tag.team"]
 
 
-def test_what_the_stream_was_about_to_bring_is_no_drift(broken: Broken) -> None:
+def test_changes_still_in_the_stream_are_no_drift(broken: Broken) -> None:
     lose_summary(broken)
 
     drift, _ = compare(scope_of(broken.table), wait=lambda _: (replayed(broken.table), None)[1])
@@ -193,7 +193,7 @@ def test_an_entity_that_no_projection_can_read_is_no_drift_but_named(broken: Bro
     assert fault == (("RUN#poison", META), "experiment_id is missing")
 
 
-def test_a_posting_whose_mark_changes_meanwhile_is_left_to_who_changed_it(broken: Broken) -> None:
+def test_a_posting_is_left_alone_if_its_mark_changes_meanwhile(broken: Broken) -> None:
     """Given a stray posting, when its entity comes to have that very trigram before the stray is
     removed, then it stays."""
     from dynamodbstore_projections.fts import posting_sweep

@@ -1,4 +1,4 @@
-"""Replay from a DynamoDB export to S3: it says which items there are, the table what they say."""
+"""Replay from a DynamoDB export to S3: the export has the keys, the table the items."""
 
 from __future__ import annotations
 
@@ -55,13 +55,15 @@ def files_in(folder: Path) -> ExportFiles:
 
 
 class TestRebuilding:
-    def test_brings_what_a_scan_brings(self, table: SqliteTable, tmp_path: Path) -> None:
+    def test_rebuild_from_an_export_equals_one_from_a_scan(
+        self, table: SqliteTable, tmp_path: Path
+    ) -> None:
         result = rebuild(scope_of(table, exported(table, tmp_path), workers=2))
 
         assert result.items == len(list(_canonical(table)))
         assert not drift_of(table).total
 
-    def test_goes_by_the_table_where_that_has_changed_since(
+    def test_rebuild_reads_the_table_where_it_has_changed_since_the_export(
         self, table: SqliteTable, tmp_path: Path
     ) -> None:
         files = exported(table, tmp_path)
@@ -76,7 +78,7 @@ class TestRebuilding:
         assert not drift_of(table).total
         assert (f"SUMMARY#{runs[1]}", "SUMMARY") not in contents(table)
 
-    def test_sweeps_the_projections_own_items_that_it_names(
+    def test_rebuild_sweeps_the_projections_own_items_in_the_export(
         self, table: SqliteTable, tmp_path: Path
     ) -> None:
         table.write(Put({"PK": "FTS#0#RUN#name#xyz", "SK": "nobody"}))
@@ -85,7 +87,7 @@ class TestRebuilding:
 
         assert result.done.removed == 1
 
-    def test_goes_on_from_a_checkpoint_within_a_file(
+    def test_rebuild_goes_on_from_a_checkpoint_within_a_file(
         self, table: SqliteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("dynamodbstore_projections.drivers.export_files._LINES_A_PAGE", 2)
@@ -105,7 +107,7 @@ def _canonical(table: SqliteTable) -> Iterator[tuple[str, str]]:
 
 
 class TestMarks:
-    def test_are_earned_by_an_export_that_has_all_that_others_did_not_keep(
+    def test_marks_are_earned_by_an_export_that_has_all_that_others_did_not_keep(
         self, table: SqliteTable, tmp_path: Path
     ) -> None:
         result = replayed(table, exported(table, tmp_path, now_ms() + LATER_MS))
@@ -113,7 +115,7 @@ class TestMarks:
         assert result.built == {"summary", "fts:name", "tags:mlflow.*"}
         assert not result.unmarked
 
-    def test_are_not_earned_by_an_older_one_but_by_the_next(
+    def test_marks_are_not_earned_by_an_older_export_but_by_the_next(
         self, table: SqliteTable, tmp_path: Path
     ) -> None:
         old = replayed(table, exported(table, tmp_path, now_ms() - 60_000))
@@ -123,7 +125,9 @@ class TestMarks:
         new = replayed(table, exported(table, tmp_path / "next", now_ms() + LATER_MS))
         assert new.built == {"summary", "fts:name", "tags:mlflow.*"}
 
-    def test_are_not_earned_by_changes_alone(self, table: SqliteTable, tmp_path: Path) -> None:
+    def test_marks_are_not_earned_by_an_incremental_export(
+        self, table: SqliteTable, tmp_path: Path
+    ) -> None:
         changes = incremental_export(
             tmp_path / "export", everything(table, "").values(), now_ms() + LATER_MS
         )
@@ -135,11 +139,11 @@ class TestMarks:
 
 
 class TestWrongExports:
-    def test_a_directory_that_is_none(self, tmp_path: Path) -> None:
+    def test_export_is_refused_if_the_directory_is_not_one(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidExport, match=r"manifest-summary\.json"):
             files_in(tmp_path)
 
-    def test_another_format(self, table: SqliteTable, tmp_path: Path) -> None:
+    def test_export_in_another_format_is_refused(self, table: SqliteTable, tmp_path: Path) -> None:
         exported(table, tmp_path)
         summary = tmp_path / "export" / "manifest-summary.json"
         summary.write_text(json.dumps({**json.loads(summary.read_text()), "outputFormat": "ION"}))
@@ -147,14 +151,18 @@ class TestWrongExports:
         with pytest.raises(InvalidExport, match="the format is ION"):
             files_in(tmp_path / "export")
 
-    def test_a_data_file_that_was_not_copied(self, table: SqliteTable, tmp_path: Path) -> None:
+    def test_export_is_refused_if_a_data_file_was_not_copied(
+        self, table: SqliteTable, tmp_path: Path
+    ) -> None:
         (part, *_) = exported(table, tmp_path).parts
         (tmp_path / "export" / "data" / part).unlink()
 
         with pytest.raises(InvalidExport, match=f"{part} is missing"):
             files_in(tmp_path / "export")
 
-    def test_a_data_file_that_was_copied_in_part(self, table: SqliteTable, tmp_path: Path) -> None:
+    def test_export_is_refused_if_a_data_file_was_copied_in_part(
+        self, table: SqliteTable, tmp_path: Path
+    ) -> None:
         files = exported(table, tmp_path)
         path = tmp_path / "export" / "data" / files.parts[0]
         path.write_bytes(path.read_bytes()[:-20])
@@ -171,7 +179,7 @@ class TestWrongExports:
         ],
         ids=["name", "region", "account"],
     )
-    def test_of_another_table_is_refused_by_both_names(
+    def test_export_of_another_table_is_refused_by_both_names(
         self, table: SqliteTable, tmp_path: Path, arn: str
     ) -> None:
         folder = export(
@@ -181,7 +189,7 @@ class TestWrongExports:
         with pytest.raises(InvalidExport, match=f"is of the table {arn}, and not of {TABLE_ARN}"):
             files_in(folder)
 
-    def test_of_an_earlier_table_of_the_same_name_is_refused(
+    def test_export_of_an_earlier_table_of_the_same_name_is_refused(
         self, table: SqliteTable, tmp_path: Path
     ) -> None:
         folder = export(
@@ -191,14 +199,14 @@ class TestWrongExports:
         with pytest.raises(InvalidExport, match=f"of this name .id 0a1b, now {TABLE_ID}"):
             files_in(folder)
 
-    def test_for_a_file_is_refused(self, table: SqliteTable, tmp_path: Path) -> None:
+    def test_export_is_refused_for_a_file(self, table: SqliteTable, tmp_path: Path) -> None:
         folder = export(tmp_path / "export", everything(table, "").values(), now_ms())
 
         with pytest.raises(InvalidExport, match="an embedded file has no exports"):
             ExportFiles(folder, None)
 
     @pytest.mark.parametrize("kept", [0, 1, 2])
-    def test_whose_list_of_files_lacks_some_is_refused(
+    def test_export_whose_list_of_files_lacks_some_is_refused(
         self, table: SqliteTable, tmp_path: Path, kept: int
     ) -> None:
         exported(table, tmp_path)
@@ -209,7 +217,7 @@ class TestWrongExports:
             files_in(tmp_path / "export")
 
     @pytest.mark.parametrize("name", ["tableArn", "itemCount"])
-    def test_whose_summary_does_not_name_the_table_or_count_the_items_is_refused(
+    def test_export_whose_summary_lacks_the_table_or_the_count_is_refused(
         self, table: SqliteTable, tmp_path: Path, name: str
     ) -> None:
         exported(table, tmp_path)
@@ -221,7 +229,7 @@ class TestWrongExports:
         with pytest.raises(InvalidExport, match="None"):
             files_in(tmp_path / "export")
 
-    def test_with_other_keys_is_refused(self, table: SqliteTable, tmp_path: Path) -> None:
+    def test_export_with_other_keys_is_refused(self, table: SqliteTable, tmp_path: Path) -> None:
         files = files_in(export(tmp_path / "export", [{"id": "1"}], now_ms()))
 
         with pytest.raises(InvalidExport, match="line 1: no key PK, SK"):

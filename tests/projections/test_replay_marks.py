@@ -40,7 +40,7 @@ FIELDS: Item = {"SK": "FTS_TRIGRAM_FIELDS", "fields": ["description"]}
 
 
 class TestMarks:
-    def test_of_everything_after_a_whole_replay(self, table: SqliteTable) -> None:
+    def test_marks_of_everything_are_set_by_a_whole_replay(self, table: SqliteTable) -> None:
         configure(table, PATTERNS, OWN_PATTERNS, FIELDS)
 
         replayed(table)
@@ -50,14 +50,14 @@ class TestMarks:
             *("tags:mlflow.*", "tags:team", "tags#0:env"),
         }
 
-    def test_of_the_replayed_projection_alone(self, table: SqliteTable) -> None:
+    def test_marks_are_set_of_the_replayed_projection_alone(self, table: SqliteTable) -> None:
         replayed(table, None, "tags")
         assert config_of(table).built == {"tags:mlflow.*"}
 
         replayed(table, None, "fts", "ttl")
         assert config_of(table).built == {"tags:mlflow.*", "fts:name"}
 
-    def test_of_a_pattern_that_is_no_longer_configured_goes(self, table: SqliteTable) -> None:
+    def test_mark_of_a_pattern_that_is_no_longer_configured_goes(self, table: SqliteTable) -> None:
         configure(table, PATTERNS)
         replayed(table)
         configure(table, {**PATTERNS, "patterns": []})
@@ -66,7 +66,7 @@ class TestMarks:
 
         assert config_of(table).built == {"summary", "fts:name", "tags:mlflow.*"}
 
-    def test_not_of_what_was_taken_out_of_the_configuration_meanwhile(
+    def test_mark_is_not_set_if_the_configuration_loses_the_pattern_meanwhile(
         self, table: SqliteTable
     ) -> None:
         configure(table, PATTERNS)
@@ -80,7 +80,7 @@ class TestMarks:
 
     @pytest.mark.parametrize("at", [0, 1])
     @pytest.mark.parametrize("marked_before", [False, True])
-    def test_of_two_commands_at_once_are_all_kept(
+    def test_marks_of_two_commands_at_once_are_all_kept(
         self, table: SqliteTable, marked_before: bool, at: int
     ) -> None:
         # given a command that marks what it has built before a request of another one
@@ -96,7 +96,7 @@ class TestMarks:
         both = {"summary", "fts:name"}
         assert config_of(table).built == both | ({"tags:mlflow.*"} if marked_before else set())
 
-    def test_are_withdrawn(self, table: SqliteTable) -> None:
+    def test_withdraw_takes_marks_away(self, table: SqliteTable) -> None:
         replayed(table)
 
         withdraw(table, ["fts:name"])
@@ -105,7 +105,9 @@ class TestMarks:
 
 
 class TestAnnouncing:
-    def test_others_are_given_the_time_to_read_what_is_new(self, table: SqliteTable) -> None:
+    def test_rebuild_gives_others_the_time_to_read_what_is_announced(
+        self, table: SqliteTable
+    ) -> None:
         configure(table, PATTERNS)
         waited: list[float] = []
 
@@ -114,7 +116,9 @@ class TestAnnouncing:
 
         assert waited == [pytest.approx(SETTLE_SECONDS, abs=2)]
 
-    def test_nobody_waits_for_what_every_server_keeps_anyway(self, table: SqliteTable) -> None:
+    def test_rebuild_does_not_wait_for_what_every_server_keeps_anyway(
+        self, table: SqliteTable
+    ) -> None:
         waited: list[float] = []
 
         rebuild(scope_of(table), wait=waited.append)

@@ -54,7 +54,7 @@ def test_the_postings_are_those_that_are_kept_inline(bare: SqliteTable, tmp_path
     }
 
 
-def test_once_built_there_is_no_drift(bare: SqliteTable) -> None:
+def test_there_is_no_drift_after_a_replay(bare: SqliteTable) -> None:
     replayed(bare)
     before = contents(bare)
 
@@ -63,7 +63,7 @@ def test_once_built_there_is_no_drift(bare: SqliteTable) -> None:
     assert contents(bare) == before
 
 
-def test_what_is_missing_and_what_is_left_over_is_found_and_healed(bare: SqliteTable) -> None:
+def test_missing_and_stale_postings_are_found_and_healed(bare: SqliteTable) -> None:
     # Given: a posting that is not there, and those of a model that someone removed by hand.
     replayed(bare)
     missing = ("FTS#default#RM#name#for", key("forest"))

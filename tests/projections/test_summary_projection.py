@@ -41,8 +41,8 @@ def put_ended_run(table: Table, **tags: str | None) -> None:
     put_status(table, "FINISHED", 5)
 
 
-def told(table: Table) -> dict[str, Any] | None:
-    """What the summary tells; None if there is none."""
+def summary_of(table: Table) -> dict[str, Any] | None:
+    """What the summary holds; None if it is missing."""
     item = table.get(KEY)
     return None if item is None else json.loads(unpacked(item))
 
@@ -65,12 +65,12 @@ def test_a_run_gets_a_summary_when_it_ends(
     put_run(sqlite_table, "r1", "lion", team="red")
     put_status(sqlite_table, "RUNNING")
     project()
-    assert told(sqlite_table) is None
+    assert summary_of(sqlite_table) is None
 
     put_status(sqlite_table, status, 5)
     project()
 
-    found = told(sqlite_table)
+    found = summary_of(sqlite_table)
     assert found is not None
     assert found["tags"] == {"mlflow.runName": "lion", "team": "red"}
 
@@ -97,22 +97,22 @@ def test_a_hundred_changes_after_the_end_are_one_write(sqlite_table: SqliteTable
     )
 
     assert report.ops == 1
-    found = told(sqlite_table)
+    found = summary_of(sqlite_table)
     assert found is not None
     assert len(found["tags"]) == 101
 
 
 @pytest.mark.parametrize("sk", [META, tag_sk("t"), param_sk("p"), metric_sk("m"), "INPUT#d"])
-def test_every_change_of_a_run_concerns_it(sk: str) -> None:
+def test_every_change_of_a_run_concerns_the_summary(sk: str) -> None:
     assert SummaryProjection().looks_at(changed(RUN.pk, sk), Config())
     assert not SummaryProjection().looks_at(changed("EXP#7", sk), Config())
 
 
-def test_its_own_writes_concern_nobody() -> None:
+def test_a_summary_concerns_no_projection() -> None:
     assert not SummaryProjection().looks_at(changed(*KEY), Config())
 
 
-def test_what_is_changed_after_the_end_is_told(
+def test_a_change_after_the_end_is_in_the_summary(
     sqlite_table: SqliteTable, project: Callable[[], None]
 ) -> None:
     put_ended_run(sqlite_table, team="red", gone="x")
@@ -123,13 +123,13 @@ def test_what_is_changed_after_the_end_is_told(
     sqlite_table.write(Delete((RUN.pk, tag_sk("gone"))), Put(metric))
     project()
 
-    found = told(sqlite_table)
+    found = summary_of(sqlite_table)
     assert found is not None
     assert found["tags"] == {"mlflow.runName": "lion", "team": "blue"}
     assert found["metrics"] == [["loss", 0.5, 7, 3]]
 
 
-def test_what_is_in_line_is_not_written_again(sqlite_table: SqliteTable) -> None:
+def test_an_equal_summary_is_not_written_again(sqlite_table: SqliteTable) -> None:
     put_ended_run(sqlite_table)
     projector = summary_projector(sqlite_table)
     projector.project_entities([RUN])
@@ -163,7 +163,7 @@ def test_a_run_that_has_gone_has_no_summary(
     delete_entity(sqlite_table, RUN.pk)
     project()
 
-    assert told(sqlite_table) is None
+    assert summary_of(sqlite_table) is None
 
 
 def test_a_run_that_grows_too_large_for_one_item_loses_its_summary(
@@ -171,14 +171,14 @@ def test_a_run_that_grows_too_large_for_one_item_loses_its_summary(
 ) -> None:
     put_ended_run(sqlite_table)
     project()
-    assert told(sqlite_table) is not None
+    assert summary_of(sqlite_table) is not None
 
     noise = random.Random(1).randbytes(300_000).hex()
     put_tag(sqlite_table, RUN.pk, "noise", noise)
     put_tag(sqlite_table, RUN.pk, "more", noise[::-1])
     project()
 
-    assert told(sqlite_table) is None
+    assert summary_of(sqlite_table) is None
 
 
 def test_a_slow_projector_that_crashes_undoes_nothing_of_another(
@@ -199,7 +199,7 @@ def test_a_slow_projector_that_crashes_undoes_nothing_of_another(
         with contextlib.suppress(Crash):
             summary_projector(InterposedTable(sqlite_table, change)).project_entities([RUN])
 
-        found = told(sqlite_table)
+        found = summary_of(sqlite_table)
         assert found is not None
         assert found["tags"]["team"] == "blue", at
         delete_entity(sqlite_table, RUN.pk)

@@ -74,14 +74,18 @@ def test_a_run_has_the_tags_that_match_and_no_others(
     }
 
 
-def test_an_experiment_has_them_too(sqlite_table: SqliteTable, project: Callable[[], None]) -> None:
+def test_an_experiment_has_the_tags_that_match(
+    sqlite_table: SqliteTable, project: Callable[[], None]
+) -> None:
     put_experiment(sqlite_table, "fruit")
     put_tag(sqlite_table, experiment_entity().pk, "team", "blue")
     project()
     assert on_meta(sqlite_table, experiment_entity().pk) == {"tag.team": "blue", "tagged": True}
 
 
-def test_a_change_is_followed(sqlite_table: SqliteTable, project: Callable[[], None]) -> None:
+def test_a_changed_tag_is_changed_on_meta(
+    sqlite_table: SqliteTable, project: Callable[[], None]
+) -> None:
     put_run(sqlite_table, "r1", team="blue")
     project()
     put_tag(sqlite_table, RUN.pk, "team", "red")
@@ -89,7 +93,9 @@ def test_a_change_is_followed(sqlite_table: SqliteTable, project: Callable[[], N
     assert on_meta(sqlite_table)["tag.team"] == "red"
 
 
-def test_a_tag_that_is_deleted_goes(sqlite_table: SqliteTable, project: Callable[[], None]) -> None:
+def test_a_deleted_tag_goes_from_meta(
+    sqlite_table: SqliteTable, project: Callable[[], None]
+) -> None:
     put_run(sqlite_table, "r1", team="blue")
     project()
     delete_tag(sqlite_table, RUN.pk, "team")
@@ -97,7 +103,7 @@ def test_a_tag_that_is_deleted_goes(sqlite_table: SqliteTable, project: Callable
     assert on_meta(sqlite_table) == {"tagged": True}
 
 
-def test_a_tag_that_no_longer_matches_goes(sqlite_table: SqliteTable) -> None:
+def test_a_tag_that_no_longer_matches_goes_from_meta(sqlite_table: SqliteTable) -> None:
     put_run(sqlite_table, "r1", "banana", team="blue")
     tags_projector(sqlite_table).project_entities([RUN])
     tags_projector(sqlite_table, Config()).project_entities([RUN])
@@ -148,7 +154,7 @@ def test_a_value_split_over_items_leaves_one_mark(
     assert on_meta(sqlite_table) == {"tag.team": True, "tagged": True}
 
 
-def test_a_key_that_is_hashed_is_told_by_its_item(
+def test_a_hashed_key_is_read_from_its_item(
     sqlite_table: SqliteTable, project: Callable[[], None]
 ) -> None:
     # Given: a key that is kept as a hash, and is too long for META's room.
@@ -156,7 +162,7 @@ def test_a_key_that_is_hashed_is_told_by_its_item(
     put_run(sqlite_table, "r1", **{key: "blue"})
     project()
 
-    # Then: META does not say that it tells every tag.
+    # Then: META is not marked as having every tag.
     assert on_meta(sqlite_table) == {}
     assert TagsProjection().looks_at(changed(RUN.pk, tag_sk(key)), TEAM)
 
@@ -199,7 +205,7 @@ def test_many_short_tags_can_all_change_at_once(
     assert not before.keys() & on_meta(sqlite_table).keys()
 
 
-def test_what_is_in_line_is_not_written_again(sqlite_table: SqliteTable) -> None:
+def test_writes_is_empty_where_meta_agrees(sqlite_table: SqliteTable) -> None:
     put_run(sqlite_table, "r1", "banana", team=None)
     projector = tags_projector(sqlite_table)
     projector.project_entities([RUN])
@@ -291,11 +297,11 @@ def test_a_tag_that_changes_to_and_fro_ends_as_it_is(sqlite_table: SqliteTable) 
         ("PARAM#team", False),
     ],
 )
-def test_which_changes_concern_it(sk: str, concerned: bool) -> None:
+def test_concerns_meta_and_tags_that_may_match(sk: str, concerned: bool) -> None:
     assert TagsProjection().looks_at(changed(RUN.pk, sk), TEAM) is concerned
 
 
-def test_other_entities_do_not_concern_it() -> None:
+def test_concerns_no_other_kinds_of_entities() -> None:
     assert not TagsProjection().looks_at(changed("LM#m1", tag_sk("team")), TEAM)
 
 
@@ -306,7 +312,7 @@ def test_searches_rely_on_a_tag_where_a_pattern_of_it_is_built() -> None:
     assert denormalized_tag(config, "7", "owner") is None
 
 
-def test_a_pattern_that_is_built_for_one_experiment_says_nothing_of_another() -> None:
+def test_a_pattern_that_is_built_for_one_experiment_does_not_count_for_another() -> None:
     config = Config(
         experiment_patterns={"7": ("team",), "8": ("team",)},
         built=frozenset({built_mark("team", "7")}),
@@ -320,7 +326,7 @@ def test_a_pattern_that_was_removed_is_not_relied_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("meta", "told", "may"),
+    ("meta", "known", "may"),
     [
         ({"tag.team": "blue", "tagged": True}, Known("blue"), True),
         ({"tag.team": "red", "tagged": True}, Known("red"), False),
@@ -329,10 +335,12 @@ def test_a_pattern_that_was_removed_is_not_relied_on() -> None:
         ({}, None, True),
         ({"tag.team": "red"}, Known("red"), False),
     ],
-    ids=["equal", "other", "missing", "verify", "not looked at", "other, not all told"],
+    ids=["equal", "other", "missing", "verify", "not looked at", "other, not all on META"],
 )
-def test_what_meta_tells_of_a_tag(meta: dict[str, Any], told: Known | None, may: bool) -> None:
-    assert known_tag(meta, "tag.team") == told
+def test_known_tag_returns_what_meta_has(
+    meta: dict[str, Any], known: Known | None, may: bool
+) -> None:
+    assert known_tag(meta, "tag.team") == known
     assert may_hold("tag.team", Compare("tag.team", "=", "blue")).holds(meta) is may
 
 

@@ -43,7 +43,7 @@ def test_trigrams_are_of_code_points() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a", "ab"])
-def test_a_text_shorter_than_three_has_none(text: str) -> None:
+def test_a_text_shorter_than_three_has_no_trigrams(text: str) -> None:
     assert trigrams(text) == frozenset()
 
 
@@ -79,11 +79,11 @@ def test_the_fold_is_that_of_sqlite(text: str) -> None:
         ("ab\\%", {"ab\\"}),
     ],
 )
-def test_what_a_pattern_needs(pattern: str, needed: set[str]) -> None:
+def test_required_trigrams_of_a_pattern(pattern: str, needed: set[str]) -> None:
     assert required_trigrams(pattern) == needed
 
 
-def test_half_a_surrogate_pair_is_not_asked_for() -> None:
+def test_half_a_surrogate_pair_is_in_no_required_trigram() -> None:
     # Then: there is no key that could hold it, and the rest still narrows.
     assert required_trigrams("%ab\ud83dxyz%") == {"xyz"}
 

@@ -97,7 +97,7 @@ def steps_of(store: DynamoTrackingStore, run_id: str, key: str = "loss") -> list
     return [metric.step for metric in store.get_metric_history(run_id, key)]
 
 
-def test_each_kind_of_history_item_says_when_it_expires(table: Table, tmp_path: Path) -> None:
+def test_each_kind_of_history_item_has_its_expiry(table: Table, tmp_path: Path) -> None:
     keep_history_for(table, 365)
     store = store_on(table, tmp_path)
     run_id = new_run(store)

@@ -109,12 +109,12 @@ class TestAddingAProjection:
         yield table
         table.close()
 
-    def test_an_observer_keeps_it(self, table: SqliteTable) -> None:
+    def test_an_observer_keeps_an_added_projection(self, table: SqliteTable) -> None:
         run_id = run_named(store_on(table), "lion")
 
         assert set(starts(table)) == {f"STARTS#{run_id}"}
 
-    def test_a_replay_builds_it_and_sets_its_mark(self, tmp_path: Path) -> None:
+    def test_a_replay_builds_an_added_projection_and_sets_its_mark(self, tmp_path: Path) -> None:
         bare = bare_table(tmp_path / "bare.ddb")
         run_id = run_named(store_on(bare), "lion")
 
@@ -124,7 +124,9 @@ class TestAddingAProjection:
         assert set(starts(bare)) == {f"STARTS#{run_id}"}
         assert "starts" in kept_by_all()
 
-    def test_a_comparison_finds_its_drift_and_a_replay_heals_it(self, table: SqliteTable) -> None:
+    def test_a_comparison_finds_drift_of_an_added_projection_and_a_replay_heals_it(
+        self, table: SqliteTable
+    ) -> None:
         run_id = run_named(store_on(table), "lion")
         table.write(Delete((f"STARTS#{run_id}", "START")))
         table.write(Put({"PK": "STARTS#gone", "SK": "START", "at": 1}))
@@ -135,7 +137,9 @@ class TestAddingAProjection:
         assert not drift_of(table).total
         assert set(starts(table)) == {f"STARTS#{run_id}"}
 
-    def test_a_function_keeps_it_and_its_heartbeat_names_it(self, deployed: Deployed) -> None:
+    def test_a_function_keeps_an_added_projection_and_its_heartbeat_names_it(
+        self, deployed: Deployed
+    ) -> None:
         happen(deployed.table, sample("run-created"))
         for name in ("run-created", "heartbeat"):
             search.handler(sample(name), deployed.context)
@@ -178,7 +182,7 @@ def test_newer_functions_under_todays_store_keep_all_that_it_relies_on(
 
 
 class TestALaterVersion:
-    def test_is_announced_and_the_marks_of_the_one_before_are_withdrawn(
+    def test_a_later_version_is_announced_and_withdraws_the_earlier_marks(
         self, tmp_path: Path, later: None
     ) -> None:
         table = bare_table(tmp_path / "table.ddb")
@@ -193,12 +197,14 @@ class TestALaterVersion:
         assert config.building == {"summary@2"}
         assert config.versions == {"summary": 2}
 
-    def test_is_announced_by_a_function_too(self, deployed: Deployed, later: None) -> None:
+    def test_a_later_version_is_announced_by_a_function_too(
+        self, deployed: Deployed, later: None
+    ) -> None:
         search.handler(sample("heartbeat"), deployed.context)
 
         assert ConfigSource(deployed.table).read().building == {"summary@2"}
 
-    def test_is_not_damaged_by_older_code_on_any_way(self, tmp_path: Path) -> None:
+    def test_a_later_version_is_not_damaged_by_older_code(self, tmp_path: Path) -> None:
         # Given: a run that has ended, with a summary of the later version
         table = bare_table(tmp_path / "table.ddb")
         run_id = run_named(store_on(table), "lion", ended=True)
@@ -221,7 +227,7 @@ class TestALaterVersion:
         assert config().building == {"summary@2"}
         assert not drift_of(table).total
 
-    def test_is_built_by_a_replay_once_every_process_has_read_of_it(
+    def test_a_later_version_is_built_by_a_replay_once_every_process_has_read_of_it(
         self, tmp_path: Path, later: None
     ) -> None:
         table = bare_table(tmp_path / "table.ddb")
@@ -234,7 +240,9 @@ class TestALaterVersion:
         assert [round(wait) for wait in waits] == [35]
         assert (table.get(summary_key(run_id)) or {})["form"] == 2
 
-    def test_costs_no_request_while_every_version_is_the_first(self, tmp_path: Path) -> None:
+    def test_announce_newer_makes_no_request_while_every_version_is_the_first(
+        self, tmp_path: Path
+    ) -> None:
         table = bare_table(tmp_path / "table.ddb")
 
         def refuse() -> Config:

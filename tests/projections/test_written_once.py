@@ -99,7 +99,9 @@ def test_postings_expire_with_their_entity(sqlite_table: SqliteTable) -> None:
     assert found(sqlite_table, "%lynx%") == []
 
 
-def test_a_posting_costs_one_write_unit_and_is_none_of_a_name_s(sqlite_table: SqliteTable) -> None:
+def test_a_posting_costs_one_write_unit_and_is_not_taken_for_a_name_s(
+    sqlite_table: SqliteTable,
+) -> None:
     meter = Meter()
     puts = INDEX.puts(WrittenOnce("7", JUNE, "a", "What is a lynx?"))
 

@@ -1,4 +1,4 @@
-"""``CONFIG`` items that someone has edited into nonsense."""
+"""``CONFIG`` items that someone has made invalid."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.config.items import (
 from tests.e2e.mlflow_server import MlflowServer
 from tests.tracking.stores import refused
 
-NONSENSE = [
+INVALID = [
     (DENORMALIZE_TAGS, {"patterns": "team"}, "'patterns' is 'team', not a list of text"),
     (DENORMALIZE_TAGS, {"patterns": {"team": True}}, "not a list of text"),
     (DENORMALIZE_TAGS, {"patterns": ["team", 7]}, "and 7 is not text"),
@@ -57,9 +57,9 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize(
-    ("sk", "fields", "fault"), NONSENSE, ids=[f"{n}-{one[0]}" for n, one in enumerate(NONSENSE)]
+    ("sk", "fields", "fault"), INVALID, ids=[f"{n}-{one[0]}" for n, one in enumerate(INVALID)]
 )
-def test_stops_the_start_naming_item_and_field_and_writes_nothing(
+def test_an_invalid_item_stops_the_start_and_nothing_is_written(
     sk: str, fields: dict[str, Any], fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = SqliteTable(tmp_path / "store.ddb")
@@ -77,7 +77,7 @@ def test_stops_the_start_naming_item_and_field_and_writes_nothing(
     table.close()
 
 
-def test_a_number_with_a_fraction_is_nonsense_too(
+def test_a_number_with_a_fraction_is_invalid(
     dynoxide_table: DynamoDBTable,
 ) -> None:
     write_as_in_the_console(dynoxide_table, TTL_POLICY, trace_retention_days={"N": "30.5"})
@@ -87,7 +87,7 @@ def test_a_number_with_a_fraction_is_nonsense_too(
 
 
 @pytest.mark.e2e
-def test_a_server_does_not_start_and_says_why(tmp_path: Path) -> None:
+def test_a_server_does_not_start_and_logs_the_reason(tmp_path: Path) -> None:
     table = SqliteTable(tmp_path / "store.ddb")
     table.create()
     write_item(table, TTL_POLICY, trace_retention_days="soon")
@@ -101,9 +101,9 @@ def test_a_server_does_not_start_and_says_why(tmp_path: Path) -> None:
 
 
 class TestWhileServersRun:
-    """What a running process does when an item becomes nonsense."""
+    """What a running process does when an item becomes invalid."""
 
-    def test_what_was_said_before_still_holds_and_is_warned_of_once(
+    def test_current_returns_the_configuration_of_before_and_warns_once(
         self, table: Table, clock: list[float], caplog: pytest.LogCaptureFixture
     ) -> None:
         write_item(table, TTL_POLICY, trace_retention_days=7)
@@ -119,9 +119,7 @@ class TestWhileServersRun:
         assert len(caplog.records) == 1
         assert "CONFIG/TTL_POLICY is wrong" in caplog.text
 
-    def test_searches_rely_only_on_what_is_marked_now(
-        self, table: Table, clock: list[float]
-    ) -> None:
+    def test_current_has_only_the_marks_of_now(self, table: Table, clock: list[float]) -> None:
         mark_built(table, ["tags"], ["tags:mlflow.*"])
         source = ConfigSource(table, clock=lambda: clock[0])
         assert source.current().built == {"tags:mlflow.*"}
@@ -132,7 +130,9 @@ class TestWhileServersRun:
 
         assert source.current().built == frozenset()
 
-    def test_is_over_when_it_is_put_right(self, table: Table, clock: list[float]) -> None:
+    def test_current_returns_the_item_when_it_is_valid_again(
+        self, table: Table, clock: list[float]
+    ) -> None:
         source = ConfigSource(table, clock=lambda: clock[0])
         source.current()
         write_item(table, TTL_POLICY, trace_retention_days="soon")
@@ -143,7 +143,7 @@ class TestWhileServersRun:
 
         assert source.current().ttl.trace_retention_days == 3
 
-    def test_who_has_never_read_a_valid_one_refuses(self, table: Table) -> None:
+    def test_current_raises_where_no_valid_configuration_was_read(self, table: Table) -> None:
         write_item(table, TTL_POLICY, trace_retention_days="soon")
 
         with pytest.raises(InvalidConfig):
@@ -155,7 +155,7 @@ class TestWhileServersRun:
     [{}, {"at": "now"}, {"projections": ["fts"], "stream": 1}, {"projections": {"fts": "1"}}],
     ids=["missing", "text", "other types", "version as text"],
 )
-def test_a_heartbeat_of_another_form_is_none(table: Table, fields: dict[str, Any]) -> None:
+def test_a_malformed_heartbeat_counts_as_missing(table: Table, fields: dict[str, Any]) -> None:
     write_item(table, f"{PROJECTOR}search", **fields)
 
     assert read_heartbeats(table, ["search"]).arrived == {"search": Arrived()}
