@@ -131,10 +131,10 @@ def test_fts_trigrams_show_shows_names_as_always(place: Place, table: Table) -> 
     run(*DOCUMENTED, *place.named, "--replay")
 
     shown = rows(run("fts-trigrams", "show", *place.named).output)
-    shown = run_json("fts-trigrams", "show", *place.named)
+    printed = run_json("fts-trigrams", "show", *place.named)
 
     assert [line for line in shown if "always" in line] == [f"{n} always yes" for n in NAMES]
-    assert (shown["always"], shown["fields"]) == (NAMES, ["description"])
+    assert (printed["always"], printed["fields"]) == (NAMES, ["description"])
 
 
 def test_fts_trigrams_set_of_names_alone_changes_nothing(place: Place, table: Table) -> None:

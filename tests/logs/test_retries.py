@@ -10,6 +10,7 @@ from unittest import mock
 import botocore.exceptions
 import pytest
 from dynamodbstore_table.dynamodb.retry import Backoff, Retry
+from dynamodbstore_table.dynamodb.shaped import ShapedDynamoDBTable
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import TableUnavailable, Throttled
 from dynamodbstore_table.port import Put
@@ -135,14 +136,14 @@ def test_a_store_logs_retries(
     events: Events, dynoxide_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[DynamoDBTable] = []
-    make = DynamoDBTable
+    make = ShapedDynamoDBTable
 
     def make_quick(*arguments: Any, **options: Any) -> DynamoDBTable:
         backoff = Backoff(base_s=0.001, cap_s=0.002)
         opened.append(make(*arguments, **options, backoff=backoff))
         return opened[-1]
 
-    monkeypatch.setattr("dynamodbstore_table.dynamodb.table.DynamoDBTable", make_quick)
+    monkeypatch.setattr("dynamodbstore_table.dynamodb.shaped.ShapedDynamoDBTable", make_quick)
     name = new_table_name()
     store = build_tracking_store(f"dynamodb://{dynoxide_endpoint}/{name}", str(tmp_path))
     Faults(opened[0]).fail("TransactWriteItems", THROTTLED, times=1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from dynamodbstore_events.entities import RUN, Entity
+from dynamodbstore_table.dynamodb.shaped import ShapedDynamoDBTable
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.errors import InvalidOps, ItemTooLarge, TableError
 from mlflow.entities import (
@@ -44,7 +45,7 @@ THROTTLED = "ProvisionedThroughputExceededException"
 
 
 @pytest.fixture(autouse=True)
-def everything_is_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def everything_is_logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every call counts as slow, and this process has logged no event yet."""
     monkeypatch.setattr(logs, "_SAID", set())
     before = slow_calls.LIMIT.seconds
@@ -79,13 +80,13 @@ def open_both(
     monkeypatch.setenv("MLFLOW_FLASK_SERVER_SECRET_KEY", SECRET)
     monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD", SECRET)
     tables: list[DynamoDBTable] = []
-    make = DynamoDBTable
+    make = ShapedDynamoDBTable
 
     def remember(*arguments: Any, **options: Any) -> DynamoDBTable:
         tables.append(make(*arguments, **options))
         return tables[-1]
 
-    monkeypatch.setattr("dynamodbstore_table.dynamodb.table.DynamoDBTable", remember)
+    monkeypatch.setattr("dynamodbstore_table.dynamodb.shaped.ShapedDynamoDBTable", remember)
     uri = f"dynamodb://{dynoxide_endpoint}/{new_table_name()}"
 
     def both() -> Opened:

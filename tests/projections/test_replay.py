@@ -27,6 +27,7 @@ from dynamodbstore_table.port import Op, Put
 from mlflow.entities import ExperimentTag, Metric, RunStatus, RunTag
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
+from tests.projections.aging import keep_for
 from tests.projections.replays import (
     SmallPages,
     bare_table,
@@ -124,6 +125,8 @@ class TestRebuilding:
         assert contents(bare) == contents(inline)
 
     def test_rebuild_on_a_server(self, inline: SqliteTable, dynoxide_table: DynamoDBTable) -> None:
+        # A file's own default would keep for ever what is deleted.
+        keep_for(inline, 90)
         eventful_life(store_on(inline))
         fill(dynoxide_table, without_projections(inline))
 
