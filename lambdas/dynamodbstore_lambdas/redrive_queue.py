@@ -59,7 +59,7 @@ class RedriveQueue:
 
 
 def message(entity: Entity, error: Exception) -> str:
-    """The body of an entity's message: its key, and why it failed for whoever looks at it."""
+    """The body of an entity's message: its key, and the reason of the failure for people."""
     reason = f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
     return json.dumps({"entity": entity.pk, "reason": reason})
 

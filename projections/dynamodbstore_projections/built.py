@@ -99,7 +99,7 @@ def withdraw(table: Table, marks: Iterable[str], now_ms: int | None = None) -> N
 
 def unchanged_marks(item: Item | None) -> Update:
     """An op that lets a write fail if a mark has changed since the item was read (None: it was
-    missing), and lets whoever is about to set one read the configuration again."""
+    missing), and makes a process that is about to set one read the configuration again."""
     return Update(BUILT_KEY, add={"version": 1}, condition=_unchanged(item))
 
 

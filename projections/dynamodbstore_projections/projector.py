@@ -84,7 +84,7 @@ class Projector:
         self, kind: str, changes: Iterable[ChangeEvent], config: Config
     ) -> dict[str, Projection]:
         """The projections that changes of one entity concern: none is tried again after a yes, so
-        that a thousand metrics of a run take hardly longer than one."""
+        that a thousand metrics of a run take little longer than one."""
         found: dict[str, Projection] = {}
         tried = self._watching.get(kind, ())
         if config.versions:

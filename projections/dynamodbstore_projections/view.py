@@ -62,7 +62,7 @@ class View:
         return current(entity.kind, found)
 
     def knows(self, entity: Entity) -> bool:
-        """Whether this code knows the form of an entity; true where there is none."""
+        """Whether this code knows the form of an entity; true where the entity does not exist."""
         found = self.get((entity.pk, META))
         return found is None or is_known(entity.kind, found)
 

@@ -225,7 +225,7 @@ def ask(server: MlflowServer, method: str, path: str, **sent: Any) -> Any:
 class TestPagesOfModels:
     """The requests of the UI's pages of models, as its script makes them."""
 
-    def test_the_list(self, server: MlflowServer, registered: Registered) -> None:
+    def test_page_lists_the_models(self, server: MlflowServer, registered: Registered) -> None:
         listed = ask(
             server,
             "GET",
@@ -239,7 +239,9 @@ class TestPagesOfModels:
         assert net["aliases"] == [{"alias": "champion", "version": "1"}]
         assert [version["version"] for version in net["latest_versions"]] == ["2"]
 
-    def test_a_model_with_its_versions(self, server: MlflowServer, registered: Registered) -> None:
+    def test_page_shows_a_model_with_its_versions(
+        self, server: MlflowServer, registered: Registered
+    ) -> None:
         model = ask(server, "GET", "registered-models/get", name="net")["registered_model"]
         versions = ask(
             server,
@@ -253,7 +255,7 @@ class TestPagesOfModels:
         assert model["name"] == "net"
         assert [version["version"] for version in versions] == ["2", "1"]
 
-    def test_a_version(self, server: MlflowServer, registered: Registered) -> None:
+    def test_page_shows_a_version(self, server: MlflowServer, registered: Registered) -> None:
         version = ask(server, "GET", "model-versions/get", name="net", version="1")
         location = ask(server, "GET", "model-versions/get-download-uri", name="net", version="1")
 
@@ -261,14 +263,16 @@ class TestPagesOfModels:
         assert version["model_version"]["run_id"] == registered.run_id
         assert location["artifact_uri"].endswith("/artifacts")
 
-    def test_the_versions_of_a_run(self, server: MlflowServer, registered: Registered) -> None:
+    def test_page_shows_the_versions_of_a_run(
+        self, server: MlflowServer, registered: Registered
+    ) -> None:
         found = ask(server, "GET", "model-versions/search", filter=f"run_id='{registered.run_id}'")[
             "model_versions"
         ]
 
         assert {("net", "1"), ("net", "2")} <= {(v["name"], v["version"]) for v in found}
 
-    def test_what_a_user_changes(self, server: MlflowServer) -> None:
+    def test_page_changes_a_model(self, server: MlflowServer) -> None:
         ask(server, "POST", "registered-models/create", name="draft")
         ask(server, "POST", "registered-models/set-tag", name="draft", key="team", value="a")
         ask(server, "PATCH", "registered-models/update", name="draft", description="text")
@@ -301,7 +305,7 @@ class TestPagesOfPrompts:
         )
         return "farewell"
 
-    def test_the_list(self, server: MlflowServer, farewell: str) -> None:
+    def test_page_lists_the_prompts(self, server: MlflowServer, farewell: str) -> None:
         listed = ask(
             server,
             "GET",
@@ -312,7 +316,7 @@ class TestPagesOfPrompts:
 
         assert [prompt["name"] for prompt in listed] == [farewell]
 
-    def test_page_of_prompts_has_the_short_list(self, server: MlflowServer, farewell: str) -> None:
+    def test_page_has_the_short_list_of_prompts(self, server: MlflowServer, farewell: str) -> None:
         listed = ask(
             server,
             "GET",
@@ -324,7 +328,9 @@ class TestPagesOfPrompts:
         assert farewell in {prompt["name"] for prompt in listed}
         assert "net" not in {prompt["name"] for prompt in listed}
 
-    def test_a_prompt_with_its_versions(self, server: MlflowServer, farewell: str) -> None:
+    def test_page_shows_a_prompt_with_its_versions(
+        self, server: MlflowServer, farewell: str
+    ) -> None:
         prompt = ask(server, "GET", "registered-models/get", name=farewell)["registered_model"]
         versions = ask(
             server,
@@ -336,7 +342,7 @@ class TestPagesOfPrompts:
         assert prompt["name"] == farewell
         assert {"key": "mlflow.prompt.text", "value": "Bye {{ name }}"} in versions[0]["tags"]
 
-    def test_what_a_user_changes(self, server: MlflowServer, farewell: str) -> None:
+    def test_page_changes_a_prompt(self, server: MlflowServer, farewell: str) -> None:
         one = {"name": farewell, "version": "1"}
         ask(server, "POST", "model-versions/set-tag", **one, key="tone", value="sad")
         ask(server, "POST", "registered-models/alias", **one, alias="production")

@@ -142,7 +142,7 @@ def register_secrets(registry: DynamoRegistryStore) -> None:
     registry.delete_registered_model("lion")
 
 
-def everything_told(caplog: pytest.LogCaptureFixture) -> str:
+def everything_logged(caplog: pytest.LogCaptureFixture) -> str:
     """The text of every record of ours, its fields and its traceback included."""
     ours = [r for r in caplog.records if r.name.startswith(("mlflow_dynamodb", "dynamodbstore"))]
     return "\n".join(f"{logging.Formatter().format(record)} {vars(record)}" for record in ours)
@@ -161,7 +161,7 @@ def test_slow_operations_and_retries_do_not_log_secrets(
         event["operation"] for event in events("slow_operation")
     }
     assert len(events("request_retried")) >= 3
-    assert SECRET not in everything_told(caplog)
+    assert SECRET not in everything_logged(caplog)
 
 
 def test_slow_operations_of_registry_and_webhooks_do_not_log_secrets(
@@ -187,7 +187,7 @@ def test_slow_operations_of_registry_and_webhooks_do_not_log_secrets(
     assert len(events("request_retried")) >= 3
     (missing,) = events("webhook_key_missing")
     assert missing["variable"] == "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"
-    assert SECRET not in everything_told(caplog)
+    assert SECRET not in everything_logged(caplog)
 
 
 @pytest.mark.parametrize("error", [InvalidOps(SECRET), ItemTooLarge(SECRET)])
@@ -199,7 +199,7 @@ def test_delayed_work_does_not_log_the_values_that_it_met(
 
     assert events("removal_delayed")[0]["entity"] == "RM#1"
     assert events("expiry_delayed")[0]["error"] == type(error).__name__
-    assert SECRET not in everything_told(caplog)
+    assert SECRET not in everything_logged(caplog)
 
 
 @pytest.mark.parametrize("error", [ValueError(SECRET), InvalidOps(SECRET), KeyError(SECRET)])
@@ -211,7 +211,7 @@ def test_projections_that_fail_on_a_secret_do_not_log_it(
     (event,) = events("projections_behind")
     assert event["entity"] == "RUN#1"
     assert event["error"] == type(error).__name__
-    assert SECRET not in everything_told(caplog)
+    assert SECRET not in everything_logged(caplog)
 
 
 @pytest.mark.parametrize("every", [True, False])

@@ -4,8 +4,9 @@ A mark is an item of its own, beside the postings that it answers for. While it 
 are exactly the postings of its one text. A change of many postings takes several transactions:
 meanwhile the mark is moving, names every text that may have postings, and what is to become of
 them. Each transaction requires the mark to be as it was read and then writes it, or requires the
-token of the move that it is a part of. Every part of a move does the same whoever does it, and may
-be done twice: so whoever is slow, crashes or comes second neither loses a posting nor leaves one.
+token of the move that it is a part of. Every part of a move has the same effect from any process,
+and may be done twice: so a process that is slow, crashes or comes second neither loses a posting
+nor leaves one.
 """
 
 from __future__ import annotations
@@ -201,9 +202,9 @@ class PostingField:
         old, new = self.postings(moving.texts), self.postings([wanted])
         fence = Check(self.mark_key, equals("version", moving.version))
         # Every posting is put, also those of a text that was there before: so the parts of a move
-        # are the same for whoever begins it, joins it, or goes on after a crash. That the text is
-        # the entity's is checked with the begin alone: whoever sees to a later text finds the mark
-        # moving, and takes it over.
+        # are the same for a process that begins it, joins it, or goes on after a crash. That the
+        # text is the entity's is checked with the begin alone: a process with a later text finds
+        # the mark moving, and takes it over.
         changes: list[Op] = [_posting(key) for key in new]
         changes += [Delete(key) for key in old if key not in new]
         parts: Writes = [

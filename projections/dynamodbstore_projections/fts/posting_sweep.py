@@ -1,4 +1,4 @@
-"""Postings and marks that have come apart: found by their keys, and put right under the mark.
+"""Postings and marks that disagree: found by their keys, and put right under the mark.
 
 A mark and its postings change together, so this happens only where someone else has had a hand in
 the table: a partial restore, a deletion by hand, an entity removed without its projections. Every
