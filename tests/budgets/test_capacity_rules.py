@@ -122,7 +122,7 @@ def _fill(table: Table, p: str) -> None:
 def tables(
     tmp_path_factory: pytest.TempPathFactory, dynoxide_endpoint: str
 ) -> Iterator[list[tuple[Table, Meter]]]:
-    """A table whose usage is computed, and one on a server that tells it."""
+    """A table whose usage is computed, and one on a server that reports it."""
     meter = Meter()
     file = tmp_path_factory.mktemp("computed") / "table.ddb"
     computed = CountingTable(SqliteTable(file, durability="process"), meter)
@@ -138,7 +138,7 @@ def tables(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda o: o.__name__.lstrip("_"))
-def test_computed_usage_is_what_the_server_tells(
+def test_computed_usage_is_what_the_server_reports(
     operation: Callable[[Table, str], None], tables: list[tuple[Table, Meter]]
 ) -> None:
     """Given the same items in both, the same call makes the same requests and costs the same."""
@@ -150,12 +150,12 @@ def test_computed_usage_is_what_the_server_tells(
         operation(table, operation.__name__)
 
         usages.append(meter.take())
-    computed, told = usages
-    assert computed == told
+    computed, reported = usages
+    assert computed == reported
 
 
 def test_a_refused_write_costs_what_it_met(sqlite_table: SqliteTable) -> None:
-    """DynamoDB charges a failed condition by the item that is there; its error doesn't say so."""
+    """DynamoDB charges a failed condition by the item that is there; its error doesn't show it."""
     meter = Meter()
     table = CountingTable(sqlite_table, meter)
     _fill(table, "p")

@@ -1,4 +1,4 @@
-"""What each operation of the model registry asks of DynamoDB.
+"""The requests of each operation of the model registry to DynamoDB.
 
 ``search_registered_models`` and ``search_model_versions`` have budgets at ten thousand models of
 their own, in ``tests/registry``.

@@ -293,9 +293,9 @@ def test_the_server_is_asked_what_was_computed(
     computed = metered.cost(lambda: operation(metered))
     fresh = with_new_run(served.store, served.meter)
 
-    told = served.cost(lambda: operation(fresh))
+    reported = served.cost(lambda: operation(fresh))
 
-    assert told == computed
+    assert reported == computed
 
 
 @pytest.fixture(scope="module")

@@ -54,10 +54,10 @@ def cost(search: Searching, filter_string: str = "", token: str | None = None) -
     config = search.meter.take()
     runs, _ = search(filter_string, token=token)
     assert len(runs) == 100
-    told = search.meter.take()
+    used = search.meter.take()
     return Usage(
-        {"config": config.total_requests, **told.requests},
-        read_units=config.read_units + told.read_units,
+        {"config": config.total_requests, **used.requests},
+        read_units=config.read_units + used.read_units,
     )
 
 
@@ -83,7 +83,7 @@ def test_the_last_page_of_a_thousand_costs_no_more(search: Searching) -> None:
 def test_among_a_hundred_thousand_runs_a_hundred_cost_no_more(
     search: Searching, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    # Given 99,000 runs before those that are asked for
+    # Given 99,000 runs before those of the page
     path = next(tmp_path_factory.getbasetemp().glob("budget*/table.ddb"))
     unobserved = SqliteTable(path, durability="process")
     unobserved.bulk(
@@ -96,7 +96,7 @@ def test_among_a_hundred_thousand_runs_a_hundred_cost_no_more(
     )
     unobserved.close()
 
-    # When the latest hundred are asked for
+    # When the latest hundred are read
     spent = cost(search)
 
     # Then it is no more than among a thousand

@@ -15,7 +15,7 @@ NOW = datetime(2026, 12, 1, tzinfo=timezone.utc).timestamp()
 
 @contextmanager
 def days_from_now(days: float) -> Iterator[None]:
-    """Within it, ``time.time`` and ``time.time_ns`` begin at ``NOW`` plus so many days."""
+    """Within it, ``time.time`` and ``time.time_ns`` begin at ``NOW`` plus a number of days."""
     real, begun = time.time, time.time()
 
     def shifted() -> float:
@@ -29,5 +29,5 @@ def days_from_now(days: float) -> Iterator[None]:
 
 
 def ms(days: float, more_ms: int = 0) -> int:
-    """``NOW`` plus so many days and milliseconds, as Unix ms."""
+    """``NOW`` plus days and milliseconds, as Unix ms."""
     return int((NOW + days * DAY_SECONDS) * 1000) + more_ms

@@ -145,7 +145,7 @@ def _metrics(tracking: Any, ids: Ids) -> None:
 
 
 def dataset(name: str, characters: int = 20) -> Dataset:
-    """A dataset whose profile has so many characters."""
+    """A dataset whose profile has a given number of characters."""
     return Dataset(
         name,
         f"digest-{name}"[:36],

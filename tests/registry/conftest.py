@@ -42,7 +42,7 @@ def of_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlAlchemySt
 
 @pytest.fixture
 def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock for what is kept that shows another millisecond each time it is asked."""
+    """A clock for what is kept that shows another millisecond each time it is read."""
     now = itertools.count(1_700_000_000_000)
     clock = SimpleNamespace(time=lambda: next(now) / 1000)
     monkeypatch.setattr("mlflow.utils.time.time", clock)
@@ -50,7 +50,7 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["on_file", "on_server", "of_mlflow"])
 def either(request: pytest.FixtureRequest, ticking: None) -> Any:
-    """Ours, on two engines, and MLflow's own: what a test says of it is true of all."""
+    """Ours, on two engines, and MLflow's own: what a test asserts is true of all."""
     return request.getfixturevalue(request.param)
 
 

@@ -61,34 +61,34 @@ def model_puts(
     yield from texts.puts
     for tag, value in (tags or {}).items():
         yield Put(tag_lookup_item(key, WORKSPACE, tag, value))
-    for number, said in enumerate(versions, 1):
-        yield from _version_puts(key, number, said, meta)
+    for number, given in enumerate(versions, 1):
+        yield from _version_puts(key, number, given, meta)
     yield Put(meta)
     claimed = claim(WORKSPACE, REGISTERED_MODEL_KIND, name, key).item
     yield Put(claimed)
 
 
-def _version_puts(key: str, number: int, said: Mapping[str, Any], meta: Item) -> Iterator[Put]:
+def _version_puts(key: str, number: int, given: Mapping[str, Any], meta: Item) -> Iterator[Put]:
     pk = meta_key(key)[0]
-    texts = stored_texts(pk, {f"{TAG}{k}": value for k, value in said.get("tags", {}).items()})
+    texts = stored_texts(pk, {f"{TAG}{k}": value for k, value in given.get("tags", {}).items()})
     attributes = {
-        "source": said.get("source", "s3://bucket/model"),
+        "source": given.get("source", "s3://bucket/model"),
         "storage_location": None,
-        "run_id": said.get("run_id"),
+        "run_id": given.get("run_id"),
         "run_link": None,
     }
     item = version_item(key, WORKSPACE, number, 1, attributes, texts.attributes)
-    item |= touched(key, number, said.get("updated", 1))
-    item["stage"] = stage = said.get("stage", "None")
+    item |= touched(key, number, given.get("updated", 1))
+    item["stage"] = stage = given.get("stage", "None")
     meta[f"{LATEST}{stage}"] = number
-    if said.get("tags", {}).get(IS_PROMPT_TAG_KEY) == "true":
+    if given.get("tags", {}).get(IS_PROMPT_TAG_KEY) == "true":
         meta[PROMPT_VERSIONS] = meta.get(PROMPT_VERSIONS, 0) + 1
     yield from texts.puts
     yield Put(item)
 
 
 class Searching:
-    """The searches on a table, and what they ask of DynamoDB."""
+    """The searches on a table, and their requests to DynamoDB."""
 
     def __init__(self, table: Table, *, metered: bool = True) -> None:
         self.table = table
@@ -108,9 +108,9 @@ class Searching:
         mark_built(self.table, *marks)
         self.read_config()
 
-    def add(self, name: str, **said: Any) -> None:
+    def add(self, name: str, **given: Any) -> None:
         """Write a model as ``model_puts`` takes it."""
-        self.table.bulk(model_puts(name, **said))
+        self.table.bulk(model_puts(name, **given))
 
     def models(
         self,
@@ -142,19 +142,19 @@ class Searching:
         """What the last search cost."""
         return self.meter.take()
 
-    def names(self, filter_string: str | None = None, **asked: Any) -> list[str]:
+    def names(self, filter_string: str | None = None, **query: Any) -> list[str]:
         """The names of the models that are found, page after page."""
-        return [model.name for model in self._pages(self.models, filter_string, **asked)]
+        return [model.name for model in self._pages(self.models, filter_string, **query)]
 
-    def numbers(self, filter_string: str | None = None, **asked: Any) -> list[str]:
+    def numbers(self, filter_string: str | None = None, **query: Any) -> list[str]:
         """The versions that are found as ``name/number``, page after page."""
-        found = self._pages(self.versions, filter_string, **asked)
+        found = self._pages(self.versions, filter_string, **query)
         return [f"{one.name}/{one.version}" for one in found]
 
-    def _pages(self, search: Any, filter_string: str | None, **asked: Any) -> Iterator[Any]:
+    def _pages(self, search: Any, filter_string: str | None, **query: Any) -> Iterator[Any]:
         token = None
         while True:
-            page, token = search(filter_string, token=token, **asked)
+            page, token = search(filter_string, token=token, **query)
             yield from page
             if token is None:
                 return

@@ -27,7 +27,7 @@ def test_an_alias_stands_for_the_version_it_was_set_to_last(either: Any, name: s
     assert model.last_updated_timestamp == before.last_updated_timestamp
 
 
-def test_several_aliases_of_one_version_are_all_told(either: Any, name: str) -> None:
+def test_several_aliases_of_one_version_are_all_returned(either: Any, name: str) -> None:
     either.create_registered_model(name)
     add_versions(either, name, 1)
     for alias in ("a", "b", "Ü"):

@@ -364,8 +364,8 @@ def test_sources_and_tags_are_compared(search: Searching, clause: str, found: li
 def test_versions_that_were_deleted_are_not_found(search: Searching) -> None:
     search.add("m", versions=[version(run_id="r"), version(run_id="r", stage="Deleted_Internal")])
 
-    for asked in (None, "name = 'm'", "run_id = 'r'"):
-        assert search.numbers(asked) == ["m/1"]
+    for filter_string in (None, "name = 'm'", "run_id = 'r'"):
+        assert search.numbers(filter_string) == ["m/1"]
 
 
 # Prompts
@@ -377,8 +377,8 @@ def test_one_version_that_is_a_prompt_hides_all_of_its_name(search: Searching) -
     search.add("mixed", versions=[version(run_id="r"), version(run_id="r", tags=PROMPT)])
 
     is_prompt = "tags.`mlflow.prompt.is_prompt`"
-    for asked in (None, "run_id = 'r'", "name LIKE 'm%'", f"{is_prompt} = 'false'"):
-        assert search.numbers(asked) == ["model/1"]
+    for filter_string in (None, "run_id = 'r'", "name LIKE 'm%'", f"{is_prompt} = 'false'"):
+        assert search.numbers(filter_string) == ["model/1"]
     assert search.numbers("name = 'prompt'") == []
     assert search.numbers(f"{is_prompt} = 'true'") == ["mixed/2", "prompt/2", "prompt/1"]
     assert search.numbers(f"{is_prompt} != 'false' AND name = 'mixed'") == ["mixed/2"]

@@ -55,7 +55,7 @@ def test_a_version_that_is_not_there_is_not_found_by_anything(
     either.create_model_version(name, SOURCE)
 
     for model in (name, f"not {name}"):
-        for ask in (
+        for call in (
             lambda: either.get_model_version(model, number),  # noqa: B023
             lambda: either.update_model_version(model, number, "text"),  # noqa: B023
             lambda: either.delete_model_version(model, number),  # noqa: B023
@@ -66,12 +66,12 @@ def test_a_version_that_is_not_there_is_not_found_by_anything(
             lambda: either.set_registered_model_alias(model, "champion", number),  # noqa: B023
         ):
             with pytest.raises(MlflowException, match=r"Model Version .* not found") as refusal:
-                ask()
+                call()
             assert refusal.value.error_code == "RESOURCE_DOES_NOT_EXIST"
 
 
 def test_a_version_that_is_no_number_is_refused(either: Any, name: str) -> None:
-    for ask in (
+    for call in (
         lambda: either.get_model_version(name, "x"),
         lambda: either.update_model_version(name, "x", "text"),
         lambda: either.delete_model_version(name, "x"),
@@ -80,7 +80,7 @@ def test_a_version_that_is_no_number_is_refused(either: Any, name: str) -> None:
         lambda: either.set_registered_model_alias(name, "champion", "x"),
     ):
         with pytest.raises(MlflowException, match="'version' must be an integer") as refusal:
-            ask()
+            call()
         assert refusal.value.error_code == "INVALID_PARAMETER_VALUE"
 
 
@@ -138,7 +138,7 @@ def test_the_latest_of_a_stage_is_found_again_when_it_goes(either: Any, name: st
     ]
 
 
-def test_files_are_where_the_source_says(either: Any, name: str) -> None:
+def test_get_model_version_download_uri_returns_the_source(either: Any, name: str) -> None:
     either.create_registered_model(name)
     either.create_model_version(name, SOURCE)
     copy = either.create_model_version(name, f"models:/{name}/1")
@@ -161,18 +161,18 @@ def test_a_source_that_is_not_there_is_refused(either: Any, name: str) -> None:
     assert either.create_model_version(name, SOURCE).version == 1
 
 
-def test_a_logged_model_tells_its_run_and_where_its_files_are(either: Any, name: str) -> None:
+def test_a_logged_model_gives_the_version_its_run_and_its_files(either: Any, name: str) -> None:
     either.create_registered_model(name)
     logged = mock.Mock(artifact_location="s3://bucket/m-1", source_run_id="run 1")
     with (
-        mock.patch(f"{CLIENT}.get_logged_model", return_value=logged) as asked,
+        mock.patch(f"{CLIENT}.get_logged_model", return_value=logged) as get_logged_model,
         mock.patch(f"{CLIENT}.__init__", return_value=None),
     ):
         by_source = either.create_model_version(name, "models:/m-1")
         by_id = either.create_model_version(name, SOURCE, model_id="m-1")
         with_run = either.create_model_version(name, SOURCE, "run 2", model_id="m-1")
 
-    assert [call.args for call in asked.call_args_list] == [("m-1",), ("m-1",)]
+    assert [call.args for call in get_logged_model.call_args_list] == [("m-1",), ("m-1",)]
     assert [version.run_id for version in (by_source, by_id, with_run)] == [
         *("run 1", "run 1", "run 2")
     ]

@@ -44,10 +44,10 @@ def test_names_are_found_however_they_are_looked_up(
         search.built(NAMES)
 
     # When: they are searched by patterns, page after page.
-    asked = " AND ".join(f"name {comparator} '{pattern}'" for comparator, pattern in clauses)
+    filter_string = " AND ".join(f"name {how} '{text}'" for how, text in clauses)
     order = ["name DESC"] if descending else ["name ASC"]
-    found = search.names(asked, order_by=order, limit=limit)
-    versions = search.numbers(asked, order_by=order, limit=limit)
+    found = search.names(filter_string, order_by=order, limit=limit)
+    versions = search.numbers(filter_string, order_by=order, limit=limit)
 
     # Then: they are those that match, in order; and so are their versions.
     wanted = sorted(

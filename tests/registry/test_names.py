@@ -116,7 +116,7 @@ def test_a_write_meant_for_a_name_changes_the_model_that_has_it(
     before = list(table.query_all(outdated.pk))
     late = DynamoRegistryStore(table)
     find, answers = late._models.find, [outdated]
-    late._models.find = lambda *asked: answers.pop() if answers else find(*asked)  # type: ignore[method-assign]
+    late._models.find = lambda *args: answers.pop() if answers else find(*args)  # type: ignore[method-assign]
 
     # then the write changes that one
     write(late)

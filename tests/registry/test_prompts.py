@@ -94,7 +94,7 @@ class TestPrompts:
     def test_a_table_that_cant_answer_is_not_taken_for_a_missing_prompt(
         self, registry: DynamoRegistryStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def busy(*asked: object) -> None:
+        def busy(*args: object) -> None:
             raise Throttled("the table is busy")
 
         monkeypatch.setattr(registry._table, "batch_get", busy)

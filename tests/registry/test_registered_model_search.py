@@ -131,7 +131,7 @@ def test_no_models_at_all_can_be_asked_for(search: Searching) -> None:
 
 @pytest.fixture
 def prompts(search: Searching) -> Searching:
-    """A model, a prompt, one that is almost a prompt, and one that says it is none."""
+    """A model, a prompt, one that is almost a prompt, and one whose tag excludes it."""
     search.add("model")
     search.add("prompt", tags=PROMPT)
     search.add("TRUE", tags={"mlflow.prompt.is_prompt": "TRUE"})
@@ -197,8 +197,8 @@ def test_a_model_that_is_being_deleted_is_not_found(search: Searching) -> None:
     pk = registered_model_pk(registered_model_key("default", "m"))
     search.table.write(Update((pk, META), set={DELETING: True}))
 
-    for asked in (None, "name = 'm'", "name LIKE 'm%'", "tags.a = 'x'"):
-        assert search.names(asked) == []
+    for filter_string in (None, "name = 'm'", "name LIKE 'm%'", "tags.a = 'x'"):
+        assert search.names(filter_string) == []
 
 
 def test_names_that_begin_alike_are_read_and_no_others(search: Searching) -> None:

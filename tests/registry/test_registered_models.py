@@ -68,7 +68,7 @@ def test_a_name_is_given_once(
 
 
 def test_a_model_that_is_not_there_is_not_found_by_anything(either: Any, name: str) -> None:
-    for ask in (
+    for call in (
         lambda: either.get_registered_model(name),
         lambda: either.update_registered_model(name, "text"),
         lambda: either.rename_registered_model(name, "other"),
@@ -82,7 +82,7 @@ def test_a_model_that_is_not_there_is_not_found_by_anything(either: Any, name: s
         lambda: either.get_model_version_by_alias(name, "latest"),
     ):
         with pytest.raises(MlflowException, match=f"name={name} not found") as refusal:
-            ask()
+            call()
         assert refusal.value.error_code == "RESOURCE_DOES_NOT_EXIST"
 
 

@@ -74,7 +74,7 @@ def test_one_of_those_who_rename_to_a_name_gets_it(uri: str) -> None:
     outcomes = together(rename)
 
     assert Counter(outcomes) == {"done": 1, "RESOURCE_ALREADY_EXISTS": PROCESSES - 1}
-    left = [name for name, said in zip(own, outcomes, strict=True) if said != "done"]
+    left = [name for name, outcome in zip(own, outcomes, strict=True) if outcome != "done"]
     assert [model.name for model in store.search_registered_models()] == [*left, "wanted"]
 
 
@@ -98,9 +98,9 @@ def test_a_model_comes_and_goes_under_those_who_use_it(uri: str) -> None:
             outcome(call) for _ in range(ROUNDS) for call in [*calls[shift:], *calls[:shift]]
         )
 
-    # then each call does its work, or says that the model is not there, or that its name is taken
-    said = sum(together(work), Counter[str]())
-    assert said.keys() <= {"done", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
+    # then each call does its work, or reports that the model is missing or its name is taken
+    counted = sum(together(work), Counter[str]())
+    assert counted.keys() <= {"done", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
 
     # and nothing is left of those that were deleted
     store = build_registry_store(uri)

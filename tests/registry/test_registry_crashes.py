@@ -98,7 +98,7 @@ def with_many_items(registry: DynamoRegistryStore, name: str) -> None:
 def test_a_deleted_model_is_gone_whatever_is_left_of_it(
     registry: DynamoRegistryStore, table: SqliteTable, writes: int
 ) -> None:
-    # given a deletion that was cut short after so many writes
+    # given a deletion that was cut short after some writes
     with_many_items(registry, "net")
     with failing_after(table, writes, DIED):
         registry.delete_registered_model("net")
@@ -107,13 +107,13 @@ def test_a_deleted_model_is_gone_whatever_is_left_of_it(
     assert registry.search_registered_models() == []
     assert registry.search_registered_models("tags.team = 'red'") == []
     assert registry.search_model_versions() == []
-    for ask in (
+    for call in (
         lambda: registry.get_registered_model("net"),
         lambda: registry.get_model_version("net", 1),
         lambda: registry.delete_registered_model("net"),
     ):
         with refused("RESOURCE_DOES_NOT_EXIST"):
-            ask()
+            call()
 
     # and the next of its name begins afresh, and removes what is left
     registry.create_registered_model("net")
@@ -160,7 +160,7 @@ def test_a_later_deletion_removes_what_an_earlier_one_left(
 
 
 def table_time() -> int:
-    """The time (ms) as the registry tells it."""
+    """The time (ms) as the registry returns it."""
     from mlflow.utils.time import get_current_time_millis
 
     now: int = get_current_time_millis()

@@ -77,14 +77,14 @@ def test_a_tag_that_can_not_be_is_refused(
     add_versions(either, name, 1)
     model_tag, version_tag = RegisteredModelTag(key, value), ModelVersionTag(key, value)
 
-    for ask in (
+    for call in (
         lambda: either.create_registered_model(f"{name}!", [model_tag]),
         lambda: either.set_registered_model_tag(name, model_tag),
         lambda: either.create_model_version(name, SOURCE, tags=[version_tag]),
         lambda: either.set_model_version_tag(name, 1, version_tag),
     ):
         with refused("INVALID_PARAMETER_VALUE"):
-            ask()
+            call()
 
 
 def test_a_model_s_tag_may_have_no_value_a_version_s_must(either: Any, name: str) -> None:
@@ -103,8 +103,8 @@ def test_the_tag_of_a_prompt_moves_a_model_between_the_searches(
     either: Any, name: str, value: str
 ) -> None:
     def found(prompts: str) -> bool:
-        asked = f"name = '{name}'{prompts}"
-        return [model.name for model in either.search_registered_models(asked)] == [name]
+        filter_string = f"name = '{name}'{prompts}"
+        return [model.name for model in either.search_registered_models(filter_string)] == [name]
 
     is_prompt = f" AND tag.`{IS_PROMPT_TAG_KEY}` = 'true'"
     either.create_registered_model(name)

@@ -91,18 +91,18 @@ def in_file(sqlite_table: SqliteTable) -> Searching:
 
 
 def test_models_are_the_same(in_file: Searching, on_server: Searching) -> None:
-    for number, asked in enumerate(OF_MODELS):
+    for number, filter_string in enumerate(OF_MODELS):
         order = ORDERS[number % 3]
-        found = in_file.names(asked, order_by=order, limit=4)
+        found = in_file.names(filter_string, order_by=order, limit=4)
 
-        assert on_server.names(asked, order_by=order, limit=4) == found, asked
-        assert found, asked
+        assert on_server.names(filter_string, order_by=order, limit=4) == found, filter_string
+        assert found, filter_string
 
 
 def test_versions_are_the_same(in_file: Searching, on_server: Searching) -> None:
-    for number, asked in enumerate(OF_VERSIONS):
+    for number, filter_string in enumerate(OF_VERSIONS):
         order = ORDERS[number % 4]
-        found = in_file.numbers(asked, order_by=order, limit=5)
+        found = in_file.numbers(filter_string, order_by=order, limit=5)
 
-        assert on_server.numbers(asked, order_by=order, limit=5) == found, asked
-        assert found, asked
+        assert on_server.numbers(filter_string, order_by=order, limit=5) == found, filter_string
+        assert found, filter_string

@@ -1,6 +1,6 @@
 """Searches of one large registry: the results of MLflow's SQL registry, order and pages included.
 
-The population is written once, so that many searches can be asked; tests/differential asks fewer
+The population is written once, so that many searches can be made; tests/differential makes fewer
 of many small populations.
 """
 
@@ -108,7 +108,7 @@ def _add_version(pair: Pair, chance: Random, name: str, prompt: str | None) -> N
     pair.call("create_model_version", name, chance.choice(SOURCES[:3]), run_id, tags)
 
 
-def asks(searches: int) -> settings:
+def examples(searches: int) -> settings:
     return settings(
         max_examples=searches,
         derandomize=True,
@@ -164,7 +164,7 @@ _version_orders = ordered(
 )
 
 
-@asks(40)
+@examples(40)
 @given(text=_filters, limit=st.sampled_from((2, 7, 100)), order=_model_orders)
 def test_pages_of_models_are_the_same(
     pair: Pair, text: str | None, limit: int, order: list[str] | None
@@ -174,7 +174,7 @@ def test_pages_of_models_are_the_same(
     )
 
 
-@asks(40)
+@examples(40)
 @given(text=_version_filters, limit=st.sampled_from((3, 10, 1000)), order=_version_orders)
 def test_pages_of_versions_are_the_same(
     pair: Pair, text: str | None, limit: int, order: list[str] | None

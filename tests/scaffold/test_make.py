@@ -41,10 +41,10 @@ def test_help_lists_every_target() -> None:
 
 @needs_make
 def test_make_test_sets_up_and_runs_style_types_and_tests_in_this_order() -> None:
-    said = planned("test", "VENV=/nowhere")
+    printed = planned("test", "VENV=/nowhere")
 
     steps = ["-m venv", "install", "ruff check", "ruff format --check", "mypy", "pytest"]
-    places = [said.index(step) for step in steps]
+    places = [printed.index(step) for step in steps]
     assert places == sorted(places)
 
 

@@ -85,7 +85,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]
 
 
 def outcome(search: Callable[[Any, Any, str], Any], stores: tuple[Any, Any], text: str) -> str:
-    """How many are found, or the error's code; the exception's name if it is none of MLflow's."""
+    """How many are found, or the error's code; the exception's name if it is not MLflow's."""
     try:
         return f"{len(search(*stores, text))} found"
     except MlflowException as error:

@@ -25,7 +25,7 @@ def sqlite() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-def asked(sqlite: sqlite3.Connection, found: object, comparator: str, value: object) -> bool:
+def in_sqlite(sqlite: sqlite3.Connection, found: object, comparator: str, value: object) -> bool:
     return bool(sqlite.execute(f"SELECT ? {comparator} ?", (found, value)).fetchone()[0])
 
 
@@ -33,7 +33,7 @@ def asked(sqlite: sqlite3.Connection, found: object, comparator: str, value: obj
 def test_whole_numbers_compare_with_any_number_as_in_sqlite(
     sqlite: sqlite3.Connection, found: int | None, comparator: str, value: float
 ) -> None:
-    expected = asked(sqlite, found, comparator, value)
+    expected = in_sqlite(sqlite, found, comparator, value)
 
     assert predicate(comparator, value)(found) is expected
 
@@ -42,7 +42,7 @@ def test_whole_numbers_compare_with_any_number_as_in_sqlite(
 def test_text_compares_by_code_point_as_in_sqlite(
     sqlite: sqlite3.Connection, found: str | None, comparator: str, value: str
 ) -> None:
-    expected = asked(sqlite, found, comparator, value)
+    expected = in_sqlite(sqlite, found, comparator, value)
 
     assert predicate(comparator, value)(found) is expected
 

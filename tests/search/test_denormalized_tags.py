@@ -1,4 +1,4 @@
-"""Tags that META items tell: the table filters by them, and nobody reads their items."""
+"""Tags that META items hold: the table filters by them, and their items are not read."""
 
 from __future__ import annotations
 

@@ -43,13 +43,13 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteTable]:
 )
 @given(
     experiments=populations,
-    asked=clauses,
+    filters=clauses,
     order=st.sampled_from(([], ["name DESC"], ["creation_time ASC"])),
 )
 def test_answers_are_those_of_a_full_scan(
     table: SqliteTable,
     experiments: list[tuple[str, str]],
-    asked: list[tuple[str, str]],
+    filters: list[tuple[str, str]],
     order: list[str],
 ) -> None:
     # Given: experiments, and what became of them.
@@ -67,7 +67,7 @@ def test_answers_are_those_of_a_full_scan(
     # When: they are searched by all, and where searches may rely on postings.
     query = {
         "view_type": ViewType.ALL,
-        "filter_string": " AND ".join(f"name {how} '{text}'" for how, text in asked),
+        "filter_string": " AND ".join(f"name {how} '{text}'" for how, text in filters),
         "order_by": order,
     }
     search.built()

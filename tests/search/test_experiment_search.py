@@ -40,7 +40,7 @@ CREATED = 1_700_000_000_000
 
 
 class Searching:
-    """A store on a table, and what its searches ask of DynamoDB."""
+    """A store on a table, and the requests of its searches to DynamoDB."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -265,18 +265,18 @@ def test_names_are_found_by_their_trigrams(
 ) -> None:
     for number in range(120):
         projected.add(str(number), CREATED + number, name=f"Churn model {number}")
-    asked: dict[str, Any] = {"filter_string": "name ILIKE '%MODEL 11%'", "order_by": order_by}
-    without = projected.ids(**asked)
+    query: dict[str, Any] = {"filter_string": "name ILIKE '%MODEL 11%'", "order_by": order_by}
+    without = projected.ids(**query)
     projected.built(NAMES)
 
-    assert projected.ids(**asked) == without
+    assert projected.ids(**query) == without
     assert len(without) == 11
     usage = projected.meter.take()
     assert usage.requests["BatchGetItem"] == 1
 
     pages, token = [], None
     while True:
-        page = projected(max_results=4, page_token=token, **asked)
+        page = projected(max_results=4, page_token=token, **query)
         pages += [found.experiment_id for found in page]
         token = page.token
         if not token:
@@ -292,5 +292,5 @@ def test_descriptions_are_found_by_their_trigrams(projected: Searching) -> None:
 
     assert projected.ids(filter_string="tags.`mlflow.note.content` LIKE '%thing el%'") == ["99"]
 
-    # Postings and META; what META doesn't tell of the tag; the experiment.
+    # Postings and META; what META doesn't hold of the tag; the experiment.
     assert projected.meter.take().requests["BatchGetItem"] == 2

@@ -31,7 +31,7 @@ LONG_KEY = "key " * 60
 PARAMS = (None, "1", "2", "a", "ab", 'a"b', "a\0b", "é", "", LONG, MOST)
 KEYS = ("p", "a b/c#%", LONG_KEY)
 CLAUSES = (
-    *(f"params.`{key}` {asked}" for key in KEYS for asked in ("= '1'", "!= 'a'", "LIKE 'a%'")),
+    *(f"params.`{key}` {test}" for key in KEYS for test in ("= '1'", "!= 'a'", "LIKE 'a%'")),
     *(
         "params.p LIKE 'x%'",
         f"params.p LIKE '{MOST[0]}%'",
@@ -49,11 +49,11 @@ ORDERS = (None, ["start_time ASC"], ["metrics.m DESC"], ["params.p", "start_time
 
 
 class ReadingTable(SqliteTable):
-    """A table that remembers the keys that were asked for."""
+    """A table that remembers the keys that were read."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, durability="process")
-        self.asked: list[Key] = []
+        self.read_keys: list[Key] = []
 
     def batch_get(
         self,
@@ -63,7 +63,7 @@ class ReadingTable(SqliteTable):
         attributes: Sequence[str] | None = None,
     ) -> dict[Key, Item]:
         wanted = list(keys)
-        self.asked += wanted
+        self.read_keys += wanted
         return super().batch_get(wanted, consistent=consistent, attributes=attributes)
 
 
@@ -81,9 +81,9 @@ def search(table: ReadingTable) -> Searching:
 
 
 def test_a_plan_says_what_is_joined_and_what_is_read() -> None:
-    asked = plan("params.p = 'x' AND metrics.m > 1 AND tags.t IS NULL", joins=True)
+    planned = plan("params.p = 'x' AND metrics.m > 1 AND tags.t IS NULL", joins=True)
 
-    made = "\n".join(asked.lines())
+    made = "\n".join(planned.lines())
 
     assert "from items PARAM#p, METRIC#m, joined to the listing: params.p = 'x'; metrics.m" in made
     assert "from items TAG#t, read of each candidate: tags.t IS NULL" in made
@@ -121,7 +121,7 @@ def test_runs_that_lack_the_item_or_the_value_are_not_asked_for_it(
     assert search.ids("metrics.m < 0.01 AND params.rare IS NULL") == ["r0000"]
     assert search.ids("params.rare = '1' AND metrics.m > 5") == []
 
-    assert [key for key in table.asked if key[1] != "META"] == [("RUN#r0000", "PARAM#rare")]
+    assert [key for key in table.read_keys if key[1] != "META"] == [("RUN#r0000", "PARAM#rare")]
 
 
 @given(
@@ -179,14 +179,14 @@ def populated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteTable]
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    asked=st.lists(st.sampled_from(CLAUSES), min_size=1, max_size=3),
+    filters=st.lists(st.sampled_from(CLAUSES), min_size=1, max_size=3),
     order_by=st.sampled_from(ORDERS),
     limit=st.sampled_from([3, 20, 100]),
     view=st.sampled_from([ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY, ViewType.ALL]),
 )
 def test_a_joined_search_finds_what_reading_every_item_finds(
     populated: SqliteTable,
-    asked: list[str],
+    filters: list[str],
     order_by: list[str] | None,
     limit: int,
     view: int,
@@ -194,7 +194,7 @@ def test_a_joined_search_finds_what_reading_every_item_finds(
     joining, reading = Searching(populated, metered=False), Searching(populated)
 
     found, expected = (
-        list(side.pages(" AND ".join(asked), order_by, ids=["1", "2"], limit=limit, view=view))
+        list(side.pages(" AND ".join(filters), order_by, ids=["1", "2"], limit=limit, view=view))
         for side in (joining, reading)
     )
 
@@ -203,11 +203,11 @@ def test_a_joined_search_finds_what_reading_every_item_finds(
 
 def test_every_clause_finds_something_and_leaves_something(populated: SqliteTable) -> None:
     search = Searching(populated, metered=False)
-    found = {asked: len(search.ids(asked, ids=["1", "2"])) for asked in CLAUSES}
+    found = {clause: len(search.ids(clause, ids=["1", "2"])) for clause in CLAUSES}
     everything = len(search.ids(ids=["1", "2"], limit=1000))
 
-    assert [asked for asked, number in found.items() if number == everything] == []
-    assert [asked for asked, number in found.items() if number == 0] == ["metrics.none = 1"]
+    assert [clause for clause, number in found.items() if number == everything] == []
+    assert [clause for clause, number in found.items() if number == 0] == ["metrics.none = 1"]
 
 
 @pytest.mark.parametrize(

@@ -162,10 +162,10 @@ def test_a_run_out_of_view_or_of_the_times_is_no_match(search: Searching) -> Non
     search.table.write(Update((run_pk("r0003"), META), set={"stage": "deleted"}))
     search.built(NAMES)
 
-    asked = "run_name LIKE '%train%' AND start_time > 1 AND user_id ILIKE 'ADA'"
+    filter_string = "run_name LIKE '%train%' AND start_time > 1 AND user_id ILIKE 'ADA'"
 
-    assert search.ids(asked) == ["r0004", "r0002"]
-    assert search.ids(asked, view=ViewType.DELETED_ONLY) == ["r0003"]
+    assert search.ids(filter_string) == ["r0004", "r0002"]
+    assert search.ids(filter_string, view=ViewType.DELETED_ONLY) == ["r0003"]
     assert search.ids("run_name LIKE '%train%' AND status = 'RUNNING'") == []
 
 
@@ -300,14 +300,14 @@ POSTINGS_BUILT = Config(built=frozenset({NAMES, DESCRIPTIONS}))
 )
 @given(
     runs=populations,
-    asked=clauses,
+    filters=clauses,
     order=st.sampled_from(([], ["start_time ASC"], ["start_time DESC", "run_id DESC"], ["run_id"])),
     config=st.sampled_from((EVERYTHING_BUILT, POSTINGS_BUILT)),
 )
 def test_answers_are_those_of_a_full_scan(
     table: SqliteTable,
     runs: list[tuple[str, str | None, str]],
-    asked: list[tuple[str, str, str]],
+    filters: list[tuple[str, str, str]],
     order: list[str],
     config: Config,
 ) -> None:
@@ -326,15 +326,15 @@ def test_answers_are_those_of_a_full_scan(
         elif then == "goes":
             table.write(Delete((run_pk(run_id), META)))
 
-    by_postings = _pages(table, experiment_id, asked, order, config)
+    by_postings = _pages(table, experiment_id, filters, order, config)
 
-    assert by_postings == _pages(table, experiment_id, asked, order, Config())
+    assert by_postings == _pages(table, experiment_id, filters, order, Config())
 
 
 def _pages(
     table: SqliteTable,
     experiment_id: str,
-    asked: list[tuple[str, str, str]],
+    filters: list[tuple[str, str, str]],
     order: list[str],
     config: Config,
 ) -> list[list[str]]:
@@ -343,7 +343,7 @@ def _pages(
     request = Request(None, 2, order, experiment_ids=[experiment_id], view_type=ViewType.ALL)
     context = Context(lambda: config, experiments=lambda wanted: searched)
     filtered = tuple(
-        clause(Field("tags", key), comparator, text) for key, comparator, text in asked
+        clause(Field("tags", key), comparator, text) for key, comparator, text in filters
     )
     pages: list[list[str]] = []
     start: PageStart | None = FIRST_PAGE

@@ -47,7 +47,7 @@ class LaggingTable(SqliteTable):
 
 
 class Searching:
-    """A store on a table with experiment 1, and what its searches ask of DynamoDB."""
+    """A store on a table with experiment 1, and the requests of its searches to DynamoDB."""
 
     def __init__(self, table: Table, *, metered: bool = True) -> None:
         self.table = table
@@ -309,7 +309,7 @@ def test_a_run_that_has_gone_is_left_out_and_the_page_filled(search: Searching) 
     ]
 
 
-def test_what_is_read_of_the_run_decides_not_what_a_stale_listing_says(search: Searching) -> None:
+def test_search_runs_decides_by_the_run_not_by_a_stale_listing(search: Searching) -> None:
     search.add_runs(3)
     table = search.table
     read_whole = table.partitions

@@ -1,6 +1,6 @@
 """Searches of one large population: the results of MLflow's SQL store, order and pages included.
 
-The population is written once, so that many searches can be asked; tests/differential asks fewer
+The population is written once, so that many searches can be made; tests/differential makes fewer
 of many small populations.
 """
 
@@ -149,7 +149,7 @@ def _dataset_input(chance: Random) -> DatasetInput:
     return DatasetInput(Dataset(name, digest, "local", "here", None, None), tags)
 
 
-def asks(searches: int) -> settings:
+def examples(searches: int) -> settings:
     return settings(
         max_examples=searches,
         derandomize=True,
@@ -159,7 +159,7 @@ def asks(searches: int) -> settings:
     )
 
 
-@asks(120)
+@examples(120)
 @given(data=st.data(), view=st.sampled_from(VIEWS), order=run_orders)
 def test_runs_are_found_in_order(
     population: Population, data: st.DataObject, view: int, order: list[str] | None
@@ -170,7 +170,7 @@ def test_runs_are_found_in_order(
     population.pair.call("search_runs", ids, text, view, order_by=order)
 
 
-@asks(40)
+@examples(40)
 @given(
     data=st.data(),
     view=st.sampled_from(VIEWS),
@@ -196,7 +196,7 @@ def test_pages_of_runs_are_the_same(
     )
 
 
-@asks(70)
+@examples(70)
 @given(
     data=st.data(),
     view=st.sampled_from(VIEWS),

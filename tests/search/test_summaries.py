@@ -123,8 +123,8 @@ def test_a_summary_of_an_earlier_end_is_not_believed(
     search: Searching, outdated: dict[str, object]
 ) -> None:
     add_run(search, 1)
-    told = {**outdated, "json": '{"params":{"p":"old"},"tags":{},"metrics":[],"edges":[]}'}
-    search.table.write(Update(summary_key("r0001"), set=told))
+    stored = {**outdated, "json": '{"params":{"p":"old"},"tags":{},"metrics":[],"edges":[]}'}
+    search.table.write(Update(summary_key("r0001"), set=stored))
     search.built(SUMMARY)
 
     (run,), _ = search()
@@ -143,7 +143,7 @@ def test_a_run_too_large_for_a_summary_is_read_whole(search: Searching) -> None:
     assert run.data.params == {"p": MOST, "q": "x"}
 
 
-def test_a_summary_tells_all_that_the_items_tell(search: Searching) -> None:
+def test_a_summary_holds_all_that_the_items_hold(search: Searching) -> None:
     meta = run_meta("odd", 3, status="KILLED", name="")
     put_run(
         search.table,

@@ -25,7 +25,7 @@ class Clocks:
         self._passed += seconds
 
     def is_set(self, seconds: float) -> None:
-        """Somebody sets the clock so many seconds ahead, or back; or the machine has slept."""
+        """The clock is set ahead or back by these seconds, or the machine has slept."""
         self._ahead += seconds
 
 

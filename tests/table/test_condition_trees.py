@@ -1,4 +1,4 @@
-"""Random conditions on random items mean on a real engine what ``holds`` says of them."""
+"""Random conditions on random items hold on a real engine where ``holds`` returns True."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def engine(request: pytest.FixtureRequest) -> Table:
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(attributes=ITEMS, condition=CONDITIONS)
-def test_a_condition_means_what_holds_says(
+def test_condition_holds_on_the_engine_where_holds_returns_true(
     engine: Table, attributes: Item, condition: Condition
 ) -> None:
     item = {"PK": "a", "SK": "1", **attributes}
@@ -90,7 +90,9 @@ def test_a_condition_means_what_holds_says(
     op=OPERATORS,
     length=st.integers(0, 4),
 )
-def test_a_length_means_what_holds_says(engine: Table, value: object, op: str, length: int) -> None:
+def test_length_condition_holds_on_the_engine_where_holds_returns_true(
+    engine: Table, value: object, op: str, length: int
+) -> None:
     item = {"PK": "a", "SK": "1", "x": value}
     engine.write(Put(item))
     condition = Length("x", op, length)  # type: ignore[arg-type]

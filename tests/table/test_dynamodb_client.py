@@ -1,4 +1,4 @@
-"""The DynamoDB adapter's client: made late, made again after a fork, and what its errors say."""
+"""The DynamoDB adapter's client: made late, made again after a fork; the messages of its errors."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_local_endpoint_needs_no_configuration(dynoxide_endpoint: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("code", "message", "expected", "says"),
+    ("code", "message", "expected", "shown"),
     [
         ("ResourceNotFoundException", "", TableMissing, "runs"),
         ("AccessDeniedException", "", TableUnavailable, "iam-policy"),
@@ -141,12 +141,12 @@ def test_a_local_endpoint_needs_no_configuration(dynoxide_endpoint: str) -> None
     ],
 )
 def test_an_answer_becomes_an_error_of_the_table(
-    code: str, message: str, expected: type[TableError], says: str
+    code: str, message: str, expected: type[TableError], shown: str
 ) -> None:
     table = DynamoDBTable("runs", endpoint_url="http://127.0.0.1:1", backoff=Backoff(attempts=1))
     Faults(table).fail("UpdateItem", code, message=message)
 
-    with pytest.raises(expected, match=says) as raised:
+    with pytest.raises(expected, match=shown) as raised:
         table.write(Update(KEY, set={"x": 1}))
 
     assert not isinstance(raised.value, botocore.exceptions.ClientError)

@@ -238,7 +238,7 @@ class TestConflicts:
         tokens = [parameters["ClientRequestToken"] for _, parameters in faults.calls]
         assert len(set(tokens)) == 3
 
-    def test_a_conflict_that_lasts_is_told(self, table: DynamoDBTable, faults: Faults) -> None:
+    def test_a_conflict_that_lasts_is_raised(self, table: DynamoDBTable, faults: Faults) -> None:
         faults.cancel("None", "TransactionConflict")
 
         with pytest.raises(TransactionConflict):

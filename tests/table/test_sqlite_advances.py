@@ -72,14 +72,14 @@ def test_they_leave_the_same_rows_and_errors(
 
     one, other = pair
     if together:
-        told = _error(lambda: one.write(ops))
+        raised = _error(lambda: one.write(ops))
         expected = _error(lambda: other.write(*ops))
     else:
-        told = _error(lambda: one.bulk(ops))
+        raised = _error(lambda: one.bulk(ops))
         expected = _error(lambda: other.bulk(list(ops)))
 
-    # Of two errors in one write, either may be told.
-    assert told == expected or (together and told and expected)
+    # Of two errors in one write, either may be raised.
+    assert raised == expected or (together and raised and expected)
     assert _rows(one.path, pk) == _rows(other.path, pk)
 
 

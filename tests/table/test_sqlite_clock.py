@@ -53,7 +53,7 @@ def table(clocks: Clocks, opened: Callable[[], SqliteTable]) -> SqliteTable:
 
 
 def expiring(days: float) -> Put:
-    """An item that expires so many days from now."""
+    """An item that expires in ``days`` days."""
     return Put({"PK": KEY[0], "SK": KEY[1], "ttl": int(time.time() + days * DAY)})
 
 

@@ -303,7 +303,7 @@ def test_a_table_refuses_when_a_backup_was_copied_over_its_file(
     for use in (lambda: table.write(Put(SECOND)), lambda: table.get(("A", "00700"))):
         with pytest.raises(FileChanged, match=r"overwritten or cut short.*stop every server"):
             use()
-    # And the backup that is put there as the sentence says is used
+    # And the backup that is put there as the message describes is used
     table.path.unlink()
     backup.rename(table.path)
     assert table.get(("A", "00100")) is not None

@@ -1,4 +1,4 @@
-"""Which files the embedded engine takes, and what it says of those that it refuses."""
+"""Which files the embedded engine takes, and the errors for those that it refuses."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_file_of_a_newer_version_is_refused(sqlite_table: SqliteTable) -> None
         table.get(("A", "1"))
 
 
-def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+def test_query_raises_for_a_damaged_file(tmp_path: Path) -> None:
     # Given a table of some pages, and the file overwritten behind its first page
     table = SqliteTable(tmp_path / "table.ddb")
     table.create()
@@ -136,12 +136,12 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     # When it is read
     damaged = SqliteTable(table.path)
 
-    # Then the error says so
+    # Then the error names it
     with pytest.raises(TableUnavailable, match="the file is damaged"):
         damaged.query("A")
 
 
-def test_a_closed_table_is_told(sqlite_table: SqliteTable) -> None:
+def test_get_raises_for_a_closed_table(sqlite_table: SqliteTable) -> None:
     sqlite_table.write(Put({"PK": "A", "SK": "1"}))
     sqlite_table.close()
 
@@ -167,7 +167,7 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("open_elsewhere", [False, True])
-def test_a_file_that_is_read_only_is_told(open_folder: Path, open_elsewhere: bool) -> None:
+def test_write_raises_for_a_read_only_file(open_folder: Path, open_elsewhere: bool) -> None:
     # Given a table that belongs to somebody else, open there or not
     table = SqliteTable(open_folder / "table.ddb")
     table.create()
@@ -184,7 +184,7 @@ def test_a_file_that_is_read_only_is_told(open_folder: Path, open_elsewhere: boo
     child.join()
     open_folder.chmod(0o755)
 
-    # Then reading works where it can, and writing says what is wrong
+    # Then reading works where it can, and the error of a write names the cause
     assert read[0] == ("done" if open_elsewhere else "TableUnavailable")
     assert written[0] == "TableUnavailable"
     assert "must be" in written[1]

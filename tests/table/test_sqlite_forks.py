@@ -115,7 +115,7 @@ def test_forks_beside_writing_threads_lose_nothing(
     assert count(sqlite_table) >= 8 * 20 + len(busy_threads) - 2
 
 
-def test_a_fork_within_a_write_is_told_in_the_child(tmp_path: Path) -> None:
+def test_a_fork_within_a_write_raises_in_the_child(tmp_path: Path) -> None:
     # Given an observer that forks in the middle of the write's transaction
     statuses: list[int] = []
 

@@ -1,4 +1,4 @@
-"""The observer of the embedded engine works within the transaction of the write that it is told."""
+"""The observer of the embedded engine works within the transaction of the observed write."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def elsewhere(tmp_path: Path) -> Iterator[SqliteTable]:
     table.close()
 
 
-def test_it_is_told_what_changed_with_the_old_images(observed: NewTable) -> None:
-    told: list[list[ChangeEvent]] = []
-    table = observed(lambda _, events: told.append(list(events)))
+def test_observer_receives_what_changed_with_the_old_images(observed: NewTable) -> None:
+    seen: list[list[ChangeEvent]] = []
+    table = observed(lambda _, events: seen.append(list(events)))
     table.write(Put(RUN))
 
     returned = table.write(
@@ -55,8 +55,8 @@ def test_it_is_told_what_changed_with_the_old_images(observed: NewTable) -> None
         Check(("RUN", "other"), ITEM_MISSING),
     )
 
-    assert told == [[ChangeEvent("RUN", "1")], [ChangeEvent("RUN", "1", old=RUN)]]
-    assert returned == told[1]
+    assert seen == [[ChangeEvent("RUN", "1")], [ChangeEvent("RUN", "1", old=RUN)]]
+    assert returned == seen[1]
     assert table.write(Delete(("RUN", "1"))) == [
         ChangeEvent("RUN", "1", old={**RUN, "name": "second"}, removed=True)
     ]
@@ -114,11 +114,11 @@ def test_the_table_goes_on_after_its_failure(observed: NewTable) -> None:
     assert table.scan().items == [COPY]
 
 
-def test_it_is_not_told_what_it_writes_itself(observed: NewTable) -> None:
-    told: list[str] = []
+def test_observer_does_not_receive_its_own_writes(observed: NewTable) -> None:
+    seen: list[str] = []
 
     def write_on(table: Table, events: Sequence[ChangeEvent]) -> None:
-        told.extend(event.pk for event in events)
+        seen.extend(event.pk for event in events)
         table.write(Put(COPY))
         table.bulk([Put({"PK": "BULK", "SK": "1"})])
         table.sweep_expired()
@@ -127,7 +127,7 @@ def test_it_is_not_told_what_it_writes_itself(observed: NewTable) -> None:
 
     table.write(Put(RUN))
 
-    assert told == ["RUN"]
+    assert seen == ["RUN"]
 
 
 def test_a_condition_that_fails_within_may_be_handled(observed: NewTable) -> None:
@@ -196,28 +196,28 @@ def test_a_full_disk_at_the_end_of_a_write_undoes_it(observed: NewTable) -> None
     assert table.scan().items == [COPY, RUN]
 
 
-def test_a_write_that_fails_is_not_told(observed: NewTable) -> None:
-    told: list[object] = []
-    table = observed(lambda _, events: told.append(events))
+def test_observer_does_not_receive_a_write_that_fails(observed: NewTable) -> None:
+    seen: list[object] = []
+    table = observed(lambda _, events: seen.append(events))
 
     with pytest.raises(ConditionFailed):
         table.write(Update(("RUN", "1"), set={"a": 1}, condition=ITEM_EXISTS))
     table.write(Delete(("RUN", "1")))
     table.write(Check(("RUN", "1"), ITEM_MISSING))
 
-    assert told == []
+    assert seen == []
 
 
-def test_it_is_told_of_bulks_and_of_what_expires(observed: NewTable) -> None:
-    told: list[ChangeEvent] = []
-    table = observed(lambda _, events: told.extend(events))
+def test_observer_receives_bulks_and_what_expires(observed: NewTable) -> None:
+    seen: list[ChangeEvent] = []
+    table = observed(lambda _, events: seen.extend(events))
     old = {"PK": "OLD", "SK": "1", "ttl": 1}
 
     table.bulk([Put(RUN), Put(old)])
     swept = table.sweep_expired()
 
-    assert told[:2] == [ChangeEvent("RUN", "1"), ChangeEvent("OLD", "1")]
-    assert told[2:] == swept == [ChangeEvent("OLD", "1", old=old, removed=True, expired=True)]
+    assert seen[:2] == [ChangeEvent("RUN", "1"), ChangeEvent("OLD", "1")]
+    assert seen[2:] == swept == [ChangeEvent("OLD", "1", old=old, removed=True, expired=True)]
     assert table.sweep_expired() == []
 
 

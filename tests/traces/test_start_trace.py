@@ -1,4 +1,4 @@
-"""``start_trace``: what a client says of a trace when it ends."""
+"""``start_trace``: what a client reports of a trace when it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of a batch: what MLflow's validators say, of whatever is logged."""
+"""The checks of a batch: the same verdict as MLflow's validators, whatever is logged."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def test_the_validators_are_not_asked_again_of_what_they_have_passed(
 ) -> None:
     batch = [Metric("seen", 0.5, 1, 2)], [Param("seen", "1")], [RunTag("seen", "1")]
     checked_batch(*batch)
-    asked: list[str] = []
+    called: list[str] = []
     for name in ("_validate_metric", "_validate_param", "_validate_tag"):
-        monkeypatch.setattr(batch_checks, name, lambda *_, name=name: asked.append(name))
-        monkeypatch.setattr(validation, name, lambda *_, name=name, **__: asked.append(name))
+        monkeypatch.setattr(batch_checks, name, lambda *_, name=name: called.append(name))
+        monkeypatch.setattr(validation, name, lambda *_, name=name, **__: called.append(name))
 
     checked_batch(*batch)
 
-    assert asked == []
+    assert called == []

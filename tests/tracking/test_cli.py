@@ -1,4 +1,4 @@
-"""``mlflow-dynamodbstore create-table``: the ways to name a table, and what it says."""
+"""``mlflow-dynamodbstore create-table``: the ways to name a table, and its output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The four forms of a store URI, and what is none of them."""
+"""The four forms of a store URI, and what has no such form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search for logged models answers as MLflow's SQL store on SQLite does, whatever is asked."""
+"""Search for logged models answers as MLflow's SQL store on SQLite does, for any query."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Twins:
             self.experiments[store] = known
             _populate(store, known, patch)
 
-    def ask(self, which: list[int], size: int | None, **query: Any) -> tuple[Any, Any]:
+    def search(self, which: list[int], size: int | None, **query: Any) -> tuple[Any, Any]:
         """The pages, or the error's code, of SQL's store and of ours."""
         return self._pages(self.theirs, which, size, query), self._pages(
             self.ours, which, size, query
@@ -219,7 +219,7 @@ def test_every_page_is_the_same(
     datasets: list[dict[str, Any]] | None,
     order_by: list[dict[str, Any]] | None,
 ) -> None:
-    theirs, ours = twins.ask(
+    theirs, ours = twins.search(
         which, size, filter_string=filter_string, datasets=datasets, order_by=order_by
     )
 

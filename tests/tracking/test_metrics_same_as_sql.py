@@ -43,7 +43,7 @@ few_examples = settings(
 
 
 class Pair:
-    """A run in each store that is told the same."""
+    """A run in each store; both receive the same calls."""
 
     def __init__(self, ours: DynamoTrackingStore, theirs: SqlAlchemyStore, runs: int = 1) -> None:
         self.stores = (ours, theirs)
@@ -69,7 +69,7 @@ class Pair:
             for store, run_ids in zip(self.stores, self.run_ids, strict=True)
         ]
 
-    def ask_bulk(self, method: str, *args: Any) -> list[Any]:
+    def call_bulk(self, method: str, *args: Any) -> list[Any]:
         answers = []
         for store, run_ids in zip(self.stores, self.run_ids, strict=True):
             names = {run_id: f"run {n}" for n, run_id in enumerate(run_ids)}
@@ -117,7 +117,7 @@ def test_samples(stores: Any, logged: list[Metric], most: int, bounds: Any) -> N
     pair.log("in a batch", logged, run=0)
     pair.log("in a batch", logged[::2], run=1)
 
-    ours, theirs = pair.ask_bulk(
+    ours, theirs = pair.call_bulk(
         "get_metric_history_bulk_interval", most, *(bounds or (None, None))
     )
 
@@ -131,7 +131,7 @@ def test_many_runs_under_one_limit(stores: Any, logged: list[Metric], most: int)
     for run in range(3):
         pair.log("in a batch", logged[run::2], run=run)
 
-    ours, theirs = pair.ask_bulk("get_metric_history_bulk", most)
+    ours, theirs = pair.call_bulk("get_metric_history_bulk", most)
 
     assert ours == theirs
 

@@ -60,7 +60,7 @@ class AdvanceContract(Contract):
             row("3", b"\2", "y"),
         ]
 
-    def test_what_may_not_move_on_is_told_when_all_else_is_done(self, table: Table) -> None:
+    def test_an_advance_that_fails_is_reported_when_all_else_is_done(self, table: Table) -> None:
         before = [
             row("as high", b"\2"),
             row("full", b"\1", "x", "y", "z"),

@@ -68,7 +68,7 @@ class BulkContract(Contract):
         assert found == (None if expected is None else {"PK": "a", "SK": "1", **expected})
         assert len(table.query("b").items) == 40
 
-    def test_conditions_that_fail_are_told_when_all_else_is_done(self, table: Table) -> None:
+    def test_conditions_that_fail_are_reported_when_all_else_is_done(self, table: Table) -> None:
         table.write(Put({"PK": "a", "SK": "there", "x": 1}))
 
         with pytest.raises(ConditionFailed) as failed:
@@ -86,7 +86,7 @@ class BulkContract(Contract):
         assert sort_keys(table.query("a").items) == ["new", "there"]
         assert table.get(("b", "1")) is not None
 
-    def test_a_condition_that_fails_is_told_where_a_put_of_the_key_follows(
+    def test_a_condition_that_fails_is_reported_where_a_put_of_the_key_follows(
         self, table: Table
     ) -> None:
         with pytest.raises(ConditionFailed) as failed:

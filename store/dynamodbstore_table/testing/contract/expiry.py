@@ -47,7 +47,7 @@ class ExpiryContract(Contract):
         )
         return table
 
-    def test_reads_do_not_show_it(self, table: Table) -> None:
+    def test_reads_do_not_show_an_expired_item(self, table: Table) -> None:
         table.write(Put(EXPIRED))
 
         assert table.get(KEY) is None
@@ -85,7 +85,7 @@ class ExpiryContract(Contract):
         assert sort_keys(listed.items) == there[:limit]
         assert sort_keys(looked_up.items) == there[:limit]
 
-    def test_pages_and_partitions_skip_it(self, mixed: Table) -> None:
+    def test_pages_and_partitions_skip_an_expired_item(self, mixed: Table) -> None:
         there = [f"{n:03}" for n in range(0, 30, 3)]
 
         assert sort_keys(mixed.query_all("mixed", page_size=2)) == there
@@ -99,7 +99,9 @@ class ExpiryContract(Contract):
         [ITEM_MISSING, Missing("x"), Not(equals("x", 1)), Not(ITEM_EXISTS)],
         ids=repr,
     )
-    def test_conditions_for_no_item_hold_of_it(self, table: Table, condition: Condition) -> None:
+    def test_conditions_for_no_item_hold_of_an_expired_item(
+        self, table: Table, condition: Condition
+    ) -> None:
         table.write(Put(EXPIRED))
 
         table.write(Check(KEY, condition))
@@ -113,7 +115,9 @@ class ExpiryContract(Contract):
         [ITEM_EXISTS, equals("x", 1), Compare("x", "!=", 2), Compare("ttl", "=", PAST)],
         ids=["exists", "equals", "differs", "ttl"],
     )
-    def test_conditions_for_an_item_fail_of_it(self, table: Table, condition: Condition) -> None:
+    def test_conditions_for_an_item_fail_of_an_expired_item(
+        self, table: Table, condition: Condition
+    ) -> None:
         table.write(Put(EXPIRED))
 
         for op in (
@@ -133,7 +137,7 @@ class ExpiryContract(Contract):
     @pytest.mark.parametrize(
         "condition", [None, ITEM_MISSING, Not(equals("x", 1))], ids=["none", "missing", "not"]
     )
-    def test_an_update_of_it_starts_from_nothing(
+    def test_an_update_of_an_expired_item_starts_from_nothing(
         self, table: Table, condition: Condition | None
     ) -> None:
         table.write(Put(EXPIRED))
@@ -151,7 +155,9 @@ class ExpiryContract(Contract):
 
         assert table.get(KEY) == {**ITEM, "s": 1, "n": 1, "l": ["new"]}
 
-    def test_an_update_in_a_transaction_starts_from_nothing(self, table: Table) -> None:
+    def test_an_update_of_an_expired_item_in_a_transaction_starts_from_nothing(
+        self, table: Table
+    ) -> None:
         table.write(Put(EXPIRED), Put({**EXPIRED, "SK": "2"}), Put({"PK": "a", "SK": "3", "n": 1}))
 
         table.write(
@@ -166,7 +172,7 @@ class ExpiryContract(Contract):
             {"PK": "a", "SK": "3", "n": 2},
         ]
 
-    def test_a_transaction_that_fails_elsewhere_leaves_it(self, table: Table) -> None:
+    def test_a_transaction_that_fails_elsewhere_leaves_an_expired_item(self, table: Table) -> None:
         table.write(Put(EXPIRED))
 
         with pytest.raises(ConditionFailed) as failed:
@@ -175,14 +181,14 @@ class ExpiryContract(Contract):
         assert failed.value.failures == {1: None}
         assert table.get(KEY) is None
 
-    def test_a_bulk_update_of_it_starts_from_nothing(self, table: Table) -> None:
+    def test_a_bulk_update_of_an_expired_item_starts_from_nothing(self, table: Table) -> None:
         table.write(Put(EXPIRED))
 
         table.bulk([Update(KEY, add={"n": 1}), Update(("a", "2"), add={"n": 1})])
 
         assert table.query("a").items == [{**ITEM, "n": 1}, {"PK": "a", "SK": "2", "n": 1}]
 
-    def test_it_can_be_replaced_and_deleted(self, table: Table) -> None:
+    def test_an_expired_item_can_be_replaced_and_deleted(self, table: Table) -> None:
         table.write(Put(EXPIRED), Put({**EXPIRED, "SK": "2"}))
 
         table.write(Put({**ITEM, "x": 2}))

@@ -36,7 +36,7 @@ class WriteContract(Contract):
 
         assert table.get(KEY) is None
 
-    def test_a_condition_that_fails_tells_the_item_it_met(self, table: Table) -> None:
+    def test_a_condition_that_fails_returns_the_item_it_met(self, table: Table) -> None:
         table.write(Put({**ITEM, "x": 1}))
 
         with pytest.raises(ConditionFailed) as failed:
@@ -63,7 +63,7 @@ class WriteContract(Contract):
         ],
         ids=lambda op: type(op).__name__,
     )
-    def test_a_condition_that_fails_on_no_item_tells_none(
+    def test_a_condition_that_fails_on_no_item_returns_no_item(
         self, table: Table, op: Put | Update | Delete | Check
     ) -> None:
         with pytest.raises(ConditionFailed) as failed:
@@ -194,7 +194,7 @@ class TransactionContract(Contract):
             ],
         }
 
-    def test_a_transaction_that_fails_does_nothing_and_tells_where(self, table: Table) -> None:
+    def test_a_transaction_that_fails_does_nothing_and_reports_where(self, table: Table) -> None:
         table.write(Put({"PK": "a", "SK": "there", "x": 1}))
 
         with pytest.raises(ConditionFailed) as failed:
@@ -226,7 +226,7 @@ class TransactionContract(Contract):
 
 
 class EventContract(Contract):
-    def test_a_single_write_tells_its_key_and_the_old_item(self, table: Table) -> None:
+    def test_a_single_write_returns_its_key_and_the_old_item(self, table: Table) -> None:
         table.write(Put({**ITEM, "x": 1}))
 
         put = table.write(Put({**ITEM, "x": 2}))
@@ -237,7 +237,7 @@ class EventContract(Contract):
         assert update == [ChangeEvent("a", "1", {**ITEM, "x": 2})]
         assert delete == [ChangeEvent("a", "1", {**ITEM, "x": 3}, removed=True)]
 
-    def test_a_transaction_tells_every_key_that_it_wrote(self, table: Table) -> None:
+    def test_a_transaction_returns_every_key_that_it_wrote(self, table: Table) -> None:
         table.write(Put({"PK": "a", "SK": "gone"}))
 
         events = table.write(
