@@ -1,7 +1,7 @@
 """The shape of each kind of canonical item: the attributes that it must have, and their types.
 
-Others can write into the table too: another program, a hand, a restore in part. An item of another
-shape than its key promises would be a ``KeyError`` far from here, so readers pass it over, and
+Others can write into the table too: another program, the console, a partial restore. An item
+whose shape does not fit its key would be a ``KeyError`` far from here, so readers pass it over, and
 ``status`` and ``replay`` name it. What is on an item beyond its shape is no fault. ``keys`` has the
 table of keys; who adds a kind of item there adds its shape here.
 """
@@ -196,8 +196,8 @@ _Seen: TypeAlias = tuple[str, str, tuple[str, ...], tuple[type, ...]]
 
 
 class ShapeCheck:
-    """Checks the shape of items of any kind; nothing but ``attributes`` is held against them, and
-    nothing that is missing where they may not be ``whole``.
+    """Checks the shape of items of any kind. Only ``attributes`` are checked; a missing one is no
+    fault where items may not be ``whole``.
 
     An item of a partition of no kind that is known here has no fault, nor has one whose key was
     not read. Shapes (names and types) that it has found good once are not looked at again: nearly

@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 
 def entities_of(bodies: Iterable[str]) -> tuple[dict[str, Entity], dict[str, Exception]]:
-    """The entities that messages name, by message; and why each of the others names none."""
+    """The entities that messages name, by message; and for each other message its error."""
     named: dict[str, Entity] = {}
     failed: dict[str, Exception] = {}
     for body in bodies:

@@ -1,4 +1,4 @@
-"""Every projection: what any part of the code does for each of them, it does for this list."""
+"""The one list of all projections: whatever works on every projection uses it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STREAM_FUNCTIONS: Final = (SEARCH, LIFECYCLE)
 
 
 def all_projections() -> tuple[Projection, ...]:
-    """Every projection, for what brings entities up to date outside of an observer."""
+    """Every projection, to bring entities up to date outside of an observer."""
     return tuple(make() for make in PROJECTIONS)
 
 
@@ -46,7 +46,7 @@ def lifecycle_projections() -> tuple[Projection, ...]:
 
 def inline_projections() -> tuple[Projection, ...]:
     """What a table's observer keeps. It does not see its own writes, so what expires is removed
-    outside it (see ``expiry.sweep``), where the other projections hear of it."""
+    outside it (see ``expiry.sweep``), where the other projections get the events."""
     return tuple(p for p in all_projections() if p.inline)
 
 

@@ -1,9 +1,9 @@
 """Marks of what is built: what searches may rely on, in the item ``CONFIG``/``BUILT``.
 
 ``marks`` are complete and kept by every writer. ``building`` are those that are being built, and
-when (ms) that was announced: every process that has read so keeps them from then on, also one whose
+when (ms) that was announced: every process that has read this keeps them from then on, even if its
 own variable does not name them. ``withdrawn`` is when (ms) a mark was last taken away: for some
-seconds after that, processes rely on it still. The item changes only under its ``version``, so that
+seconds after that, processes still rely on it. The item changes only under its ``version``, so that
 replays and commands that run at the same time lose nothing of each other's.
 """
 
@@ -31,8 +31,8 @@ def announce(table: Table, marks: Iterable[str], now_ms: int) -> Mapping[str, in
     """Announce that these are being built, so that every process keeps them from now on.
 
     The marks of the projections' earlier versions go: processes of an older version leave the
-    projection alone as soon as they read that there is a newer one. Returns since when (ms) each of
-    those that are not built yet has been announced.
+    projection alone as soon as they read that there is a newer one. Returns when (ms) each mark
+    that is not built yet was announced.
     """
     announced = tuple(marks)
     versions = dict(map(projection_of, announced))
@@ -118,7 +118,7 @@ def _change(table: Table, change: Callable[[_Marks], _Marks]) -> _Marks:
     for _ in range(_MOST_TRIES):
         items = list(table.query_all(CONFIG))
         item = next((i for i in items if i["SK"] == BUILT), None)
-        # Refuses marks of another form; of the rest only who sets a mark must know.
+        # Refuses malformed marks; the other items matter only where a mark is set.
         config_from_items([] if item is None else [item])
         found = item or {}
         before = _Marks(

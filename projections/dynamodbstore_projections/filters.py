@@ -10,12 +10,12 @@ from dynamodbstore_events.keys import HEARTBEAT_KEY
 from dynamodbstore_projections.projection import Projection
 
 MOST_FILTERS: Final = 5
-"""As many as Lambda takes of an event source."""
+"""Lambda's limit for an event source."""
 
 
 def event_filters(projections: Iterable[Projection]) -> list[dict[str, Any]]:
-    """The patterns of the records that these projections watch, and of the heartbeat; a record
-    passes that matches any of them. Kinds of entities that are watched alike share a pattern.
+    """The patterns of the records that these projections watch, and of the heartbeat. A record
+    that matches any of them passes. Kinds of entities that are watched alike share a pattern.
     """
     watched: dict[str, set[str]] = {}
     for projection in projections:

@@ -3,9 +3,9 @@
 A heartbeat goes the whole way that a change goes. A schedule writes the item ``HEARTBEAT``, the
 table's stream carries it, and each function that it reaches marks it in ``CONFIG``/
 ``PROJECTOR#<name>``: ``at``, when the heartbeat was sent (ms); ``projections``, the version of each
-one that the function keeps; ``stream``, the stream that it reads. So a mark grows old where the
-schedule stands still, where the stream is off or another one than the function reads, and where the
-function fails or is far behind.
+one that the function keeps; ``stream``, the stream that it reads. So a mark gets old if the
+schedule stops, if the stream is off or is not the one that the function reads, or if the function
+fails or is far behind.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def arrival(
 
 
 def read_heartbeats(table: Table, functions: Iterable[str]) -> Heartbeats:
-    """What the table shows of these functions, in one request. What is no heartbeat's form counts
-    as missing. Raises a ``TableError``."""
+    """What the table shows of these functions, in one request. A malformed item counts as missing.
+    Raises a ``TableError``."""
     keys = {function: _mark_key(function) for function in functions}
     found = table.batch_get([HEARTBEAT_KEY, *keys.values()])
     return Heartbeats(

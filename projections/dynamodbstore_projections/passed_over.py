@@ -31,7 +31,7 @@ class PassedOver:
     def look_at(
         self, items: Iterable[Mapping[str, Any]], projections: Iterable[Projection]
     ) -> None:
-        """Take note of those of some whole items that nothing here can read."""
+        """Record those of the given whole items that no projection and no store can read."""
         own = tuple(projections)
         check = shape_check()
         for item in items:
@@ -43,11 +43,11 @@ class PassedOver:
                 self._add_foreign(key)
 
     def add(self, error: DamagedItem) -> None:
-        """Take note of an item that could not be read."""
+        """Record an item that could not be read."""
         self.add_damaged(error.key, error.fault)
 
     def add_damaged(self, key: Key, fault: str) -> None:
-        """Take note of a damaged item, once."""
+        """Record a damaged item, once."""
         with self._lock:
             if key not in self.damaged:
                 self.damaged_items += 1

@@ -1,5 +1,5 @@
-"""What a replay does with the keys that it reads: brings right what they lead to, or only reports
-what is not right.
+"""What a replay does with the keys that it reads: it repairs what they lead to, or only reports
+drift.
 
 A key of a canonical item leads to its entity, one of a projection's own items to the entity that it
 is about (which may have gone), or to what only that projection can look at. The projections decide.
@@ -105,7 +105,7 @@ class Done:
 
 
 class Healer:
-    """Brings right what keys lead to. Safe for many threads."""
+    """Repairs what keys lead to. Safe for many threads."""
 
     def __init__(
         self, table: Table, projections: Sequence[Projection], config: Callable[[], Config]
@@ -115,7 +115,7 @@ class Healer:
         self._projector = Projector(table, projections, config)
 
     def heal(self, leads: Leads) -> Done:
-        """Add first, remove after; raises a ``TableError`` where that can't go on at all."""
+        """Add first, remove after; raises a ``TableError`` that would stop everything else too."""
         done = self.project(leads.entities | gone(self._table, leads.owners))
 
         def project(entities: Iterable[Entity]) -> frozenset[Entity]:
@@ -133,7 +133,7 @@ class Healer:
     def project(self, entities: Iterable[Entity]) -> Done:
         """Bring the projections of these entities up to date.
 
-        Raises a ``TableError`` that would be every other entity's too.
+        Raises a ``TableError`` that every other entity would raise too.
         """
         done = Done()
         for batch in _batches(entities, _ENTITIES_AT_ONCE):
@@ -151,7 +151,7 @@ class Healer:
 
 
 class Inspector:
-    """Reports what is not right, and writes nothing; what no projection can read it adds to
+    """Reports drift, and writes nothing; items that no projection can read are added to
     ``passed_over``. Safe for many threads."""
 
     def __init__(
@@ -167,8 +167,8 @@ class Inspector:
         self._passed_over = passed_over
 
     def inspect(self, leads: Leads) -> Iterator[tuple[Subject, Finding]]:
-        """What is missing, stale or wrong, each with what it was found at; raises a
-        ``TableError``."""
+        """What is missing, stale or wrong, each with the entity or item where it was found; raises
+        a ``TableError``."""
         config = self._config()
         projections = tuple(p for p in self._projections if not is_outdated(p, config))
         entities = leads.entities | gone(self._table, leads.owners)

@@ -34,7 +34,7 @@ class InlineObserver:
 
     @property
     def projections(self) -> tuple[Projection, ...]:
-        """What it keeps where nothing narrows it."""
+        """The projections that it keeps by default."""
         return self._projections
 
     def use_config(self, table: Table, config: Callable[[], Config]) -> None:

@@ -1,13 +1,13 @@
 """The expiry projection: when a run or an experiment has expired, what hangs below it goes too.
 
-Its work is the due record (see ``expiry_records``). A call does a bounded part of it: tombstones
+It works on a due record (see ``expiry.records``). A call does a bounded part of it: tombstones
 first, then what hangs below, META items last (DynamoDB may take two days to remove one that has
 expired, and nobody sees it meanwhile); then it changes the record, whose event brings the next
 call, until the record of a run becomes its tombstone and that of an experiment goes. A crash in
 between leaves the record, and what is left is found again.
 
-It is for the stream and for ``expiry_sweep``, not for a table's observer, which does not see its
-own writes: the other projections would miss what goes here.
+It is for the stream and for ``expiry.sweep``, not for a table's observer, which does not see its
+own writes: the other projections would miss these removals.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Records of what expires and of what has expired.
 
 ``EXPIRED#<kind>#<id>``/``META`` is written in one transaction with the stamp that lets a run or an
-experiment expire. So it is there whatever becomes of the removal's event: it leads to what hangs
+experiment expire. So it is there even if the removal's event is lost: it leads to what hangs
 below, and to the artifacts. First it is *due*, listed under ``EXPIRING`` by the time of expiry (a
 run's also under its experiment); ``gone`` (ms) is when its entity was first found to be gone. Of a
 run or a logged model it ends as a *tombstone*, listed under ``EXPIRED#RUNS`` or ``EXPIRED#MODELS``
@@ -76,8 +76,8 @@ def _due(meta: Mapping[str, Any], expires: int) -> Item:
 def tombstone(
     entity_pk: str, artifact_uri: str, experiment: Mapping[str, Any], gone_ms: int
 ) -> Item:
-    """The tombstone of a run or a model that goes with its experiment, which is known by its own
-    record."""
+    """The tombstone of a run or a model that goes with its experiment; ``experiment`` is
+    the experiment's own record."""
     pk, sk = record_key(entity_pk)
     return {
         "PK": pk,
@@ -108,7 +108,7 @@ def _listed(entity_pk: str, deleted_ms: int) -> dict[str, str]:
 
 
 def is_due(record: Mapping[str, Any]) -> bool:
-    """Whether a record is that of something that expires, and not a tombstone."""
+    """Whether a record is of an entity that expires, and not a tombstone."""
     return bool(record["gsi2pk"] == EXPIRING)
 
 

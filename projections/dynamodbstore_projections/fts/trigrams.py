@@ -22,7 +22,7 @@ def fold(text: str) -> str:
 
 
 def searchable(text: str) -> str:
-    """What of a text a LIKE pattern can meet: the folded text up to its first NUL."""
+    """What a LIKE pattern is compared with: the folded text up to its first NUL."""
     return fold(text.partition("\0")[0] if "\0" in text else text)
 
 
@@ -33,7 +33,7 @@ def trigrams(text: str) -> frozenset[str]:
 
 
 def required_trigrams(pattern: str) -> frozenset[str]:
-    """Trigrams that every text has which matches the pattern, by LIKE or by ILIKE.
+    """The trigrams of every text that matches the pattern, by LIKE or by ILIKE.
 
     They come from the runs of three or more literal characters between the wildcards ``%`` and
     ``_`` (nothing escapes these). Without such a run there are none: the pattern can't narrow.

@@ -50,12 +50,12 @@ class WrittenOnceIndex:
         return [(self._pk(written.scope, bucket, trigram), sk) for trigram in chosen]
 
     def puts(self, written: WrittenOnce, expires: int | None = None) -> list[Put]:
-        """What indexes a text, for ``Table.bulk``; ``expires`` (Unix seconds) is its entity's."""
+        """The puts that index a text, for ``Table.bulk``; ``expires`` (Unix seconds) is its entity's."""
         ttl = {} if expires is None else {"ttl": expires}
         return [Put({"PK": pk, "SK": sk, **ttl}) for pk, sk in self.keys(written)]
 
     def deletes(self, written: WrittenOnce) -> list[Delete]:
-        """What removes the postings of a text, with its entity."""
+        """The deletes that remove the postings of a text, with its entity."""
         return [Delete(key) for key in self.keys(written)]
 
     def candidates(

@@ -1,7 +1,7 @@
 """The ttl projection: the time to live of soft-deleted experiments and runs.
 
 ``ttl`` and ``expires`` (Unix seconds, the same) on a META item are written in one transaction with
-the record of its expiry (see ``expiry_records``), and go with it. Only META is stamped: what hangs
+the record of its expiry (see ``expiry.records``), and go with it. Only META is stamped: what hangs
 below goes after it. A run that is deleted with its experiment has no time to live of its own.
 """
 
