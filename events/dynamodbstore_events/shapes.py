@@ -3,7 +3,7 @@
 Others can write into the table too: another program, the console, a partial restore. An item
 whose shape does not fit its key would be a ``KeyError`` far from here, so readers pass it over, and
 ``status`` and ``replay`` name it. What is on an item beyond its shape is no fault. ``keys`` has the
-table of keys; who adds a kind of item there adds its shape here.
+table of keys; a new kind of item there needs its shape here.
 """
 
 from __future__ import annotations
