@@ -23,7 +23,7 @@ def run_benchmark(
     )
 
 
-def test_it_prints_costs_times_and_ratios(tmp_path: Path) -> None:
+def test_benchmark_prints_costs_times_and_ratios(tmp_path: Path) -> None:
     """Given a file and a database that don't exist yet, when some operations are measured, then
     each has its requests, its units, and the times of both stores."""
     done = run_benchmark(

@@ -249,7 +249,7 @@ class TestASecondForm:
         monkeypatch.setitem(STEPS, RUN, (step,))  # type: ignore[arg-type]
         return world.reopened()
 
-    def test_is_made_of_the_first_as_that_is_read(self, second: World) -> None:
+    def test_second_form_is_made_of_the_first_as_that_is_read(self, second: World) -> None:
         run_id = second.ids[RUN]
         (found,) = second.tracking.search_runs([second.ids[EXPERIMENT]], None, ViewType.ALL)
 
@@ -257,7 +257,7 @@ class TestASecondForm:
         assert found.info.user_id == "user ada"
         assert second.meta(RUN)["v"] == 1
 
-    def test_is_read_from_summaries_too(self, second: World) -> None:
+    def test_second_form_is_read_from_summaries_too(self, second: World) -> None:
         run_id = second.ids[RUN]
         second.tracking.update_run_info(run_id, RunStatus.FINISHED, 2, None)
         projector = Projector(second.table, search_projections(), Config)
@@ -267,7 +267,7 @@ class TestASecondForm:
 
         assert found.info.user_id == "user ada"
 
-    def test_is_what_new_entities_have(self, second: World) -> None:
+    def test_second_form_is_what_new_entities_have(self, second: World) -> None:
         run_id = new_run(second.tracking, second.ids[EXPERIMENT])
 
         found = second.table.get((f"RUN#{run_id}", META))

@@ -96,7 +96,7 @@ def test_answers_and_errors_are_the_sql_registrys(
 
 
 @pytest.mark.e2e
-def test_on_a_server_they_are_too(
+def test_registry_on_a_server_answers_as_the_sql_registry(
     world: World, theirs: SqlRegistrySide, dynoxide_endpoint: str
 ) -> None:
     ours = OurSide(served_registries(dynoxide_endpoint))

@@ -87,7 +87,9 @@ def test_answers_and_errors_are_the_sql_stores(
 
 
 @pytest.mark.e2e
-def test_on_a_server_they_are_too(world: World, theirs: SqlSide, dynoxide_endpoint: str) -> None:
+def test_store_on_a_server_answers_as_the_sql_store(
+    world: World, theirs: SqlSide, dynoxide_endpoint: str
+) -> None:
     ours = OurSide(served_stores(dynoxide_endpoint))
 
     compare(Everything, Pair(theirs, ours, world), 3)

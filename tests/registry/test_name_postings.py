@@ -74,5 +74,5 @@ def test_the_postings_are_not_asked_where_a_range_of_names_tells_as_much(tmp_pat
     ("pattern", "prefix"),
     [("abc", "abc"), ("ab%c", "ab"), ("a_c%", "a"), ("%abc", ""), ("a\0b%", "a"), ("", "")],
 )
-def test_what_a_pattern_begins_with(pattern: str, prefix: str) -> None:
+def test_like_prefix_returns_what_a_pattern_begins_with(pattern: str, prefix: str) -> None:
     assert like_prefix(pattern) == prefix

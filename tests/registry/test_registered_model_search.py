@@ -105,7 +105,9 @@ def test_a_token_of_another_filter_is_refused(search: Searching) -> None:
     "filter_string",
     ["name IS NULL", "tags.a IS NOT NULL", "name IN (a, b)", "name = 1", "name > 'a'", "x = 'a'"],
 )
-def test_what_is_no_filter_is_refused_as_bad_input(search: Searching, filter_string: str) -> None:
+def test_search_registered_models_refuses_a_malformed_filter(
+    search: Searching, filter_string: str
+) -> None:
     with pytest.raises(MlflowException) as refused:
         search.models(filter_string)
 

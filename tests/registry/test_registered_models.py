@@ -26,7 +26,9 @@ def test_a_new_model_is_read_back(either: Any, name: str) -> None:
     assert found.creation_timestamp == found.last_updated_timestamp
 
 
-def test_of_a_tag_key_given_twice_the_last_value_counts(either: Any, name: str) -> None:
+def test_create_registered_model_keeps_the_last_value_of_a_tag_key_given_twice(
+    either: Any, name: str
+) -> None:
     either.create_registered_model(name, [*model_tags(team="red"), *model_tags(team="blue")])
 
     assert either.get_registered_model(name).tags == {"team": "blue"}

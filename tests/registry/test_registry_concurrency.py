@@ -63,7 +63,7 @@ def test_a_name_goes_to_one_of_those_who_want_it(uri: str) -> None:
     assert [model.name for model in store.search_registered_models()] == names
 
 
-def test_one_of_those_who_rename_to_a_name_gets_it(uri: str) -> None:
+def test_rename_registered_model_gives_a_name_to_one_of_many_callers(uri: str) -> None:
     store = build_registry_store(uri)
     own = [store.create_registered_model(f"own{n}").name for n in range(PROCESSES)]
 

@@ -77,7 +77,7 @@ class TestKeeping:
         assert read.creation_timestamp == read.last_updated_timestamp
         assert read.workspace == "default"
 
-    def test_what_is_not_given_stays_as_it_is(self, registry: DynamoRegistryStore) -> None:
+    def test_update_webhook_leaves_what_is_not_given(self, registry: DynamoRegistryStore) -> None:
         webhook = created(registry, description="text", secret="s3cret")
 
         updated = registry.update_webhook(webhook.webhook_id, events=[VERSION_CREATED])
@@ -116,14 +116,14 @@ class TestSecrets:
         assert "s3cret" not in repr(item)
         assert "s3cret" in registry.get_webhook(webhook_id).secret
 
-    def test_another_server_with_the_key_reads_it(
+    def test_another_server_with_the_key_reads_the_secret(
         self, registry: DynamoRegistryStore, table: Table
     ) -> None:
         webhook_id = created(registry, secret="s3cret").webhook_id
 
         assert DynamoRegistryStore(table).get_webhook(webhook_id).secret == "s3cret"
 
-    def test_without_the_key_all_but_the_secret_is_there(
+    def test_get_webhook_without_the_key_returns_all_but_the_secret(
         self, registry: DynamoRegistryStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         webhook_id = created(registry, secret="s3cret").webhook_id
@@ -156,7 +156,7 @@ class TestSecrets:
 
         assert registry.get_webhook(webhook_id).secret == "s3cret"
 
-    def test_a_key_that_is_none_stops_the_start_and_is_not_shown(
+    def test_an_invalid_key_stops_the_start_and_is_not_shown(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(KEY, "hunter2")
@@ -180,10 +180,10 @@ class TestListing:
             created(registry, f"hook-{number}", [(MODEL_CREATED, VERSION_CREATED)[number % 2]])
         return registry
 
-    def test_the_newest_is_first(self, seven: DynamoRegistryStore) -> None:
+    def test_list_webhooks_returns_the_newest_first(self, seven: DynamoRegistryStore) -> None:
         assert names(seven.list_webhooks()) == [f"hook-{number}" for number in range(6, -1, -1)]
 
-    def test_pages_follow_each_other(self, seven: DynamoRegistryStore) -> None:
+    def test_list_webhooks_pages_follow_each_other(self, seven: DynamoRegistryStore) -> None:
         first = seven.list_webhooks(3)
         second = seven.list_webhooks(3, first.token)
         third = seven.list_webhooks(3, second.token)
@@ -202,13 +202,15 @@ class TestListing:
 
         assert names(second) == ["hook-3", "hook-2", "hook-1"]
 
-    def test_those_of_an_event_also_over_pages(self, seven: DynamoRegistryStore) -> None:
+    def test_list_webhooks_by_event_follows_pages(self, seven: DynamoRegistryStore) -> None:
         first = seven.list_webhooks_by_event(VERSION_CREATED, 2)
         second = seven.list_webhooks_by_event(VERSION_CREATED, 2, first.token)
 
         assert names([*first, *second]) == ["hook-5", "hook-3", "hook-1"]
 
-    def test_disabled_ones_are_listed_too(self, registry: DynamoRegistryStore) -> None:
+    def test_list_webhooks_returns_disabled_webhooks_too(
+        self, registry: DynamoRegistryStore
+    ) -> None:
         created(registry, status=WebhookStatus.DISABLED)
 
         assert names(registry.list_webhooks_by_event(MODEL_CREATED)) == ["hook"]
@@ -220,7 +222,7 @@ class TestListing:
             seven.list_webhooks_by_event(MODEL_CREATED, 3, token)
 
     @pytest.mark.parametrize("limit", [-1, 1001, "1"])
-    def test_a_limit_out_of_range_is_refused(
+    def test_list_webhooks_refuses_a_limit_out_of_range(
         self, registry: DynamoRegistryStore, limit: int | str
     ) -> None:
         with refused("INVALID_PARAMETER_VALUE"):
@@ -239,7 +241,7 @@ class TestRefusals:
         ],
         ids=["name", "url", "events", "status", "secret"],
     )
-    def test_what_is_bad_is_not_kept(
+    def test_bad_webhooks_are_refused_and_not_kept(
         self, registry: DynamoRegistryStore, bad: dict[str, Any]
     ) -> None:
         good = {"name": "hook", "url": URL, "events": [MODEL_CREATED]}

@@ -213,7 +213,7 @@ def test_searches_refuse_half_of_a_surrogate_pair(stores: Stores) -> None:
 @pytest.mark.parametrize(
     "odd", [1, 1.5, True, ("a", "b"), b"x", object()], ids=lambda odd: type(odd).__name__
 )
-def test_what_is_no_text_is_refused_for_a_key(stores: Stores, odd: Any) -> None:
+def test_a_key_that_is_no_text_is_refused(stores: Stores, odd: Any) -> None:
     writes: list[Callable[[], object]] = [
         lambda: stores.tracking.set_tag(stores.run, RunTag(odd, "v")),
         lambda: stores.tracking.set_tag(stores.run, RunTag("a", odd)),
@@ -254,7 +254,7 @@ def shown(value: object) -> str:
 
 
 @pytest.mark.parametrize("version", [None, [], {}, ("1",), object(), "x", "1.5"], ids=shown)
-def test_what_is_no_number_is_refused_for_a_version(stores: Stores, version: Any) -> None:
+def test_a_version_that_is_no_number_is_refused(stores: Stores, version: Any) -> None:
     for method in (
         stores.registry.get_model_version,
         stores.registry.get_model_version_download_uri,
@@ -266,7 +266,7 @@ def test_what_is_no_number_is_refused_for_a_version(stores: Stores, version: Any
 
 
 @pytest.mark.parametrize("odd", [["a"], {"a": 1}, b"x", object()], ids=shown)
-def test_what_is_neither_text_nor_number_is_refused_for_a_text(stores: Stores, odd: Any) -> None:
+def test_a_text_that_is_neither_text_nor_number_is_refused(stores: Stores, odd: Any) -> None:
     for write in (
         lambda: stores.registry.create_registered_model("new", None, odd),
         lambda: stores.registry.update_registered_model("net", odd),
@@ -292,7 +292,7 @@ def test_create_model_version_takes_no_source_as_the_sql_store_does(stores: Stor
     assert stores.registry.create_model_version("net", none).source is None
 
 
-def test_what_no_check_has_foreseen_is_an_error_of_mlflow(stores: Stores) -> None:
+def test_an_argument_that_no_check_foresees_raises_an_mlflow_error(stores: Stores) -> None:
     with refused("INTERNAL_ERROR") as refusal:
         stores.tracking.create_run("0", "ada", 1, 7, "lion")
 

@@ -102,7 +102,7 @@ def unfit(table: DynamoDBTable) -> str:
 
 
 class TestThatFits:
-    def test_is_checked_by_one_request(self, table: DynamoDBTable) -> None:
+    def test_check_of_a_table_makes_one_request(self, table: DynamoDBTable) -> None:
         table.create()
         faults = Faults(table)
 
@@ -110,12 +110,12 @@ class TestThatFits:
 
         assert [name for name, _ in faults.calls] == ["DescribeTable"]
 
-    def test_lacks_nothing(self, table: DynamoDBTable) -> None:
+    def test_facts_of_a_new_table_lack_nothing(self, table: DynamoDBTable) -> None:
         table.create()
 
         assert table.facts().lacks == ()
 
-    def test_may_have_more_indexes_and_wider_ones(self, table: DynamoDBTable) -> None:
+    def test_check_accepts_more_indexes_and_wider_ones(self, table: DynamoDBTable) -> None:
         changes = with_index(table.name, "GSI2", Projection={"ProjectionType": "ALL"})
         changes["GlobalSecondaryIndexes"].append(
             changes["GlobalSecondaryIndexes"][0] | {"IndexName": "another"}
@@ -124,13 +124,13 @@ class TestThatFits:
 
         table.check()
 
-    def test_is_not_there(self, table: DynamoDBTable) -> None:
+    def test_check_raises_for_a_missing_table(self, table: DynamoDBTable) -> None:
         with pytest.raises(TableMissing):
             table.check()
         with pytest.raises(TableMissing):
             table.facts()
 
-    def test_on_a_local_engine(self, dynoxide_table: DynamoDBTable) -> None:
+    def test_check_accepts_a_table_on_a_local_engine(self, dynoxide_table: DynamoDBTable) -> None:
         dynoxide_table.check()
 
         assert [lack for lack in dynoxide_table.facts().lacks if "time to live" in lack] == []
@@ -146,7 +146,7 @@ class TestThatDoesNotFit:
             ((("PK", "S"),), "PK (text)"),
         ],
     )
-    def test_for_its_keys_names_both(
+    def test_error_for_wrong_keys_names_both(
         self, table: DynamoDBTable, keys: Sequence[tuple[str, str]], found: str
     ) -> None:
         made(table, **of_other_keys(table.name, *keys))
@@ -157,7 +157,7 @@ class TestThatDoesNotFit:
         assert "name another table" in message
 
     @pytest.mark.parametrize("index", ["GSI1", "GSI2"])
-    def test_for_a_missing_index_names_the_command_that_adds_it(
+    def test_error_for_a_missing_index_names_the_command_that_adds_it(
         self, table: DynamoDBTable, index: str
     ) -> None:
         made(table, **without_index(table.name, index))
@@ -169,7 +169,9 @@ class TestThatDoesNotFit:
         do(table, command)
         table.check()
 
-    def test_for_two_missing_indexes_names_a_command_for_each(self, table: DynamoDBTable) -> None:
+    def test_error_for_two_missing_indexes_names_a_command_for_each(
+        self, table: DynamoDBTable
+    ) -> None:
         definition = table_definition(table.name)
         attributes = [a for a in definition["AttributeDefinitions"] if "gsi" not in str(a)]
         made(table, GlobalSecondaryIndexes=None, AttributeDefinitions=attributes)
@@ -195,7 +197,7 @@ class TestThatDoesNotFit:
             ("GSI2", {"ProjectionType": "KEYS_ONLY"}, "the keys only, not ttl"),
         ],
     )
-    def test_for_what_an_index_holds_names_the_commands_that_make_it_again(
+    def test_error_for_the_projection_of_an_index_names_the_commands_that_make_it_again(
         self, table: DynamoDBTable, index: str, projection: Mapping[str, Any], found: str
     ) -> None:
         made(table, **with_index(table.name, index, Projection=projection))
@@ -207,7 +209,7 @@ class TestThatDoesNotFit:
             do(table, command)
         table.check()
 
-    def test_for_the_keys_of_an_index(self, table: DynamoDBTable) -> None:
+    def test_error_for_the_keys_of_an_index_names_them(self, table: DynamoDBTable) -> None:
         keys = [{"AttributeName": "gsi1sk", "KeyType": "HASH"}]
         keys.append({"AttributeName": "gsi1pk", "KeyType": "RANGE"})
         made(table, **with_index(table.name, "GSI1", KeySchema=keys))
@@ -216,7 +218,9 @@ class TestThatDoesNotFit:
 
         assert "its index GSI1 has the keys gsi1sk (text) and gsi1pk (text), not gsi1pk" in message
 
-    def test_for_it_is_another_packages(self, table: DynamoDBTable) -> None:
+    def test_error_for_the_table_of_another_package_names_that_package(
+        self, table: DynamoDBTable
+    ) -> None:
         made(table, **of_the_other_package())
 
         message = unfit(table)
@@ -225,7 +229,7 @@ class TestThatDoesNotFit:
         assert "Name another table; that one is left as it is" in message
         assert "update-table" not in message
 
-    def test_is_left_as_it_is(self, table: DynamoDBTable) -> None:
+    def test_table_that_does_not_fit_is_left_as_it_is(self, table: DynamoDBTable) -> None:
         made(table, **without_index(table.name, "GSI2"))
         faults = Faults(table)
 
@@ -233,7 +237,9 @@ class TestThatDoesNotFit:
 
         assert {name for name, _ in faults.calls} == {"DescribeTable"}
 
-    def test_is_named_where_no_check_was_made(self, dynoxide_endpoint: str) -> None:
+    def test_error_names_a_table_that_does_not_fit_where_no_check_was_made(
+        self, dynoxide_endpoint: str
+    ) -> None:
         table = DynamoDBTable(new_table_name(), endpoint_url=dynoxide_endpoint)
         made(table, **of_other_keys(table.name, ("pk", "S"), ("sk", "S")))
         status = f"mlflow-dynamodbstore status --table {table.name}"
@@ -248,7 +254,9 @@ class TestThatDoesNotFit:
 
 
 class TestThatLacksSomething:
-    def test_of_a_stream_names_the_command_that_switches_it_on(self, table: DynamoDBTable) -> None:
+    def test_lack_of_a_stream_names_the_command_that_switches_it_on(
+        self, table: DynamoDBTable
+    ) -> None:
         made(table, StreamSpecification=None)
 
         (lack, _) = table.facts().lacks
@@ -258,14 +266,14 @@ class TestThatLacksSomething:
         do(table, command)
         assert [lack for lack in table.facts().lacks if "stream" in lack] == []
 
-    def test_of_images_in_its_stream(self, table: DynamoDBTable) -> None:
+    def test_lack_of_images_in_the_stream_is_reported(self, table: DynamoDBTable) -> None:
         made(table, StreamSpecification={**STREAM, "StreamViewType": "KEYS_ONLY"})
 
         (lack, _) = table.facts().lacks
 
         assert "its stream carries KEYS_ONLY, not NEW_AND_OLD_IMAGES" in lack
 
-    def test_of_a_time_to_live_is_mended_by_creating_it(self, table: DynamoDBTable) -> None:
+    def test_lack_of_a_time_to_live_is_mended_by_create(self, table: DynamoDBTable) -> None:
         made(table)
 
         (lack,) = table.facts().lacks

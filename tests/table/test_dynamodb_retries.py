@@ -164,7 +164,7 @@ class TestThrottling:
     @pytest.mark.parametrize(
         "code", [THROTTLED, "ThrottlingException", "RequestLimitExceeded", "ThrottlingError"]
     )
-    def test_a_write_that_is_always_throttled_says_so(
+    def test_a_write_that_is_always_throttled_raises_throttled(
         self, table: DynamoDBTable, faults: Faults, code: str
     ) -> None:
         faults.fail("PutItem", code, message="slow down")

@@ -62,7 +62,7 @@ def error_of(**options: Any) -> str:
 
 class TestTheConfiguration:
     @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"])
-    def test_with_an_endpoint_that_is_no_url_names_the_variables(
+    def test_error_for_an_endpoint_that_is_no_url_names_the_variables(
         self, monkeypatch: pytest.MonkeyPatch, variable: str
     ) -> None:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -86,7 +86,7 @@ class TestTheConfiguration:
             ),
         ],
     )
-    def test_that_contradicts_itself_is_not_reported_as_the_network(
+    def test_configuration_that_contradicts_itself_is_not_reported_as_the_network(
         self, monkeypatch: pytest.MonkeyPatch, configuration: Path, profile: str, cause: str
     ) -> None:
         configuration.write_text(f"[profile wrong]\n{profile}\n")
@@ -98,7 +98,9 @@ class TestTheConfiguration:
         assert "profile in the AWS configuration file" in message
         assert "network" not in message
 
-    def test_that_can_not_be_parsed_names_the_file(self, configuration: Path) -> None:
+    def test_error_for_a_configuration_that_can_not_be_parsed_names_the_file(
+        self, configuration: Path
+    ) -> None:
         configuration.write_text("[default\nregion=x")
 
         message = error_of()
@@ -106,7 +108,7 @@ class TestTheConfiguration:
         assert f"Unable to parse config file: {configuration}" in message
         assert "network" not in message
 
-    def test_with_a_profile_that_is_missing_names_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_error_for_a_missing_profile_names_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_PROFILE", "nobody")
 
         message = error_of()
@@ -114,7 +116,7 @@ class TestTheConfiguration:
         assert "nobody" in message
         assert "the AWS configuration" in message
 
-    def test_is_read_again_some_seconds_after_it_was_wrong(
+    def test_configuration_is_read_again_some_seconds_after_it_was_wrong(
         self, monkeypatch: pytest.MonkeyPatch, dynoxide_endpoint: str, configuration: Path
     ) -> None:
         table = DynamoDBTable("not-there", endpoint_url=dynoxide_endpoint)
@@ -130,7 +132,7 @@ class TestTheConfiguration:
         assert not table.exists()
         table.close()
 
-    def test_that_is_wrong_is_read_once_for_all_threads(
+    def test_wrong_configuration_is_read_once_for_all_threads(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         made = mock.Mock(side_effect=SdkFailed("no credentials"))
@@ -144,7 +146,7 @@ class TestTheConfiguration:
         assert made.call_count == 1
         table.close()
 
-    def test_of_a_sign_in_that_needs_more_of_the_sdk_names_what_to_install(
+    def test_error_for_a_sign_in_that_needs_more_of_the_sdk_names_what_to_install(
         self, monkeypatch: pytest.MonkeyPatch, configuration: Path
     ) -> None:
         monkeypatch.setattr("botocore.utils.HAS_CRT", False)
@@ -195,7 +197,7 @@ class TestCredentials:
             ),
         ],
     )
-    def test_that_can_not_be_got_by_a_profile(
+    def test_error_for_credentials_that_a_profile_can_not_get(
         self,
         monkeypatch: pytest.MonkeyPatch,
         configuration: Path,
@@ -244,7 +246,7 @@ class TestCredentials:
             ),
         ],
     )
-    def test_that_the_variables_do_not_give(
+    def test_error_for_credentials_that_the_variables_do_not_give(
         self,
         monkeypatch: pytest.MonkeyPatch,
         variables: Mapping[str, str],
@@ -261,7 +263,9 @@ class TestCredentials:
         assert cause in message
         assert fix in message
 
-    def test_with_a_line_break_are_not_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_credentials_with_a_line_break_are_not_shown(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         monkeypatch.setenv("AWS_SESSION_TOKEN", "confidential\n")
@@ -269,7 +273,7 @@ class TestCredentials:
 
         assert "confidential" not in error_of()
 
-    def test_of_a_role_that_may_not_be_assumed_name_the_other_service_as_the_cause(
+    def test_error_for_a_role_that_may_not_be_assumed_names_the_other_service(
         self, monkeypatch: pytest.MonkeyPatch, configuration: Path
     ) -> None:
         denial = {"Error": {"Code": "AccessDenied", "Message": "not authorized: sts:AssumeRole"}}
@@ -310,7 +314,7 @@ class TestTheAnswer:
             ("application/x-amz-json-1.0", b""),
         ],
     )
-    def test_that_is_no_json_object_is_no_item_and_no_write(
+    def test_answer_that_is_no_json_object_is_no_item_and_no_write(
         self, content_type: str, body: bytes
     ) -> None:
         with self.at(200, content_type, body) as table:
@@ -322,7 +326,7 @@ class TestTheAnswer:
     @pytest.mark.parametrize(
         "body", [b'{"Item": [1, 2]}', b'{"Item": {"PK": 17}}', b'{"Item": {"n": {"B": "\xff"}}}']
     )
-    def test_that_the_sdk_can_not_read_is_an_error_of_the_table(self, body: bytes) -> None:
+    def test_answer_that_the_sdk_can_not_read_is_an_error_of_the_table(self, body: bytes) -> None:
         with (
             self.at(200, "application/x-amz-json-1.0", body) as table,
             pytest.raises(TableUnavailable, match="can't read the answer") as raised,
@@ -334,7 +338,7 @@ class TestTheAnswer:
 
 class TestTheRegion:
     @pytest.mark.parametrize(("endpoint_url", "region"), AWS_ENDPOINTS)
-    def test_of_an_endpoint_of_aws_is_in_its_name(
+    def test_region_of_an_endpoint_of_aws_is_in_its_name(
         self, monkeypatch: pytest.MonkeyPatch, endpoint_url: str, region: str
     ) -> None:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -344,24 +348,24 @@ class TestTheRegion:
         assert _region_of(endpoint_url) == region
 
     @pytest.mark.parametrize(("endpoint_url", "region"), AWS_ENDPOINTS)
-    def test_of_an_endpoint_of_aws_needs_credentials(self, endpoint_url: str, region: str) -> None:
+    def test_endpoint_of_aws_needs_credentials(self, endpoint_url: str, region: str) -> None:
         assert "no usable AWS credentials" in error_of(region=None, endpoint_url=endpoint_url)
 
-    def test_is_that_of_aws_region(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_region_is_that_of_aws_region(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_REGION", "eu-west-3")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-1")
 
         assert _region_of("http://127.0.0.1:8000") == "eu-west-3"
 
-    def test_may_be_the_default_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_region_may_be_the_default_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-1")
 
         assert _region_of("http://127.0.0.1:8000") == "us-west-1"
 
-    def test_of_a_local_engine_needs_no_configuration(self) -> None:
+    def test_region_of_a_local_engine_needs_no_configuration(self) -> None:
         assert _region_of("http://127.0.0.1:8000") == "us-east-1"
 
-    def test_that_is_missing_for_an_endpoint_of_aws_names_the_variable(self) -> None:
+    def test_error_for_a_missing_region_of_an_endpoint_of_aws_names_the_variable(self) -> None:
         message = error_of(region=None, endpoint_url="https://dynamodb.vpce.amazonaws.com")
 
         assert "set AWS_REGION" in message

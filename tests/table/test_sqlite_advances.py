@@ -58,7 +58,7 @@ partitions = iter(range(10**9))
     ),
     st.booleans(),
 )
-def test_they_leave_the_same_rows_and_errors(
+def test_advances_leave_the_same_rows_and_errors_as_updates(
     pair: tuple[SqliteTable, SqliteTable],
     before: dict[str, dict[str, Any]],
     rows: list[tuple[str, bytes, str]],

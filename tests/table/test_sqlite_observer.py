@@ -62,7 +62,7 @@ def test_observer_receives_what_changed_with_the_old_images(observed: NewTable) 
     ]
 
 
-def test_what_it_writes_is_seen_together_with_the_write(
+def test_writes_of_the_observer_are_seen_together_with_the_write(
     observed: NewTable, elsewhere: SqliteTable
 ) -> None:
     # Given an observer that looks, and writes a copy
@@ -87,7 +87,7 @@ def test_what_it_writes_is_seen_together_with_the_write(
     assert elsewhere.get(("COPY", "1")) == COPY
 
 
-def test_its_failure_undoes_the_write_and_all_that_it_wrote(observed: NewTable) -> None:
+def test_failure_of_the_observer_undoes_the_write_and_its_own_writes(observed: NewTable) -> None:
     def fail(table: Table, events: Sequence[ChangeEvent]) -> None:
         table.write(Put(COPY))
         table.bulk([Put({"PK": "BULK", "SK": str(n)}) for n in range(10)])

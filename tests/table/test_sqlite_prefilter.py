@@ -90,7 +90,7 @@ def test_an_index_is_filtered_as_the_table_is(sqlite_table: SqliteTable) -> None
 
 
 @pytest.mark.parametrize("limit", [1, 64, 65])
-def test_what_sqlite_can_not_tell_is_decided_by_python(
+def test_what_sqlite_can_not_test_is_decided_by_python(
     sqlite_table: SqliteTable, limit: int
 ) -> None:
     # Its name and value are in every item, but only here and there at the top.
@@ -122,5 +122,5 @@ def test_a_prefilter_asks_for_what_the_stored_form_must_contain() -> None:
         Either((equals("x", 1), Missing("x"))),
     ],
 )
-def test_of_some_filters_sqlite_can_tell_nothing(condition: Condition) -> None:
+def test_prefilter_returns_none_for_filters_that_sqlite_can_not_test(condition: Condition) -> None:
     assert prefilter(condition) is None

@@ -130,7 +130,7 @@ def test_a_writer_that_holds_on_for_too_long_is_a_conflict(
     assert sqlite_table.get(("A", "1")) is not None
 
 
-def test_so_is_a_thread_of_the_same_process(
+def test_write_of_another_thread_raises_while_an_observer_stays_in_its_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a thread whose observer stays within its write

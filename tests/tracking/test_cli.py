@@ -25,17 +25,17 @@ def run(*arguments: str) -> Result:
 
 
 class TestNamingTheTable:
-    def test_by_region(self) -> None:
+    def test_create_table_takes_a_region(self) -> None:
         found = resolve_location("mlflow", "eu-central-1", None, None)
 
         assert found == RegionLocation("eu-central-1", "mlflow")
 
-    def test_by_endpoint(self) -> None:
+    def test_create_table_takes_an_endpoint(self) -> None:
         found = resolve_location("mlflow", None, "http://127.0.0.1:8000/", None)
 
         assert found == EndpointLocation("http://127.0.0.1:8000", "mlflow")
 
-    def test_by_store_uri(self) -> None:
+    def test_create_table_takes_a_store_uri(self) -> None:
         found = resolve_location(None, None, None, "dynamodb:///mlflow.ddb")
 
         assert found == FileLocation(Path("mlflow.ddb"))
@@ -64,7 +64,7 @@ class TestNamingTheTable:
 
 
 class TestCreating:
-    def test_a_table_on_a_server(self, dynoxide_endpoint: str) -> None:
+    def test_create_table_on_a_server(self, dynoxide_endpoint: str) -> None:
         name = new_table_name()
 
         first = run("--table", name, "--endpoint-url", dynoxide_endpoint)
@@ -75,7 +75,7 @@ class TestCreating:
         assert f"{name}: already there" in second.output
         assert DynamoDBTable(name, endpoint_url=dynoxide_endpoint).exists()
 
-    def test_a_file_and_what_it_says_to_machines(self, tmp_path: Path) -> None:
+    def test_create_table_makes_a_file_and_prints_json(self, tmp_path: Path) -> None:
         path = tmp_path / "mlflow.ddb"
 
         first = run("--store-uri", f"dynamodb:///{path}", "--json")
@@ -104,7 +104,7 @@ class TestCreating:
 
 
 class TestMissingTable:
-    def test_in_a_region_the_error_names_the_command_to_run(
+    def test_error_for_a_missing_table_in_a_region_names_the_command_to_run(
         self, dynoxide_endpoint: str, tmp_path: Path
     ) -> None:
         name = new_table_name()

@@ -39,7 +39,7 @@ def test_a_name_goes_to_one_of_those_who_want_it(uri: str, tmp_path: Path) -> No
     assert sorted(names) == sorted(["Default", *(f"e{n}" for n in range(ROUNDS))])
 
 
-def test_one_of_those_who_rename_to_a_name_gets_it(uri: str, tmp_path: Path) -> None:
+def test_rename_experiment_gives_a_name_to_one_of_many_callers(uri: str, tmp_path: Path) -> None:
     store = build_tracking_store(uri, str(tmp_path))
     own = [store.create_experiment(f"own{n}") for n in range(PROCESSES)]
 

@@ -24,7 +24,7 @@ def test_a_new_store_has_it(tmp_path: Path) -> None:
     assert experiment.artifact_location == f"{tmp_path}/artifacts/0"
 
 
-def test_it_is_the_same_after_a_restart(tmp_path: Path) -> None:
+def test_default_experiment_is_the_same_after_a_restart(tmp_path: Path) -> None:
     first = opened(tmp_path)
     first.rename_experiment("0", "Mine")
     run_id = new_run(first)

@@ -29,7 +29,9 @@ def store(tmp_path: Path) -> Iterator[DynamoTrackingStore]:
 
 
 class TestCreate:
-    def test_it_can_be_read_by_id_and_by_name(self, store: DynamoTrackingStore) -> None:
+    def test_a_new_experiment_can_be_read_by_id_and_by_name(
+        self, store: DynamoTrackingStore
+    ) -> None:
         created = store.create_experiment("trees", tags=[ExperimentTag("team", "red")])
 
         experiment = store.get_experiment(created)
@@ -44,14 +46,16 @@ class TestCreate:
         assert int(new_experiment_id(1_700_000_000_000)) < int(new_experiment_id(1_700_000_000_001))
 
     @pytest.mark.parametrize("name", ["#", "a#b", "%23", "😀", "ä" * 500, "line\nbreak", "~%~"])
-    def test_any_name_is_kept(self, store: DynamoTrackingStore, name: str) -> None:
+    def test_create_experiment_keeps_any_name(self, store: DynamoTrackingStore, name: str) -> None:
         created = store.create_experiment(name)
 
         assert id_of(store, name) == created
         assert store.get_experiment(created).name == name
 
     @pytest.mark.parametrize("name", ["", None, 7, "x" * 501])
-    def test_what_is_no_name_is_refused(self, store: DynamoTrackingStore, name: str) -> None:
+    def test_create_experiment_refuses_an_invalid_name(
+        self, store: DynamoTrackingStore, name: str
+    ) -> None:
         with refused(INVALID):
             store.create_experiment(name)
 
@@ -86,14 +90,18 @@ class TestCreate:
 
         assert id_of(store, "TREES") is None
 
-    def test_more_tags_than_a_transaction_holds(self, store: DynamoTrackingStore) -> None:
+    def test_create_experiment_keeps_more_tags_than_a_transaction_holds(
+        self, store: DynamoTrackingStore
+    ) -> None:
         tags = [ExperimentTag(f"t{n}", str(n)) for n in range(250)]
 
         created = store.create_experiment("trees", tags=tags)
 
         assert store.get_experiment(created).tags == {t.key: t.value for t in tags}
 
-    def test_a_tag_key_given_twice_is_refused(self, store: DynamoTrackingStore) -> None:
+    def test_create_experiment_refuses_a_tag_key_given_twice(
+        self, store: DynamoTrackingStore
+    ) -> None:
         twice = [ExperimentTag("team", "red"), ExperimentTag("team", "blue")]
 
         with refused(EXISTS):
@@ -103,7 +111,9 @@ class TestCreate:
 
 
 class TestArtifacts:
-    def test_without_a_location_they_lie_under_the_root(self, store: DynamoTrackingStore) -> None:
+    def test_artifacts_lie_under_the_root_without_a_location(
+        self, store: DynamoTrackingStore
+    ) -> None:
         created = store.create_experiment("trees")
 
         location = store.get_experiment(created).artifact_location
@@ -125,30 +135,38 @@ class TestArtifacts:
 
 class TestGet:
     @pytest.mark.parametrize("experiment_id", [None, "", "0", 0, "00"])
-    def test_nothing_or_zero_is_the_default_experiment(
+    def test_get_experiment_returns_the_default_one_for_nothing_or_zero(
         self, store: DynamoTrackingStore, experiment_id: str | None
     ) -> None:
         assert store.get_experiment(experiment_id).name == "Default"
 
     @pytest.mark.parametrize("experiment_id", ["4711", "-1", str(2**80)])
-    def test_an_unknown_one(self, store: DynamoTrackingStore, experiment_id: str) -> None:
+    def test_get_experiment_raises_for_an_unknown_id(
+        self, store: DynamoTrackingStore, experiment_id: str
+    ) -> None:
         with refused(MISSING) as refusal:
             store.get_experiment(experiment_id)
 
         assert experiment_id in refusal.value.message
 
     @pytest.mark.parametrize("experiment_id", ["trees", "1.5", "#", "0#META"])
-    def test_what_is_no_id(self, store: DynamoTrackingStore, experiment_id: str) -> None:
+    def test_get_experiment_raises_for_an_invalid_id(
+        self, store: DynamoTrackingStore, experiment_id: str
+    ) -> None:
         with refused(INVALID):
             store.get_experiment(experiment_id)
 
-    def test_no_name_is_nobody_s(self, store: DynamoTrackingStore) -> None:
+    def test_get_experiment_by_name_returns_none_without_a_name(
+        self, store: DynamoTrackingStore
+    ) -> None:
         assert store.get_experiment_by_name(None) is None
         assert store.get_experiment_by_name("") is None
 
 
 class TestRename:
-    def test_the_new_name_leads_to_it_and_the_old_is_free(self, store: DynamoTrackingStore) -> None:
+    def test_rename_experiment_takes_the_new_name_and_frees_the_old_one(
+        self, store: DynamoTrackingStore
+    ) -> None:
         renamed = store.create_experiment("trees")
 
         store.rename_experiment(renamed, "forests")
@@ -157,14 +175,16 @@ class TestRename:
         assert id_of(store, "trees") is None
         assert store.create_experiment("trees") != renamed
 
-    def test_to_the_name_it_has(self, store: DynamoTrackingStore) -> None:
+    def test_rename_experiment_accepts_its_own_name(self, store: DynamoTrackingStore) -> None:
         renamed = store.create_experiment("trees")
 
         store.rename_experiment(renamed, "trees")
 
         assert id_of(store, "trees") == renamed
 
-    def test_to_a_name_that_is_taken(self, store: DynamoTrackingStore) -> None:
+    def test_rename_experiment_refuses_a_name_that_is_taken(
+        self, store: DynamoTrackingStore
+    ) -> None:
         renamed, other = store.create_experiment("trees"), store.create_experiment("forests")
 
         with refused(BAD):
@@ -173,7 +193,9 @@ class TestRename:
         assert store.get_experiment(renamed).name == "trees"
         assert id_of(store, "forests") == other
 
-    def test_a_deleted_one_keeps_its_name(self, store: DynamoTrackingStore) -> None:
+    def test_rename_experiment_refuses_a_deleted_experiment(
+        self, store: DynamoTrackingStore
+    ) -> None:
         deleted = store.create_experiment("trees")
         store.delete_experiment(deleted)
 
@@ -182,7 +204,9 @@ class TestRename:
 
 
 class TestDeleteAndRestore:
-    def test_its_runs_go_and_come_back_with_it(self, store: DynamoTrackingStore) -> None:
+    def test_runs_are_deleted_and_restored_with_their_experiment(
+        self, store: DynamoTrackingStore
+    ) -> None:
         experiment = store.create_experiment("trees")
         runs = {new_run(store, experiment) for _ in range(3)}
 
@@ -194,7 +218,9 @@ class TestDeleteAndRestore:
         assert {run.info.run_id for run in deleted} == runs
         assert {run.info.run_id for run in active} == runs
 
-    def test_a_run_deleted_before_comes_back_too(self, store: DynamoTrackingStore) -> None:
+    def test_restore_experiment_restores_a_run_that_was_deleted_before(
+        self, store: DynamoTrackingStore
+    ) -> None:
         experiment = store.create_experiment("trees")
         run_id = new_run(store, experiment)
         store.delete_run(run_id)
@@ -215,7 +241,7 @@ class TestDeleteAndRestore:
         assert store.get_run(run_id).data.metrics == {"loss": 1.0}
         assert store.get_experiment(experiment).lifecycle_stage == LifecycleStage.DELETED
 
-    def test_its_runs_refuse_data(self, store: DynamoTrackingStore) -> None:
+    def test_runs_of_a_deleted_experiment_refuse_data(self, store: DynamoTrackingStore) -> None:
         experiment = store.create_experiment("trees")
         run_id = new_run(store, experiment)
         store.delete_experiment(experiment)
@@ -225,14 +251,16 @@ class TestDeleteAndRestore:
 
         assert "Current state is deleted" in refusal.value.message
 
-    def test_it_takes_no_new_run(self, store: DynamoTrackingStore) -> None:
+    def test_create_run_raises_in_a_deleted_experiment(self, store: DynamoTrackingStore) -> None:
         experiment = store.create_experiment("trees")
         store.delete_experiment(experiment)
 
         with refused(INVALID):
             new_run(store, experiment)
 
-    def test_twice_is_refused(self, store: DynamoTrackingStore) -> None:
+    def test_restore_experiment_raises_for_an_active_one_and_delete_experiment_for_a_deleted_one(
+        self, store: DynamoTrackingStore
+    ) -> None:
         experiment = store.create_experiment("trees")
 
         with refused(MISSING):
@@ -246,7 +274,9 @@ class TestDeleteAndRestore:
 class TestNoExperiment:
     """Only reading takes no id for the default experiment's: a change needs one."""
 
-    def test_none_is_deleted_or_restored(self, store: DynamoTrackingStore, nothing: str) -> None:
+    def test_delete_experiment_and_restore_experiment_raise_without_an_id(
+        self, store: DynamoTrackingStore, nothing: str
+    ) -> None:
         with refused(INVALID):
             store.delete_experiment(nothing)
         assert store.get_experiment("0").lifecycle_stage == LifecycleStage.ACTIVE
@@ -256,7 +286,9 @@ class TestNoExperiment:
             store.restore_experiment(nothing)
         assert store.get_experiment("0").lifecycle_stage == LifecycleStage.DELETED
 
-    def test_none_is_tagged(self, store: DynamoTrackingStore, nothing: str) -> None:
+    def test_experiment_tags_raise_without_an_id(
+        self, store: DynamoTrackingStore, nothing: str
+    ) -> None:
         store.set_experiment_tag("0", ExperimentTag("team", "red"))
 
         with refused(INVALID):
@@ -268,20 +300,22 @@ class TestNoExperiment:
 
 
 class TestTags:
-    def test_the_last_value_stays(self, store: DynamoTrackingStore) -> None:
+    def test_set_experiment_tag_keeps_the_last_value(self, store: DynamoTrackingStore) -> None:
         store.set_experiment_tag("0", ExperimentTag("team", "red"))
         store.set_experiment_tag("0", ExperimentTag("team", "blue"))
 
         assert store.get_experiment("0").tags == {"team": "blue"}
 
-    def test_the_longest_value_is_whole(self, store: DynamoTrackingStore) -> None:
+    def test_set_experiment_tag_keeps_the_longest_value_whole(
+        self, store: DynamoTrackingStore
+    ) -> None:
         longest = "ä" * 20_000
 
         store.set_experiment_tag("0", ExperimentTag("team", longest))
 
         assert store.get_experiment("0").tags == {"team": longest}
 
-    def test_what_is_too_long_is_refused(self, store: DynamoTrackingStore) -> None:
+    def test_set_experiment_tag_refuses_what_is_too_long(self, store: DynamoTrackingStore) -> None:
         with refused(INVALID):
             store.set_experiment_tag("0", ExperimentTag("team", "x" * 20_001))
         with refused(INVALID):
@@ -289,7 +323,7 @@ class TestTags:
 
         assert store.get_experiment("0").tags == {}
 
-    def test_a_deleted_tag_is_gone(self, store: DynamoTrackingStore) -> None:
+    def test_delete_experiment_tag_removes_the_tag(self, store: DynamoTrackingStore) -> None:
         store.set_experiment_tag("0", ExperimentTag("team", "red"))
 
         store.delete_experiment_tag("0", "team")
@@ -298,7 +332,7 @@ class TestTags:
         with refused(MISSING):
             store.delete_experiment_tag("0", "team")
 
-    def test_those_of_a_deleted_experiment_stay_as_they_are(
+    def test_tags_of_a_deleted_experiment_stay_as_they_are(
         self, store: DynamoTrackingStore
     ) -> None:
         store.set_experiment_tag("0", ExperimentTag("team", "red"))

@@ -36,7 +36,9 @@ def steps_of(store: DynamoTrackingStore, run_id: str, key: str = "loss") -> list
 
 
 class TestWhatIsLogged:
-    def test_all_of_it(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_batch_keeps_all_that_is_given(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         store.log_batch(run_id, losses(1, 2), [Param("depth", "3")], [RunTag("team", "red")])
 
         data = store.get_run(run_id).data
@@ -44,17 +46,21 @@ class TestWhatIsLogged:
         assert data.params == {"depth": "3"}
         assert data.tags["team"] == "red"
 
-    def test_nothing(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_batch_accepts_nothing(self, store: DynamoTrackingStore, run_id: str) -> None:
         store.log_batch(run_id, [], [], [])
 
         assert store.get_run(run_id).data.metrics == {}
 
-    def test_the_last_of_tags_with_one_key(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_batch_keeps_the_last_of_tags_with_one_key(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         store.log_batch(run_id, [], [], [RunTag("team", "red"), RunTag("team", "blue")])
 
         assert store.get_run(run_id).data.tags["team"] == "blue"
 
-    def test_a_tag_that_names_the_run(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_batch_renames_the_run_by_its_tag(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         tags = [RunTag("mlflow.runName", "new"), RunTag("mlflow.runName", "")]
         store.log_batch(run_id, [], [], tags)
 
@@ -62,14 +68,18 @@ class TestWhatIsLogged:
         assert run.info.run_name == "new"
         assert run.data.tags["mlflow.runName"] == "new"
 
-    def test_an_empty_name_changes_nothing(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_batch_with_an_empty_name_changes_nothing(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         store.log_batch(run_id, [], [], [RunTag("mlflow.runName", ""), RunTag("team", "red")])
 
         run = store.get_run(run_id)
         assert run.info.run_name == "run"
         assert run.data.tags == {"mlflow.runName": "run", "team": "red"}
 
-    def test_a_param_again_with_its_value(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_batch_accepts_a_param_again_with_its_value(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         long = "x" * 7000
         store.log_param(run_id, Param("depth", long))
 
@@ -97,7 +107,9 @@ class TestWhatIsLogged:
 
         assert steps_of(store, run_id) == [5, 10, 20, 25, 30, 40]
 
-    def test_many_steps_of_ten_metrics(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_batch_keeps_many_steps_of_ten_metrics(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         count = 2 * OPEN_CHUNK_POINTS + 5
         for step in range(count):
             batch = [Metric(f"m{n}", step / 2, step, step) for n in range(10)]
@@ -106,7 +118,9 @@ class TestWhatIsLogged:
         for n in range(10):
             assert steps_of(store, run_id, f"m{n}") == list(range(count))
 
-    def test_as_much_as_is_allowed(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_batch_accepts_as_much_as_is_allowed(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         store.log_batch(
             run_id,
             [Metric(f"m{n}", float(n), 1, 1) for n in range(800)],
@@ -119,7 +133,7 @@ class TestWhatIsLogged:
         assert len(data.params) == 100
         assert len(data.tags) == 101
 
-    def test_more_metrics_than_a_transaction_holds_again_and_again(
+    def test_log_batch_keeps_more_metrics_than_a_transaction_holds_again_and_again(
         self, store: DynamoTrackingStore, run_id: str
     ) -> None:
         for step in (2, 3, 1, 3):
@@ -140,7 +154,7 @@ class TestWhatIsLogged:
         for n in (0, 59):
             assert steps_of(store, run_id, f"m{n}") == list(steps)
 
-    def test_a_name_among_more_than_a_transaction_holds(
+    def test_log_batch_renames_the_run_beside_more_metrics_than_a_transaction_holds(
         self, store: DynamoTrackingStore, run_id: str
     ) -> None:
         metrics = [Metric(f"m{n}", 1.0, 1, 1) for n in range(100)]
@@ -151,7 +165,7 @@ class TestWhatIsLogged:
         assert run.info.run_name == "new"
         assert run.data.tags["mlflow.runName"] == "new"
 
-    def test_a_number_beside_nan_and_several_points(
+    def test_log_batch_keeps_a_number_beside_nan_and_several_points(
         self, store: DynamoTrackingStore, run_id: str
     ) -> None:
         nan = Metric("nan", math.nan, 1, 1)
@@ -164,7 +178,7 @@ class TestWhatIsLogged:
         assert latest == {"one": 1.0, "loss": 3.0}
 
     @pytest.mark.parametrize("count", [2, 98, 99, 147])
-    def test_late_numbers_behind_metrics_of_other_kinds(
+    def test_log_batch_keeps_late_numbers_behind_metrics_of_other_kinds(
         self, store: DynamoTrackingStore, run_id: str, count: int
     ) -> None:
         # Given numbers of step 2
@@ -184,7 +198,7 @@ class TestWhatIsLogged:
         assert math.isnan(latest.pop("nan"))
         assert latest == dict.fromkeys(names, 2.0) | {"two": 2.0, names[-1]: 3.0}
 
-    def test_so_many_of_which_some_fill_their_chunks(
+    def test_log_batch_keeps_many_metrics_of_which_some_fill_their_chunks(
         self, store: DynamoTrackingStore, run_id: str
     ) -> None:
         full = OPEN_CHUNK_POINTS
@@ -201,7 +215,7 @@ class TestWhatIsLogged:
 
 
 class TestParams:
-    def test_another_value_is_refused_and_nothing_is_logged(
+    def test_log_batch_refuses_another_value_of_a_param_and_logs_nothing(
         self, store: DynamoTrackingStore, run_id: str
     ) -> None:
         store.log_param(run_id, Param("depth", "3"))
@@ -216,7 +230,7 @@ class TestParams:
         assert (data.metrics, data.params) == ({}, {"depth": "3"})
         assert "team" not in data.tags
 
-    def test_so_it_is_in_a_batch_too_large_for_one_transaction(
+    def test_log_batch_too_large_for_one_transaction_refuses_another_value_of_a_param(
         self, store: DynamoTrackingStore, run_id: str
     ) -> None:
         store.log_param(run_id, Param("depth", "3"))
@@ -228,7 +242,7 @@ class TestParams:
         data = store.get_run(run_id).data
         assert (data.metrics, data.params) == ({}, {"depth": "3"})
 
-    def test_so_it_is_alone(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_param_refuses_another_value(self, store: DynamoTrackingStore, run_id: str) -> None:
         store.log_param(run_id, Param("depth", "3"))
         store.log_param(run_id, Param("depth", "3"))
 
@@ -237,7 +251,9 @@ class TestParams:
 
         assert "Changing param values is not allowed" in str(error.value)
 
-    def test_no_value_is_refused(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_a_param_without_a_value_is_refused(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         with refused("BAD_REQUEST"):
             store.log_param(run_id, Param("depth", None))
         with refused("BAD_REQUEST"):
@@ -245,7 +261,9 @@ class TestParams:
 
         assert store.get_run(run_id).data.metrics == {}
 
-    def test_of_many_writers_one_wins(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_one_of_many_writers_of_a_param_wins(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         def log(value: int) -> str | None:
             try:
                 store.log_batch(run_id, losses(value), [Param("depth", str(value))], [])
@@ -270,7 +288,7 @@ class TestRefused:
             (900, 51, 50),
         ],
     )
-    def test_too_much(
+    def test_log_batch_refuses_too_much(
         self, store: DynamoTrackingStore, run_id: str, metrics: int, params: int, tags: int
     ) -> None:
         with refused("INVALID_PARAMETER_VALUE"):
@@ -298,7 +316,7 @@ class TestRefused:
         ],
         ids=str,
     )
-    def test_bad_data_with_nothing_of_the_rest_logged(
+    def test_log_batch_refuses_bad_data_and_logs_nothing(
         self, store: DynamoTrackingStore, run_id: str, metrics: Any, params: Any, tags: Any
     ) -> None:
         good = RunTag("team", "red")
@@ -310,15 +328,17 @@ class TestRefused:
         assert data.metrics == {}
         assert "team" not in data.tags
 
-    def test_a_run_that_is_not_there(self, store: DynamoTrackingStore) -> None:
+    def test_log_batch_raises_for_an_unknown_run(self, store: DynamoTrackingStore) -> None:
         with refused("RESOURCE_DOES_NOT_EXIST"):
             store.log_batch("unknown", losses(1), [], [])
 
-    def test_no_run_id(self, store: DynamoTrackingStore) -> None:
+    def test_log_batch_raises_for_an_invalid_run_id(self, store: DynamoTrackingStore) -> None:
         with refused("INVALID_PARAMETER_VALUE"):
             store.log_batch("!", losses(1), [], [])
 
-    def test_a_deleted_run(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_batch_raises_for_a_deleted_run(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         store.delete_run(run_id)
 
         with refused("INVALID_PARAMETER_VALUE"):

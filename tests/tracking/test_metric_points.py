@@ -214,7 +214,7 @@ class TestWriteUnits:
 
 class TestAdvances:
     @given(st.dictionaries(st.text(min_size=1, max_size=90), points, min_size=1))
-    def test_they_are_the_first_plans_of_their_metrics(self, of_keys: dict[str, Point]) -> None:
+    def test_advances_are_the_first_plans_of_their_metrics(self, of_keys: dict[str, Point]) -> None:
         metrics = [MetricPoints(RUN_ID, key, (point,), PLACE) for key, point in of_keys.items()]
         advances = [metric for metric in metrics if is_advance(metric)]
         assume(advances)
@@ -223,7 +223,7 @@ class TestAdvances:
 
         assert plans == [first_plan(metric) for metric in advances]
 
-    def test_they_are_single_numbers_under_keys_that_tell_themselves(self) -> None:
+    def test_is_advance_holds_for_single_numbers_under_short_keys(self) -> None:
         number, nan = Point(1, NOW, 0.5, False), Point(1, NOW, 0.0, True)
 
         assert is_advance(MetricPoints(RUN_ID, "loss", (number,), PLACE))
@@ -248,7 +248,7 @@ class TestPlans:
         assert not allowed(update, item)
 
     @pytest.mark.parametrize("step", [1, 2], ids=["in the open chunk", "the latest"])
-    def test_a_repeat_is_not_written(self, step: int) -> None:
+    def test_a_repeated_point_is_not_written(self, step: int) -> None:
         item = logged(logged({}, Point(1, NOW, 0.5, False)), Point(2, NOW, 0.5, False))
 
         assert next_plan(metric(Point(step, NOW, 0.5, False)), item) == MetricPlan((), None)

@@ -173,7 +173,7 @@ class TestRefused:
         ],
         ids=repr,
     )
-    def test_what_is_no_metric(
+    def test_log_metric_refuses_what_is_no_metric(
         self, store: DynamoTrackingStore, run_id: str, metric: Metric
     ) -> None:
         with refused("INVALID_PARAMETER_VALUE"):
@@ -181,11 +181,13 @@ class TestRefused:
 
         assert store.get_run(run_id).data.metrics == {}
 
-    def test_a_run_that_is_not_there(self, store: DynamoTrackingStore) -> None:
+    def test_log_metric_raises_for_an_unknown_run(self, store: DynamoTrackingStore) -> None:
         with refused("RESOURCE_DOES_NOT_EXIST"):
             log(store, "unknown", (1, 10, 0.5))
 
-    def test_a_deleted_run(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_metric_raises_for_a_deleted_run(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         store.delete_run(run_id)
 
         with refused("INVALID_PARAMETER_VALUE"):

@@ -41,7 +41,9 @@ def steps_of(store: DynamoTrackingStore, run_id: str) -> list[int]:
 
 
 class TestThreads:
-    def test_each_with_points_of_its_own_in_order(self, store: DynamoTrackingStore) -> None:
+    def test_threads_with_points_of_their_own_in_order_lose_nothing(
+        self, store: DynamoTrackingStore
+    ) -> None:
         run_id = new_run(store)
 
         def work(thread: int) -> None:
@@ -54,7 +56,9 @@ class TestThreads:
         assert steps_of(store, run_id) == list(range(THREADS * EACH))
         assert store.get_run(run_id).data.metrics["loss"] == THREADS * EACH - 1
 
-    def test_all_with_the_same_points_in_any_order(self, store: DynamoTrackingStore) -> None:
+    def test_threads_with_the_same_points_in_any_order_count_them_once(
+        self, store: DynamoTrackingStore
+    ) -> None:
         run_id = new_run(store)
 
         def work(thread: int) -> None:
@@ -97,7 +101,7 @@ class TestDeath:
             store.log_metric(run_id, Metric("loss", 1.0, step, step))
         return run_id
 
-    def test_between_sealing_a_chunk_and_opening_the_next(
+    def test_death_between_sealing_a_chunk_and_opening_the_next_loses_nothing(
         self, store: DynamoTrackingStore, run_id: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # given
@@ -142,7 +146,7 @@ class TestDeath:
         others = range(100, 100 + 2 * OPEN_CHUNK_POINTS)
         assert steps_of(store, run_id) == sorted([*range(OPEN_CHUNK_POINTS), *others, slow_step])
 
-    def test_in_a_batch_too_large_for_one_transaction(
+    def test_death_in_a_batch_too_large_for_one_transaction_can_be_repeated(
         self, store: DynamoTrackingStore, run_id: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # given a batch whose writer dies before the last step

@@ -45,7 +45,7 @@ def of_model(store: DynamoTrackingStore, model_id: str) -> list[tuple[str, float
 
 
 class TestAlone:
-    def test_it_is_the_runs_and_the_models(
+    def test_log_metric_of_a_model_logs_to_the_run_and_the_model(
         self, store: DynamoTrackingStore, run_id: str, model_id: str
     ) -> None:
         store.log_metric(run_id, auc(model_id, dataset_name="iris", dataset_digest="d1"))
@@ -56,7 +56,7 @@ class TestAlone:
         assert (metric.dataset_name, metric.dataset_digest) == ("iris", "d1")
         assert (metric.run_id, metric.model_id) == (run_id, model_id)
 
-    def test_a_repeat_changes_nothing(
+    def test_a_repeated_metric_of_a_model_changes_nothing(
         self, store: DynamoTrackingStore, run_id: str, model_id: str
     ) -> None:
         store.log_metric(run_id, auc(model_id))
@@ -68,7 +68,7 @@ class TestAlone:
     @pytest.mark.parametrize(
         "other", [{"value": 0.6}, {"dataset_name": "a", "dataset_digest": "b"}]
     )
-    def test_another_one_at_its_place_is_refused_with_nothing_logged(
+    def test_another_metric_at_the_same_place_is_refused_with_nothing_logged(
         self, store: DynamoTrackingStore, run_id: str, model_id: str, other: dict[str, str]
     ) -> None:
         store.log_metric(run_id, auc(model_id))
@@ -104,7 +104,7 @@ class TestAlone:
         assert of_model(store, model_id) == [("auc", 0.0)]
         assert math.isnan(store.get_run(run_id).data.metrics["auc"])
 
-    def test_they_go_with_the_run(
+    def test_metrics_of_a_model_go_with_the_run(
         self, store: DynamoTrackingStore, run_id: str, model_id: str
     ) -> None:
         store.log_metric(run_id, auc(model_id))
@@ -116,7 +116,9 @@ class TestAlone:
 
 
 class TestInBatches:
-    def test_of_several_models(self, store: DynamoTrackingStore, run_id: str) -> None:
+    def test_log_batch_keeps_metrics_of_several_models(
+        self, store: DynamoTrackingStore, run_id: str
+    ) -> None:
         first, second = (store.create_logged_model("0", "m").model_id for _ in range(2))
 
         store.log_batch(run_id, [auc(first), auc(second, 0.7), auc(first, 1.0, "f1")], [], [])
@@ -153,7 +155,7 @@ class TestInBatches:
         assert "team" not in data.tags
         assert of_model(store, model_id) == [("auc", 0.5)]
 
-    def test_the_models_metrics_of_a_large_batch(
+    def test_log_batch_keeps_the_models_metrics_of_a_large_batch(
         self, store: DynamoTrackingStore, run_id: str, model_id: str
     ) -> None:
         store.log_batch(run_id, [auc(model_id, 1.0, f"m{n}") for n in range(200)], [], [])
@@ -161,7 +163,7 @@ class TestInBatches:
         assert len(of_model(store, model_id)) == 200
         assert len(store.get_run(run_id).data.metrics) == 200
 
-    def test_those_of_a_writer_that_died_half_way_go_with_the_run(
+    def test_metrics_of_a_writer_that_died_half_way_go_with_the_run(
         self,
         store: DynamoTrackingStore,
         run_id: str,

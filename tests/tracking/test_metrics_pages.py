@@ -51,7 +51,7 @@ def all_pages(store: DynamoTrackingStore, run_id: str, size: int) -> list[list[A
 
 class TestPages:
     @pytest.mark.parametrize("size", [1, 7, PAGE, POINTS + 9, POINTS + 10, 25_000])
-    def test_they_are_the_history_in_pieces(
+    def test_pages_are_the_history_in_pieces(
         self, store: DynamoTrackingStore, trained: str, size: int
     ) -> None:
         whole = plain_all(store.get_metric_history(trained, "loss"))
@@ -139,14 +139,16 @@ def test_a_page_of_nothing_is_empty_and_leads_nowhere(
 
 
 class TestRefusedTokens:
-    def test_one_of_another_metric(self, store: DynamoTrackingStore, trained: str) -> None:
+    def test_a_token_of_another_metric_is_refused(
+        self, store: DynamoTrackingStore, trained: str
+    ) -> None:
         token = store.get_metric_history(trained, "loss", PAGE).token
 
         with refused("INVALID_PARAMETER_VALUE"):
             store.get_metric_history(trained, "acc", PAGE, token)
 
     @pytest.mark.parametrize("cursor", [[-1, "A" * 20], [10**9, "A" * 20], [0, "AAAA"], [0, "é"]])
-    def test_one_with_a_broken_cursor(
+    def test_a_token_with_a_broken_cursor_is_refused(
         self, store: DynamoTrackingStore, trained: str, cursor: list[Any]
     ) -> None:
         token = json.loads(base64.b64decode(store.get_metric_history(trained, "loss", 1).token))
@@ -156,7 +158,9 @@ class TestRefusedTokens:
             store.get_metric_history(trained, "loss", PAGE, broken)
 
     @pytest.mark.parametrize("token", ["abc", "e30=", "WzFd", "é"])
-    def test_one_that_is_none(self, store: DynamoTrackingStore, trained: str, token: str) -> None:
+    def test_a_malformed_token_is_refused(
+        self, store: DynamoTrackingStore, trained: str, token: str
+    ) -> None:
         with refused("INVALID_PARAMETER_VALUE"):
             store.get_metric_history(trained, "loss", PAGE, token)
 
@@ -164,10 +168,10 @@ class TestRefusedTokens:
 class TestSample:
     POINTS = tuple(Point(step, 0, 0.0, False) for step in range(10))
 
-    def test_few_points_are_all_in_it(self) -> None:
+    def test_a_sample_of_few_points_has_them_all(self) -> None:
         assert sample(self.POINTS, 10) == list(self.POINTS)
 
-    def test_larger_buckets_come_first_and_the_last_point_is_in_it(self) -> None:
+    def test_a_sample_has_the_larger_buckets_first_and_the_last_point(self) -> None:
         assert [p.step for p in sample(self.POINTS, 4)] == [0, 3, 6, 9]
 
     def test_a_sample_of_one_is_the_last_point(self) -> None:

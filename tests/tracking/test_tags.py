@@ -30,7 +30,7 @@ def tags_of(store: DynamoTrackingStore, run_id: str) -> dict[str, str]:
     return {key: value for key, value in tags.items() if key != NAME}
 
 
-def test_the_last_value_stays(store: DynamoTrackingStore, run_id: str) -> None:
+def test_set_tag_keeps_the_last_value(store: DynamoTrackingStore, run_id: str) -> None:
     store.set_tag(run_id, RunTag("team", "red"))
     store.set_tag(run_id, RunTag("team", ""))
 
@@ -47,7 +47,7 @@ def test_keys_of_every_kind(store: DynamoTrackingStore, run_id: str, key: str) -
 
 
 @pytest.mark.parametrize("key", ["a#b", "a%b", "", "../a", "/a", "a//b", "k" * 251, None])
-def test_what_is_no_key_is_refused(store: DynamoTrackingStore, run_id: str, key: str) -> None:
+def test_set_tag_refuses_an_invalid_key(store: DynamoTrackingStore, run_id: str, key: str) -> None:
     with refused(INVALID):
         store.set_tag(run_id, RunTag(key, "1"))
 
@@ -60,7 +60,7 @@ def test_a_long_value_is_cut_as_mlflow_cuts_it(store: DynamoTrackingStore, run_i
     assert tags_of(store, run_id) == {"text": "ä" * 8000}
 
 
-def test_without_cutting_a_long_value_is_refused(
+def test_set_tag_refuses_a_long_value_where_cutting_is_off(
     store: DynamoTrackingStore, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "false")
@@ -84,14 +84,14 @@ def test_an_empty_name_tag_changes_nothing(store: DynamoTrackingStore, run_id: s
     assert store.get_run(run_id).data.tags == {NAME: "run"}
 
 
-def test_a_tag_that_is_not_there(store: DynamoTrackingStore, run_id: str) -> None:
+def test_delete_tag_raises_for_a_missing_tag(store: DynamoTrackingStore, run_id: str) -> None:
     with refused(MISSING) as refusal:
         store.delete_tag(run_id, "team")
 
     assert "No tag with name: team" in refusal.value.message
 
 
-def test_those_of_a_deleted_run_stay_as_they_are(store: DynamoTrackingStore, run_id: str) -> None:
+def test_tags_of_a_deleted_run_stay_as_they_are(store: DynamoTrackingStore, run_id: str) -> None:
     store.set_tag(run_id, RunTag("team", "red"))
     store.delete_run(run_id)
 
@@ -103,7 +103,7 @@ def test_those_of_a_deleted_run_stay_as_they_are(store: DynamoTrackingStore, run
     assert tags_of(store, run_id) == {"team": "red"}
 
 
-def test_a_run_that_is_not_there(store: DynamoTrackingStore) -> None:
+def test_tags_raise_for_an_unknown_run(store: DynamoTrackingStore) -> None:
     with refused(MISSING):
         store.set_tag("nowhere", RunTag("team", "red"))
     with refused(MISSING):
