@@ -51,7 +51,10 @@ def spans_of(trace_id: str) -> list[Span]:
             start_ms=NOW_MS - 100 + n,
             inputs={"messages": [{"role": "user", "content": texts[n - 1]}]},
             outputs={"text": texts[-n]},
-            attributes={"mlflow.spanType": "LLM" if n % 2 else "TOOL"},
+            attributes={
+                "mlflow.spanType": "LLM" if n % 2 else "TOOL",
+                "mlflow.chat.tokenUsage": {"input_tokens": n, "output_tokens": 1},
+            },
         )
         for n in range(6, 0, -1)
     ]

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cachetools import LRUCache
 from dynamodbstore_events.keys import INFO, trace_pk
 from dynamodbstore_table.conditions import ITEM_MISSING, Condition, equals
 from dynamodbstore_table.errors import ConditionFailed
 from dynamodbstore_table.port import Table
 
+from mlflow_dynamodbstore.core.memory import Recent
 from mlflow_dynamodbstore.core.retry import retried
 from mlflow_dynamodbstore.traces.attributes import CHANGES, has_apart, texts_of, write_texts
 from mlflow_dynamodbstore.traces.writing import Changed
@@ -28,10 +28,10 @@ class InfoTexts:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._known: LRUCache[str, Known] = LRUCache(_REMEMBERED)
+        self._known: Recent[str, Known] = Recent(_REMEMBERED)
 
     def forget(self, trace_id: str) -> None:
-        self._known.pop(trace_id, None)
+        self._known.forget(trace_id)
 
     def write(
         self, trace_id: str, texts: Mapping[str, str | None], ttl: int | None
@@ -55,7 +55,7 @@ class InfoTexts:
                 return None
             changes, held = known or (0, {})
             now = None if held is None else {**held, **texts}
-            self._known[trace_id] = changes + 1, now
+            self._known.put(trace_id, (changes + 1, now))
             return now
 
         return retried(f"trace {trace_id}", attempt, on=(Changed,))
@@ -66,4 +66,4 @@ class InfoTexts:
         else:
             # Of texts that are items of their own nothing is known; the count is.
             held = None if has_apart(item) else texts_of([item], INFO)
-            self._known[trace_id] = item[CHANGES], held
+            self._known.put(trace_id, (item[CHANGES], held))

@@ -48,6 +48,7 @@ class SpanWrite:
         self._stamp = 0
         self._is_one_item = True
         self._made: Head | None = None
+        self._after: Sequence[Digest] | None = None
 
     @property
     def _begin_ms(self) -> int:
@@ -93,12 +94,17 @@ class SpanWrite:
     def remember(self) -> None:
         assert self._made is not None
         self._heads.written(self._made)
+        self._remember_spans(self._made)
+
+    def _remember_spans(self, head: Head) -> None:
+        if self._after is not None:
+            self._heads.remember_spans(head, self._after)
 
     def finish(self) -> None:
         """Write the texts, then META, again where another process has changed META meanwhile."""
         if self._trace.texts:
             self._infos.write(self._trace.trace_id, self._trace.texts, self._ttl())
-        self._heads.change(self._trace.trace_id, self._next, self._form)
+        self._remember_spans(self._heads.change(self._trace.trace_id, self._next, self._form))
 
     def _next(self, known: Head | None) -> Head:
         trace_id = self._trace.trace_id
@@ -123,9 +129,13 @@ class SpanWrite:
     def _all(self, known: Head | None) -> Sequence[Digest]:
         """The digests that sums are made of: all of the trace, where any has data."""
         if known is None or known.batches == ():
+            self._after = self._digests
             return self._digests
-        if known.usage is None and known.cost is None and not has_data(self._digests):
-            return self._digests
-        trace_id = self._trace.trace_id
-        stored = read_digests(self._table, {trace_id: known.batches})[trace_id]
-        return merged(stored, self._digests)
+        stored: Sequence[Digest] | None = self._heads.spans(known)
+        if stored is None:
+            self._after = None
+            if known.usage is None and known.cost is None and not has_data(self._digests):
+                return self._digests
+            stored = read_digests(self._table, {known.trace_id: known.batches})[known.trace_id]
+        self._after = merged(stored, self._digests)
+        return self._after

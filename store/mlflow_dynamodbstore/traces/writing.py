@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from cachetools import LRUCache
 from dynamodbstore_events.entities import DELETING
 from dynamodbstore_events.keys import META, trace_pk
 from dynamodbstore_projections.config import ConfigSource
@@ -23,10 +22,13 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from mlflow_dynamodbstore.core.lifecycle import ExperimentState
 from mlflow_dynamodbstore.core.lookup import ExperimentLookup, Lookup
+from mlflow_dynamodbstore.core.memory import Recent
 from mlflow_dynamodbstore.core.retry import retried
 from mlflow_dynamodbstore.traces.head import Head, expires, is_deleting
+from mlflow_dynamodbstore.traces.spans import Digest
 
 _REMEMBERED: Final = 4096
+_REMEMBERED_SPANS: Final = 20_000
 _TRACES_IN_ONE_WRITE: Final = 50
 _MARGIN_DAYS: Final = 3
 
@@ -77,7 +79,8 @@ class Heads:
     def __init__(self, table: Table, lookup: Lookup) -> None:
         self._table = table
         self._lookup = lookup
-        self._known: LRUCache[str, Head] = LRUCache(_REMEMBERED)
+        self._known: Recent[str, Head] = Recent(_REMEMBERED)
+        self._spans: Recent[str, tuple[int, tuple[Digest, ...]]] = Recent(_REMEMBERED_SPANS)
 
     def known(self, trace_id: str) -> Head | None:
         """META as this process last saw it, for a conditional write; None if it never did."""
@@ -148,13 +151,23 @@ class Heads:
     def seen(self, trace_id: str, item: Item | None) -> Head | None:
         """Remember the META item that was read."""
         if item is None or is_deleting(item):
-            self._known.pop(trace_id, None)
+            self._known.forget(trace_id)
             return None
-        head = self._known[trace_id] = Head.from_item(item)
+        head = Head.from_item(item)
+        self._known.put(trace_id, head)
         return head
 
     def forget(self, trace_id: str) -> None:
-        self._known.pop(trace_id, None)
+        self._known.forget(trace_id)
+
+    def spans(self, known: Head) -> tuple[Digest, ...] | None:
+        """The digests of all spans of a trace as META ``known`` has it, if they are remembered."""
+        found = self._spans.get(known.trace_id)
+        return found[1] if found is not None and found[0] == known.change else None
+
+    def remember_spans(self, head: Head, spans: Sequence[Digest]) -> None:
+        """Remember the digests of all spans of a trace, as META ``head`` has it."""
+        self._spans.put(head.trace_id, (head.change, tuple(spans)), size=len(spans))
 
     def change(self, trace_id: str, make: Callable[[Head | None], Head], form: Form) -> Head:
         """Write what ``make`` makes of META, again until no other process came between."""
@@ -170,14 +183,19 @@ class Heads:
                 met = failed.item
                 self.seen(trace_id, None if met is None else dict(met))
                 raise Changed from failed
-            self._known[trace_id] = head
+            self._known.put(trace_id, head)
+            # A change that brings no spans leaves the stamp as it is.
+            if known is not None and known.stamp == head.stamp:
+                spans = self.spans(known)
+                if spans is not None:
+                    self.remember_spans(head, spans)
             return head
 
         return retried(f"trace {trace_id}", attempt, on=(Changed,))
 
     def written(self, head: Head) -> None:
         """Remember what this process has written."""
-        self._known[head.trace_id] = head
+        self._known.put(head.trace_id, head)
 
 
 def put(known: Head | None, head: Head, form: Form) -> Put:
