@@ -191,7 +191,7 @@ class TestReplay:
 
         assert "tags:team" in built_marks(table)
 
-    def test_of_an_entity_that_fails_ends_with_1(
+    def test_replay_names_a_damaged_entity_and_ends_with_1(
         self, store: DynamoTrackingStore, table: SqliteTable, named: Named
     ) -> None:
         write_item(table, "unrelated")
@@ -200,7 +200,7 @@ class TestReplay:
         done = run("denormalize-tags", "set", *named, "--pattern", "team", "--replay")
 
         assert done.exit_code == FAILED
-        assert "Error: RUN#poison could not be projected" in done.stderr
+        assert "RUN#poison META: experiment_id is missing" in done.stdout
 
 
 class TestTakingAway:
