@@ -92,7 +92,9 @@ def test_a_tag_is_searchable_within_seconds(
     inline.set_tag(_run_to_probe(inline), "mlflow.probe", str(PROBES - 1))
 
 
-def test_what_a_broken_function_misses_is_queued_and_healed(deployment: Deployment) -> None:
+def test_entities_that_a_broken_function_misses_are_queued_and_healed(
+    deployment: Deployment,
+) -> None:
     stack = deployment.stack
     stack.redrive(enabled=False)
     stack.deny_table("Search")

@@ -108,7 +108,7 @@ def test_values_that_are_no_numbers_are_there(logged: Logged) -> None:
     assert metrics["-inf"] < -1e308
 
 
-def test_what_was_logged_asynchronously_is_there(logged: Logged, run: Run) -> None:
+def test_points_params_and_tags_logged_asynchronously_are_there(logged: Logged, run: Run) -> None:
     points = history(logged.client, run.info.run_id, "async_loss")
 
     assert [(step, value) for step, _, value in points] == [

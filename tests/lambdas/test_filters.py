@@ -88,7 +88,7 @@ def test_a_function_is_invoked_by_what_concerns_its_projections(
 
 @pytest.mark.parametrize("function", STREAM_FUNCTIONS)
 @pytest.mark.parametrize("key", OWN, ids="/".join)
-def test_what_the_projections_keep_invokes_no_function(function: str, key: tuple[str, str]) -> None:
+def test_items_of_the_projections_invoke_no_function(function: str, key: tuple[str, str]) -> None:
     assert not any(invokes(function, record) for record in records(*key))
 
 
@@ -141,7 +141,7 @@ def test_a_heartbeat_passes_its_own_filter_and_no_other(function: str) -> None:
 
 
 @pytest.mark.parametrize("function", STREAM_FUNCTIONS)
-def test_what_a_function_writes_for_a_heartbeat_invokes_no_function(
+def test_writes_of_a_function_for_a_heartbeat_invoke_no_function(
     function: str, deployed: Deployed
 ) -> None:
     # Given: every item that the schedule and both functions write for one heartbeat

@@ -76,7 +76,7 @@ def test_a_deletion_event_repeated_after_the_restore_does_nothing(deployed: Depl
     assert stamp(deployed, RUN) is None
 
 
-def test_what_hangs_below_an_expired_run_goes(deployed: Deployed) -> None:
+def test_items_below_an_expired_run_are_removed(deployed: Deployed) -> None:
     tell(deployed, "experiment-created", "run-created", "run-logged", "run-deleted")
     assert len(list(deployed.table.query_all(RUN))) > 1
 

@@ -44,7 +44,7 @@ def test_an_entity_on_the_queue_is_projected_wholly(deployed: Deployed) -> None:
     assert deployed.table.get(SUMMARY) is not None
 
 
-def test_what_a_stream_function_queued_is_healed_once_it_is_mended(deployed: Deployed) -> None:
+def test_a_queued_entity_is_healed_once_the_cause_is_mended(deployed: Deployed) -> None:
     happen(deployed.table, sample("experiment-created"))
     whole = deployed.table.get((EXPERIMENT, "META"))
     assert whole is not None
@@ -118,7 +118,7 @@ def test_every_message_of_an_entity_that_fails_fails() -> None:
     assert set(failed) == set(bodies)
 
 
-def test_where_nothing_can_be_projected_every_message_fails() -> None:
+def test_every_message_fails_where_nothing_can_be_projected() -> None:
     body = json.dumps({"entity": RUN})
     broken = ConnectionError("no table")
 

@@ -99,7 +99,7 @@ def test_a_repeated_or_late_record_changes_nothing(deployed: Deployed) -> None:
     assert projected(deployed) == before
 
 
-def test_what_an_expired_run_leaves_is_removed(deployed: Deployed) -> None:
+def test_items_left_by_an_expired_run_are_removed(deployed: Deployed) -> None:
     tell(deployed, "experiment-created", "run-created", "run-finished")
 
     tell(deployed, "run-expired")

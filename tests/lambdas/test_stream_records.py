@@ -118,7 +118,7 @@ def test_every_type_of_attribute_is_read(value: dict[str, Any], meant: Any) -> N
     "value",
     ["text", {}, {"S": "a", "N": "1"}, {"X": 1}, {"N": "one"}, {"B": "%"}, {"L": 1}, {"M": 1}],
 )
-def test_what_is_no_attribute_value_is_refused(value: Any) -> None:
+def test_a_malformed_attribute_value_is_refused(value: Any) -> None:
     with pytest.raises(MalformedRecord):
         decode_value(value)
 

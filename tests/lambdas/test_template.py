@@ -43,7 +43,7 @@ def test_the_table_outlives_its_stack() -> None:
     assert recovery["PointInTimeRecoveryEnabled"] is True
 
 
-def test_what_is_stored_is_encrypted() -> None:
+def test_table_and_queues_are_encrypted() -> None:
     assert properties("Table")["SSESpecification"]["SSEEnabled"] is True
     for queue in ("RedriveQueue", "DeadLetterQueue"):
         assert properties(queue)["SqsManagedSseEnabled"] is True

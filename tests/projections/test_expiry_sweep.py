@@ -69,7 +69,7 @@ def of_kind(table: Table, *kinds: str) -> list[str]:
     return [pk for pk in partitions(table) if pk.startswith(kinds)]
 
 
-def test_what_other_projections_keep_of_an_expired_experiment_goes_too(
+def test_items_of_other_projections_of_an_expired_experiment_are_removed(
     table: SqliteTable, tmp_path: Path, calendar: Calendar
 ) -> None:
     store = store_on(table, tmp_path)

@@ -177,7 +177,7 @@ def test_meta_stays_small_however_many_tags_match(
     assert 0 < len(kept) <= MOST_TAGS
 
 
-def test_what_has_no_room_leaves_a_mark_while_there_is_room_for_its_name(
+def test_a_value_without_room_leaves_a_mark_while_there_is_room_for_its_name(
     sqlite_table: SqliteTable, project: Callable[[], None]
 ) -> None:
     # Given: three values of which two fit.

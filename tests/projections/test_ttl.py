@@ -102,7 +102,7 @@ class TestStamps:
         assert first is not None
         assert meta["ttl"] >= first + 10 * DAY
 
-    def test_what_was_deleted_long_ago_expires_now_and_not_in_the_past(self, kept: Aging) -> None:
+    def test_a_run_deleted_long_ago_expires_now_and_not_in_the_past(self, kept: Aging) -> None:
         # given a deletion further back than DynamoDB's time to live looks
         gone = run(new_run(kept.store))
         kept.store.delete_run(gone.id)
@@ -158,7 +158,7 @@ class TestRestoring:
         assert not {"ttl", "expires"} & meta.keys()
         assert kept.record(back) is None
 
-    def test_what_is_restored_in_time_stays_however_late_the_projector_is(
+    def test_entities_restored_in_time_stay_however_late_the_projector_is(
         self, kept: Aging
     ) -> None:
         # given a stamp that the restoring write finds, and a stream that stands still

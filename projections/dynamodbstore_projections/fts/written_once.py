@@ -50,7 +50,7 @@ class WrittenOnceIndex:
         return [(self._pk(written.scope, bucket, trigram), sk) for trigram in chosen]
 
     def puts(self, written: WrittenOnce, expires: int | None = None) -> list[Put]:
-        """The puts of a text's postings, for ``Table.bulk``; ``expires`` (Unix s) the entity's."""
+        """The puts of a text's postings, for ``Table.bulk``; ``expires`` becomes their ``ttl``."""
         ttl = {} if expires is None else {"ttl": expires}
         return [Put({"PK": pk, "SK": sk, **ttl}) for pk, sk in self.keys(written)]
 
