@@ -1,7 +1,7 @@
 """The requests of each operation of the model registry to DynamoDB.
 
 ``search_registered_models`` and ``search_model_versions`` have budgets at ten thousand models of
-their own, in ``tests/registry``.
+their own, in ``tests/registered_models``.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from mlflow_dynamodbstore.runs.metrics.metric_points import Point
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.projections.aging import DAY, Calendar
+from tests.runs.test_metric_points import older_text
 from tests.tracking.stores import new_run, store_on
-from tests.tracking.test_metric_points import older_text
 
 CHUNK = 40
 """Points in order that fill more than one open chunk."""

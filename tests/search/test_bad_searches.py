@@ -12,7 +12,7 @@ from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
-from tests.registry.stores import sql_registry
+from tests.registered_models.stores import sql_registry
 from tests.tracking.stores import sql_store, store_on
 
 BAD_INPUT = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")

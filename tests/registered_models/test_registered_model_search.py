@@ -14,7 +14,7 @@ from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Update
 from mlflow.exceptions import MlflowException
 
-from tests.registry.search_items import PROMPT, Searching, version
+from tests.registered_models.search_items import PROMPT, Searching, version
 
 LONG = "long " * 5_000
 

@@ -15,7 +15,7 @@ from mlflow_dynamodbstore.runs.metrics.metric_points import Point
 from mlflow_dynamodbstore.runs.metrics.metric_writes import OPEN_CHUNK_POINTS
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
-from tests.tracking.metric_plain import plain_all
+from tests.runs.metric_plain import plain_all
 from tests.tracking.stores import embedded_store, new_run, refused
 
 POINTS = 20 * OPEN_CHUNK_POINTS

@@ -10,7 +10,7 @@ from mlflow.entities.model_registry import ModelVersionTag
 from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.abstract_store import AbstractStore
 
-from tests.registry.stores import SOURCE, add_versions, latest, version_tags
+from tests.registered_models.stores import SOURCE, add_versions, latest, version_tags
 from tests.tracking.stores import refused
 
 CLIENT = "mlflow.tracking.client.MlflowClient"

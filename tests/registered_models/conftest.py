@@ -14,7 +14,7 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.conftest import new_table_name
-from tests.registry.stores import embedded_registry, sql_registry
+from tests.registered_models.stores import embedded_registry, sql_registry
 
 
 @pytest.fixture(scope="session")

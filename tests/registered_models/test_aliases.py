@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.registry.stores import add_versions
+from tests.registered_models.stores import add_versions
 from tests.tracking.stores import refused
 
 

@@ -9,7 +9,7 @@ import pytest
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.embedded.table import SqliteTable
 
-from tests.registry.search_items import PROMPT, Searching, version
+from tests.registered_models.search_items import PROMPT, Searching, version
 from tests.search.projected import NAMES, inline
 
 LONG = "x" * 9_000

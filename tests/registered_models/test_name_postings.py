@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mlflow_dynamodbstore.search.like import ilike, like
 from mlflow_dynamodbstore.search.pushdown import like_prefix
 
-from tests.registry.search_items import Searching, model_puts, version
+from tests.registered_models.search_items import Searching, model_puts, version
 from tests.search.projected import NAMES, projected_table
 
 LETTERS = "abAB%_é#"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.registry.search_items import PROMPT, Searching, model_puts, version
+from tests.registered_models.search_items import PROMPT, Searching, model_puts, version
 from tests.search.projected import NAMES, projected_table
 from tests.search.projected import mark_built as mark
 

@@ -19,7 +19,7 @@ from mlflow_dynamodbstore.core.long_texts import (
 )
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
-from tests.registry.stores import SOURCE, items_of
+from tests.registered_models.stores import SOURCE, items_of
 
 LONG = "long text " * 1_000
 

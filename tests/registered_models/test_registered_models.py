@@ -9,7 +9,7 @@ from mlflow.entities.model_registry import RegisteredModelTag
 from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 
-from tests.registry.stores import SOURCE, add_versions, latest, model_tags, version_tags
+from tests.registered_models.stores import SOURCE, add_versions, latest, model_tags, version_tags
 from tests.tracking.stores import refused
 
 PROMPT = [RegisteredModelTag(IS_PROMPT_TAG_KEY, "true")]

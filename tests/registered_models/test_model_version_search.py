@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 
-from tests.registry.search_items import PROMPT, Searching, version
+from tests.registered_models.search_items import PROMPT, Searching, version
 
 LONG = "long " * 5_000
 

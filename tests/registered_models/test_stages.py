@@ -9,8 +9,8 @@ import pytest
 from dynamodbstore_table.errors import TableUnavailable
 from mlflow.exceptions import MlflowException
 
-from tests.registry.faults import failing_after
-from tests.registry.stores import add_versions, embedded_registry, latest, stages
+from tests.registered_models.faults import failing_after
+from tests.registered_models.stores import add_versions, embedded_registry, latest, stages
 from tests.tracking.stores import refused
 
 

@@ -10,11 +10,11 @@ from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
 from tests.conftest import new_table_name
+from tests.runs.test_log_batch import TestParams, TestWhatIsLogged
+from tests.runs.test_metrics import TestHistory, TestLatest
+from tests.runs.test_metrics_concurrency import TestDeath, TestThreads
+from tests.runs.test_metrics_of_models import TestAlone, TestInBatches
 from tests.tracking.stores import new_run, store_on
-from tests.tracking.test_log_batch import TestParams, TestWhatIsLogged
-from tests.tracking.test_metrics import TestHistory, TestLatest
-from tests.tracking.test_metrics_concurrency import TestDeath, TestThreads
-from tests.tracking.test_metrics_of_models import TestAlone, TestInBatches
 
 __all__ = [
     "TestAlone",

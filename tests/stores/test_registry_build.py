@@ -13,7 +13,7 @@ from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.conftest import new_table_name
-from tests.registry.stores import SOURCE
+from tests.registered_models.stores import SOURCE
 from tests.tracking.stores import refused
 
 

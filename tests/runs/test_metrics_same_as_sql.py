@@ -14,7 +14,7 @@ from mlflow.entities import Metric
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
-from tests.tracking.metric_plain import plain_all, plain_runs
+from tests.runs.metric_plain import plain_all, plain_runs
 from tests.tracking.stores import embedded_store, new_run, sql_store
 
 VALUES = (0.0, -0.0, 1.0, -1.0, 0.1, math.nan, math.inf, -math.inf, 1e308, -5e-324, 3)

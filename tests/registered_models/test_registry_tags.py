@@ -8,7 +8,7 @@ import pytest
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 
-from tests.registry.stores import SOURCE, add_versions
+from tests.registered_models.stores import SOURCE, add_versions
 from tests.tracking.stores import refused
 
 ODD_KEYS = ["k", "a b.c/d-e_f", "x" * 250, "ü" * 250]

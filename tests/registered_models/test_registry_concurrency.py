@@ -14,7 +14,7 @@ from mlflow_dynamodbstore.stores.build_registry import build_registry_store
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
 from tests.conftest import new_table_name
-from tests.registry.stores import SOURCE, add_versions, latest
+from tests.registered_models.stores import SOURCE, add_versions, latest
 from tests.tracking.processes import PROCESSES, outcome, together
 
 CREATORS = 100

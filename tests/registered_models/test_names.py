@@ -15,7 +15,7 @@ from mlflow_dynamodbstore.registered_models.model_items import meta_key
 from mlflow_dynamodbstore.registered_models.version_items import version_item
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 
-from tests.registry.stores import SOURCE, add_versions, items_of, model_tags
+from tests.registered_models.stores import SOURCE, add_versions, items_of, model_tags
 from tests.tracking.stores import refused
 
 

@@ -14,8 +14,8 @@ from mlflow_dynamodbstore.registered_models.model_items import meta_key
 from mlflow_dynamodbstore.stores.registry import DynamoRegistryStore
 from mlflow_dynamodbstore.versioned.deletion import remove_marked
 
-from tests.registry.faults import failing_after
-from tests.registry.stores import SOURCE, add_versions, items_of, latest, model_tags
+from tests.registered_models.faults import failing_after
+from tests.registered_models.stores import SOURCE, add_versions, items_of, latest, model_tags
 from tests.tracking.stores import refused
 
 LONG = "long text " * 1_000
