@@ -39,7 +39,7 @@ Seed: TypeAlias = Callable[[Store, str, Sequence[Made]], None]
 
 
 def made(experiment_id: str, number: int, spans: int = SPANS, characters: int = 700) -> Made:
-    """A trace of so many spans with this much text each way; of every hundredth a rare name."""
+    """A trace of ``spans`` spans with ``characters`` of text each way; every hundredth is rare."""
     trace_id = f"tr-{uuid.uuid4().hex}"
     begin = int(time.time() * 1000) - number
     rare = number % 100 == 0
@@ -122,12 +122,12 @@ class TraceFixtures:
         return created
 
     def new(self, count: int, spans: int = SPANS, characters: int = 700) -> Iterator[Made]:
-        """So many traces of a new experiment, not yet sent."""
+        """``count`` traces of a new experiment, not yet sent."""
         experiment_id = self.experiment()
         return (made(experiment_id, n, spans, characters) for n in range(count))
 
     def seeded(self, traces: int) -> str:
-        """The id of an experiment of so many traces."""
+        """The id of an experiment of ``traces`` traces."""
         if traces not in self._seeded:
             experiment_id = self.experiment()
             for first in range(0, traces, 1000):

@@ -100,7 +100,7 @@ _SEARCHES = (
 
 
 def trace_operations(traces: int) -> list[Operation]:
-    """Every operation, the searches over so many traces."""
+    """Every operation; the searches are over ``traces`` traces."""
     count = MetricAggregation(AggregationType.COUNT)
     high = MetricAggregation(AggregationType.PERCENTILE, 90.0)
     of_traces, of_spans = MetricViewType.TRACES, MetricViewType.SPANS

@@ -1,4 +1,4 @@
-"""What each tracking operation asks of DynamoDB, as the design's budget table promises.
+"""The requests of each tracking operation to DynamoDB, as the design's budget table promises.
 
 The run was made by the same process a moment before, so that its being active is remembered, as
 it is in a training script.

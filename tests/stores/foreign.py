@@ -189,7 +189,7 @@ OTHER_ARGUMENTS: Final[dict[str, Call]] = {
 WITHOUT_AN_ID: Final = {
     *("create_experiment", "ensure_default_experiment", "get_experiment_by_name"),
     *("search_experiments", "_get_deleted_runs", "_get_deleted_logged_models"),
-    # What is not kept finds nothing, whoever asks.
+    # What is not kept finds nothing in any workspace.
     "get_dataset_experiment_ids",
     "_load_dataset_records",
 }

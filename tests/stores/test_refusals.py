@@ -114,7 +114,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DynamoTrackingSt
 
 @pytest.fixture
 def get(store: DynamoTrackingStore, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Asks MLflow's own server, on our store, for a path of its API."""
+    """Requests a path of the API from MLflow's own server, on our store."""
     monkeypatch.setattr(mlflow.server.handlers, "_tracking_store", store)
     client = app.test_client()
     return lambda path: client.get(f"/ajax-api/3.0/mlflow/{path}", headers={"Host": "localhost"})

@@ -40,7 +40,7 @@ class DamagedValue(Exception):
 
 
 def reading_stored(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Let a function that reads stored forms raise ``DamagedValue`` for what is none."""
+    """Let a function that reads stored forms raise ``DamagedValue`` for anything else."""
 
     @wraps(function)
     def read(*args: _P.args, **kwargs: _P.kwargs) -> _T:

@@ -12,7 +12,7 @@ class Housekeeping:
         self._work: Callable[[], None] | None = None
 
     def use(self, work: Callable[[], None]) -> None:
-        """Let ``work`` be what is done; it returns soon, whatever is left."""
+        """Set the work that is done; ``work`` returns soon, even if some is left."""
         self._work = work
 
     def do_some(self) -> None:

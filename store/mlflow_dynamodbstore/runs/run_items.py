@@ -88,7 +88,7 @@ def latest_metric(item: Mapping[str, Any], key: str) -> Metric:
 
 
 def run_data(run: RunItems) -> RunData:
-    """The metrics, params and tags of a run; raises ``TypeError`` for a text that is none."""
+    """The metrics, params and tags of a run; raises ``TypeError`` for a value that is not text."""
     require_texts(run.params, run.tags)
     data = RunData(run.metrics)
     # MLflow would take a list of entities only to make these dicts of them.

@@ -25,7 +25,7 @@ def build_registry_store(store_uri: str, tracking_uri: str | None = None) -> Dyn
 
     Raises as ``open_configured`` does, ``INVALID_STATE`` if there are models or webhooks in other
     workspaces than the default one, and ``INVALID_PARAMETER_VALUE`` if the key for the secrets of
-    webhooks is none.
+    webhooks is malformed.
     """
     check_encryption_key()
     opened = open_configured(store_uri)

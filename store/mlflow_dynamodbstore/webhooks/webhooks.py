@@ -51,7 +51,7 @@ class Webhooks:
         """Create a webhook, active unless ``status`` is given.
 
         Raises ``INVALID_PARAMETER_VALUE`` for a bad name, a URL that MLflow does not allow, or
-        events that are none, and ``BAD_REQUEST`` for an event given twice.
+        unknown events, and ``BAD_REQUEST`` for an event given twice.
         """
         _validate_webhook_name(name)
         _validate_webhook_url(url)
