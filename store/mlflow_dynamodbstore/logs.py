@@ -1,4 +1,4 @@
-"""What a process tells its operator: events, one a line, as ``key=value``.
+"""The log that a process writes for its operator: events, one a line, as ``key=value``.
 
 They go to the logger ``mlflow_dynamodbstore`` and to whatever handlers and level the process has
 given it or the root logger; nothing of the process's logging is changed. A process without any
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 LOGGER: Final = "mlflow_dynamodbstore"
 OF_MLFLOW: Final = "mlflow.dynamodbstore"
 
-_SAID: Final[set[Location]] = set()
+_STARTED: Final[set[Location]] = set()
 _DOUBTED: Final[set[tuple[Path, int]]] = set()
 # Their texts are ours or DynamoDB's own, which hold no values.
-_TOLD_IN_FULL: Final = (
+_LOGGED_IN_FULL: Final = (
     InvalidConfig,
     TableMissing,
     TableUnavailable,
@@ -61,14 +61,14 @@ def started(location: Location, mode: str, summary: Mapping[str, Any]) -> None:
     """A store has been opened: where, who keeps its projections (``inline`` or ``stream``), and by
     which configuration (``EffectiveConfig.summary``).
 
-    ``mlflow server`` says it once of a location, and whoever has changed the configuration says so.
-    Where nothing changed, its workers and the scripts of users say it only where the level is
-    DEBUG.
+    ``mlflow server`` logs it once for a location, and so does every start that changes the
+    configuration. Where nothing changed, its workers and the scripts of users log it only where
+    the level is DEBUG.
     """
-    said = location in _SAID
-    _SAID.add(location)
-    telling = bool(summary.get("changed")) or (starts_a_server() and not said)
-    level = logging.INFO if telling else logging.DEBUG
+    logged = location in _STARTED
+    _STARTED.add(location)
+    shown = bool(summary.get("changed")) or (starts_a_server() and not logged)
+    level = logging.INFO if shown else logging.DEBUG
     if _logger().isEnabledFor(level):
         fields = {name: _compact(value) for name, value in summary.items()}
         fields["changed"] = "; ".join(summary.get("changed", ()))
@@ -128,7 +128,7 @@ def stream_functions_missing(
             f"sam build && sam deploy --guided --region {region} --parameter-overrides "
             f"TableName={table}"
         ),
-        and_if_create_table_made_it=(
+        if_made_by_create_table=(
             "add ExistingStreamArn=<the stream that 'mlflow-dynamodbstore status' shows>"
         ),
         more="'mlflow-dynamodbstore status' names what is wrong, and what mends it",
@@ -141,7 +141,7 @@ def items_passed_over(error: Exception) -> None:
         logging.WARNING,
         "items_passed_over",
         error=type(error).__name__,
-        meaning="items of another form than this store writes are in the way, and passed over",
+        meaning="items of another shape than this store writes were read, and are passed over",
         do="'mlflow-dynamodbstore replay --verify' names them; put them right or delete them",
     )
 
@@ -158,12 +158,12 @@ def projections_behind(entity: str, error: Exception) -> None:
 
 
 def configuration_invalid(error: InvalidConfig) -> None:
-    """An item of ``CONFIG`` has become nonsense; this process goes on by what it said before."""
+    """An item of ``CONFIG`` has become invalid; this process goes on with the item as it was."""
     _emit(
         logging.WARNING,
         "configuration_invalid",
         **reason_of(error),
-        meaning="what it said before still holds in this process; none starts before it is mended",
+        meaning="this process goes on with the item as it was; no server starts until it is mended",
     )
 
 
@@ -236,8 +236,8 @@ def webhook_key_missing(variable: str, make_one: str) -> None:
 
 def reason_of(error: Exception) -> dict[str, str]:
     """An error without what may be a user's data: its kind, and its text if that is ours."""
-    told = {"error": type(error).__name__}
-    return told | {"reason": str(error)} if isinstance(error, _TOLD_IN_FULL) else told
+    shown = {"error": type(error).__name__}
+    return shown | {"reason": str(error)} if isinstance(error, _LOGGED_IN_FULL) else shown
 
 
 def _where(location: Location) -> dict[str, str]:

@@ -105,7 +105,7 @@ class TestALine:
 class TestTheStart:
     @pytest.fixture(autouse=True)
     def nothing_logged(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(logs, "_SAID", set())
+        monkeypatch.setattr(logs, "_STARTED", set())
 
     @pytest.mark.parametrize(
         ("location", "where"),

@@ -47,7 +47,7 @@ THROTTLED = "ProvisionedThroughputExceededException"
 @pytest.fixture(autouse=True)
 def everything_is_logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every call counts as slow, and this process has logged no event yet."""
-    monkeypatch.setattr(logs, "_SAID", set())
+    monkeypatch.setattr(logs, "_STARTED", set())
     before = slow_calls.LIMIT.seconds
     yield
     slow_calls.LIMIT.seconds = before
@@ -226,4 +226,4 @@ def test_stream_functions_missing_names_the_projections_and_what_to_do(
     assert found["projections"] == ["fts", "tags"]
     assert ("of a version that does not keep" in found["meaning"]) is not every
     assert "sam deploy --guided --region eu-central-1" in found["do"]
-    assert "ExistingStreamArn" in found["and_if_create_table_made_it"]
+    assert "ExistingStreamArn" in found["if_made_by_create_table"]
