@@ -81,7 +81,7 @@ def _doubt(region: str) -> None:
 @click.option(
     "--with-metrics",
     is_flag=True,
-    help="Also grant what 'status' needs to tell the functions' lag; no resource can limit it.",
+    help="Also grant what 'status' needs to show the functions' lag; no resource can limit it.",
 )
 @table_command
 def iam_policy(

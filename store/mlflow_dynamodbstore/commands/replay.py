@@ -57,7 +57,7 @@ _SHOWN_FAILURES: Final = 10
 @click.option(
     "--checkpoint",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A file that says how far it has come, to go on from there.",
+    help="A file that records how far it has come, to go on from there.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
 @click.option("--verify", is_flag=True, help="Say what is not as it should be; then exit with 1.")
