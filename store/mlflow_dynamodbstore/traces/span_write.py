@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Final
 
 from dynamodbstore_events.keys import DIGESTS, INFO, trace_pk
-from dynamodbstore_table.port import Op, Table, now_ms
+from dynamodbstore_table.errors import InvalidOps, ItemTooLarge
+from dynamodbstore_table.port import Op, Put, Table, now_ms
 
 from mlflow_dynamodbstore.core.lifecycle import ExperimentState
 from mlflow_dynamodbstore.traces.attributes import TextChange, text_change
@@ -23,6 +24,8 @@ from mlflow_dynamodbstore.traces.info_texts import InfoTexts
 from mlflow_dynamodbstore.traces.spans import Digest, batch_key, merged, read_digests, span_items
 from mlflow_dynamodbstore.traces.sums import has_data
 from mlflow_dynamodbstore.traces.writing import Form, Heads, put
+
+_MOST_TOGETHER: Final = 80
 
 
 class SpanWrite:
@@ -47,6 +50,8 @@ class SpanWrite:
         self._batch = batch_key(trace.spans)
         self._stamp = 0
         self._is_one_item = True
+        self._ops: list[Put] = []
+        self._together = False
         self._made: Head | None = None
         self._after: Sequence[Digest] | None = None
 
@@ -59,17 +64,15 @@ class SpanWrite:
         ttl = expires(self._begin_ms, self._form.retention_days)
         return ttl is not None and ttl <= at_ms // 1000
 
-    def span_ops(self, at_ms: int) -> list[Any]:
+    def span_ops(self, at_ms: int) -> list[Put]:
         known = self._heads.known(self._trace.trace_id)
         self._stamp = max(at_ms, 0 if known is None else known.stamp + 1)
         puts = span_items(
             self._trace.trace_id, self._batch, self._trace.spans, self._stamp, self._ttl()
         )
-        self._is_one_item = sum(put.key[1].startswith(DIGESTS) for put in puts) == 1
+        digest_items = [put for put in puts if put.key[1].startswith(DIGESTS)]
+        self._is_one_item = len(digest_items) == 1
         return puts
-
-    def store_spans(self, at_ms: int) -> None:
-        self._table.bulk(self.span_ops(at_ms))
 
     def _ttl(self) -> int | None:
         return self._form.ttl_below(self._begin_ms)
@@ -100,6 +103,33 @@ class SpanWrite:
         if self._after is not None:
             self._heads.remember_spans(head, self._after)
 
+    def write(self, at_ms: int) -> None:
+        """Write all of it: over a network in order, in a file in one transaction."""
+        self._ops = self.span_ops(at_ms)
+        if self._table.remote or len(self._ops) > _MOST_TOGETHER:
+            self._table.bulk(self._ops)
+            self.finish()
+            return
+        self._together = True
+        texts = self._texts()
+        updates: Sequence[Op] = ()
+        if texts is not None:
+            if texts.apart:
+                self._table.bulk(texts.apart)
+            updates = texts.updates
+            self._infos.forget(self._trace.trace_id)
+        try:
+            head = self._heads.change(
+                self._trace.trace_id, self._next, self._form, lambda: [*self._ops, *updates]
+            )
+        except (ItemTooLarge, InvalidOps):
+            # INFO is full, or the spans are more than a transaction takes.
+            self._together = False
+            self._table.bulk(self._ops)
+            self.finish()
+        else:
+            self._remember_spans(head)
+
     def finish(self) -> None:
         """Write the texts, then META, again where another process has changed META meanwhile."""
         if self._trace.texts:
@@ -111,7 +141,9 @@ class SpanWrite:
         if known is not None:
             require_spans_here(known)
             if known.stamp >= self._stamp:
-                self.store_spans(now_ms(self._table))
+                self._ops = self.span_ops(now_ms(self._table))
+                if not self._together:
+                    self._table.bulk(self._ops)
         batch = Batch(
             experiment_id=self._experiment.experiment_id,
             artifacts=artifacts_of(self._experiment.artifact_location, trace_id),

@@ -110,8 +110,7 @@ class Traces:
         now = now_ms(self._table)
         writes = [write for write in writes if not write.has_expired(now)]
         if len(writes) == 1:
-            writes[0].store_spans(now)
-            writes[0].finish()
+            writes[0].write(now)
             return spans
         self._table.bulk([op for write in writes for op in write.span_ops(now)])
         self._finish_together(writes)

@@ -169,8 +169,17 @@ class Heads:
         """Remember the digests of all spans of a trace, as META ``head`` has it."""
         self._spans.put(head.trace_id, (head.change, tuple(spans)), size=len(spans))
 
-    def change(self, trace_id: str, make: Callable[[Head | None], Head], form: Form) -> Head:
-        """Write what ``make`` makes of META, again until no other process came between."""
+    def change(
+        self,
+        trace_id: str,
+        make: Callable[[Head | None], Head],
+        form: Form,
+        along: Callable[[], Sequence[Op]] = tuple,
+    ) -> Head:
+        """Write what ``make`` makes of META, again until no other process came between.
+
+        The ops of ``along``, which has no conditions, are written in the same transaction.
+        """
 
         def attempt() -> Head:
             known = self.known(trace_id)
@@ -178,7 +187,7 @@ class Heads:
                 self.check(known)
             head = make(known)
             try:
-                self._table.write(put(known, head, form))
+                self._table.write(*along(), put(known, head, form))
             except ConditionFailed as failed:
                 met = failed.item
                 self.seen(trace_id, None if met is None else dict(met))
