@@ -86,6 +86,9 @@ class Config:
     building: frozenset[str] = frozenset()
     versions: Mapping[str, int] = field(default_factory=dict)
     """By projection, the newest version that the marks name, where that is not the first."""
+    ignores_stamps: bool = False
+    """Whether no ``ttl`` of the table counts (``Table.ignores_stamps``), or will none once a server
+    has opened the file of an older version."""
 
     def patterns_of(self, experiment_id: str) -> tuple[str, ...]:
         """The patterns for an experiment and its runs: the global ones and its own."""
@@ -148,7 +151,9 @@ def config_of(
     """The configuration of a table whose ``CONFIG`` items these are; as ``config_from_items``."""
     by_sk = {item["SK"]: item for item in items}
     config = config_from_items(by_sk.values(), extra_fields, default_policy(table))
-    return replace(config, ttl=IN_A_FILE) if has_outdated_policy(table, by_sk) else config
+    if has_outdated_policy(table, by_sk):
+        return replace(config, ttl=IN_A_FILE, ignores_stamps=True)
+    return replace(config, ignores_stamps=True) if table.ignores_stamps() else config
 
 
 def has_outdated_policy(table: Table, items: Mapping[str, Mapping[str, Any]]) -> bool:

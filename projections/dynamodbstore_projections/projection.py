@@ -102,6 +102,11 @@ class Projection(ABC):
         """What to write so that the projection agrees with the entity as it is now; nothing for an
         entity of a kind that it does not watch."""
 
+    def lacks(self, entity: Entity, view: View, config: Config) -> Writes:
+        """Those of the writes without which a reader of the table finds something wrong: the drift
+        of the entity."""
+        return self.writes(entity, view, config)
+
     def marks(self, config: Config) -> frozenset[str]:
         """The marks in ``CONFIG``/``BUILT`` that a complete rebuild earns; each begins with
         ``self.mark``. A projection that no search relies on has none."""

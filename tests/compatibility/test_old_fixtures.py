@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from dynamodbstore_events.attribute_values import decode_image
 from dynamodbstore_projections.all import search_projections
 from dynamodbstore_projections.drivers.replay import Scope, compare
 from dynamodbstore_projections.drivers.sources import TableScan
+from dynamodbstore_projections.projection import Projection
+from dynamodbstore_projections.ttl.projection import TtlProjection
 from dynamodbstore_table.dynamodb.table import DynamoDBTable
 from dynamodbstore_table.embedded.table import SqliteTable
 from dynamodbstore_table.port import Put
@@ -254,10 +256,23 @@ def test_replay_finds_no_drift_in_an_old_store(old: Old) -> None:
     assert [found for found in _drift(old) if not any(id_ in found for id_ in expired)] == []
 
 
-def _drift(old: Old) -> list[str]:
-    """Where the projections that searches use differ from what a rebuild makes."""
+def test_verify_finds_no_drift_in_the_stamps_of_an_old_store(old: Old) -> None:
+    # Given that the old version found none, but in what had just expired
+    expired = [old.aging[label] for label in EXPIRED]
+
+    # Then this one finds none either, though a file ignores the stamps from now on
+    found = _drift(old, [TtlProjection()])
+    assert [where for where in found if not any(id_ in where for id_ in expired)] == []
+    if old.kind == FILE:
+        assert old.tracking._table.ignores_stamps()
+        assert found == []
+
+
+def _drift(old: Old, projections: Sequence[Projection] = search_projections()) -> list[str]:
+    """Where the projections, which are those that searches use, differ from what a rebuild
+    makes."""
     table = old.tracking._table
-    scope = Scope(table, search_projections(), TableScan(table, 1), 1)
+    scope = Scope(table, projections, TableScan(table, 1), 1)
     drift, _ = compare(scope, examples=1000, wait=lambda _: None)
     assert sum(map(len, drift.examples.values())) == drift.total
     return [where for found in drift.examples.values() for where in found]

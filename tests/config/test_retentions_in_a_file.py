@@ -29,8 +29,11 @@ from mlflow_dynamodbstore.settings import Settings
 from mlflow_dynamodbstore.stores.build_tracking import build_tracking_store
 from mlflow_dynamodbstore.stores.tracking import DynamoTrackingStore
 
+from tests.commands.cli import DONE, run_json
+from tests.commands.cli import run as run_command
 from tests.config.items import FILE_DAYS, TABLE_DAYS, TTL_POLICY, days, write_item
 from tests.projections.aging import Calendar, experiment, run
+from tests.projections.replays import drift_of
 from tests.tracking.processes import together
 from tests.tracking.stores import new_run
 
@@ -71,6 +74,7 @@ class OldFile:
         store.delete_run(self.deleted)
         store.delete_experiment(self.experiment)
         table.close()
+        self.path = table.path
         self._age(SqliteTable(table.path))
 
     def _age(self, table: SqliteTable) -> None:
@@ -181,6 +185,55 @@ def test_the_old_stamps_are_taken_off_beside_other_work(old: OldFile, calendar: 
     let_days_pass(store, calendar, 400)
     store.restore_run(old.deleted)
     store._table.close()
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["not opened yet", "opened"])
+def test_verify_finds_no_drift_in_stamps_that_count_for_nothing(old: OldFile, opened: bool) -> None:
+    # Given a file of an older version, before and after the first start of this one
+    named = "--store-uri", old.uri
+    if opened:
+        old.open()._table.close()
+
+    # Then the stamps that are still in it are no drift
+    assert run_json("replay", "--verify", *named)["drift"] == 0
+    assert run_command("status", *named).exit_code == DONE
+
+    # And a replay still takes them off
+    assert run_json("replay", "--dry-run", *named)["ttl"]["stale"]["count"] == 6
+    run_command("replay", *named)
+    assert run_json("replay", "--dry-run", *named)["ttl"]["stale"]["count"] == 0
+
+
+def test_verify_finds_a_stamp_that_is_missing_while_the_old_ones_count_for_nothing(
+    old: OldFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an upgraded file whose owner sets a retention
+    monkeypatch.setenv(VARIABLE, "10")
+    old.open()._table.close()
+    table = SqliteTable(old.path)  # without projections
+    assert table.ignores_stamps()
+
+    # When the stamp of a deleted run is lost
+    table.write(Update((run_pk(old.deleted), META), remove=("ttl", "expires")))
+
+    # Then that is drift
+    assert drift_of(table, "ttl").counts["ttl", "missing"] == 2
+    table.close()
+
+
+def test_verify_finds_a_stamp_that_should_not_be_there_once_stamps_count_again(
+    old: OldFile,
+) -> None:
+    store = old.open()
+    sweep(store)
+    store._table.close()
+    table = SqliteTable(old.path)  # without projections
+    assert drift_of(table).total == 0
+
+    table.write(Update((run_pk(old.deleted), META), set={"ttl": 2**40, "expires": 2**40}))
+
+    assert drift_of(table, "ttl").counts["ttl", "stale"] == 2
+    table.close()
 
 
 def test_the_start_reports_the_upgrade_once(old: OldFile) -> None:

@@ -28,6 +28,8 @@ from dynamodbstore_projections.drivers.heal import (
     Inspector,
     Leads,
     Subject,
+    Wanting,
+    drifted,
     leads_of,
     leads_to,
 )
@@ -181,16 +183,23 @@ def _tried_again(healer: Healer, failed: Iterable[str], total: Done) -> dict[str
 
 
 def compare(
-    scope: Scope, *, examples: int = 5, wait: Callable[[float], None] = time.sleep
+    scope: Scope,
+    *,
+    examples: int = 5,
+    wait: Callable[[float], None] = time.sleep,
+    wanting: Wanting = drifted,
 ) -> tuple[Drift, int]:
-    """The drift of projections, and how many items the source had; nothing is written.
+    """The drift of projections, and how many items the source had; nothing is written. With
+    ``unwritten`` for ``wanting`` it is all that a replay would write.
 
     What little is found is looked at again after some seconds: what the stream was about to bring
     is no drift. Raises a ``TableError`` or ``InvalidExport``.
     """
     configs = ConfigSource(scope.table, scope.extra_fields)
     drift = Drift(examples)
-    inspector = Inspector(scope.table, scope.projections, configs.current, drift.passed_over)
+    inspector = Inspector(
+        scope.table, scope.projections, configs.current, drift.passed_over, wanting
+    )
     suspects: set[Subject] = set()
     lock = threading.Lock()
     items = 0

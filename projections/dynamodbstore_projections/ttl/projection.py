@@ -18,7 +18,7 @@ from dynamodbstore_table.port import MAX_OPS, Delete, Item, Op, Put, Update
 
 from dynamodbstore_projections.config import DAY_SECONDS, Config
 from dynamodbstore_projections.expiry.records import due_experiment, due_run, record_key
-from dynamodbstore_projections.projection import LIFECYCLE, Projection, Writes
+from dynamodbstore_projections.projection import LIFECYCLE, Projection, Writes, ops_of
 from dynamodbstore_projections.view import View
 
 DELETED: Final = "deleted"
@@ -52,6 +52,14 @@ class TtlProjection(Projection):
         if experiment is None:
             return []
         return _done(self._run(meta, experiment, days, view.table.now()))
+
+    def lacks(self, entity: Entity, view: View, config: Config) -> Writes:
+        """The writes, but those that take off stamps which the table ignores: they stand until the
+        sweeper comes to them, and for its readers they are not there."""
+        writes = self.writes(entity, view, config)
+        if not config.ignores_stamps:
+            return writes
+        return _done(tuple(op for op in ops_of(writes) if not _takes_off(op)))
 
     def _experiment(self, meta: Item, days: int, now: float) -> tuple[Op, ...]:
         expires = _expires(meta, days, now) if meta["stage"] == DELETED else None
@@ -105,6 +113,11 @@ def _restamped(meta: Item, expires: int | None, record: Callable[[int], Item]) -
         return unstamp, Delete(record_key(meta["PK"]))
     stamp = Update(key, set=dict.fromkeys(_STAMPS, expires), condition=_as_read(meta))
     return stamp, Put(record(expires))
+
+
+def _takes_off(op: Op) -> bool:
+    """Whether an op takes off a stamp, or removes its record."""
+    return isinstance(op, Delete) or (isinstance(op, Update) and op.remove == _STAMPS)
 
 
 def _as_read(meta: Mapping[str, Any]) -> Condition:

@@ -15,6 +15,7 @@ import click
 from dynamodbstore_projections.all import inline_projections
 from dynamodbstore_projections.config import ConfigSource
 from dynamodbstore_projections.drivers.export_files import ExportFiles
+from dynamodbstore_projections.drivers.heal import drifted, unwritten
 from dynamodbstore_projections.drivers.replay import Rebuilt, Scope, compare, rebuild
 from dynamodbstore_projections.drivers.sources import Source, TableScan
 from dynamodbstore_projections.expiry.sweep import remove_expired
@@ -83,7 +84,7 @@ def replay(
       mlflow-dynamodbstore replay --table mlflow --region eu-central-1 --verify
     """
     if dry_run and verify:
-        raise click.UsageError("--dry-run and --verify are the same reading: give one of them.")
+        raise click.UsageError("--dry-run and --verify both only read: give one of them.")
     if checkpoint is not None and (dry_run or verify):
         raise click.UsageError("--checkpoint is for a replay that writes.")
     if not (dry_run or verify):
@@ -102,7 +103,7 @@ def replay(
         end_if_failed(result)
         return
     with _scope(location, names, segments, from_export, checkpoint, not as_json) as scope:
-        drift, items = compare(scope, examples=examples)
+        drift, items = compare(scope, examples=examples, wanting=unwritten if dry_run else drifted)
     if as_json:
         found = {
             "items": items,
