@@ -57,6 +57,8 @@ class Shape:
     one_of: tuple[frozenset[str], ...] = ()
     prefixes: Mapping[str, Types] = field(default_factory=dict)
     required_if: tuple[str, str, frozenset[str]] | None = None
+    together: frozenset[str] = frozenset()
+    """Attributes of which an item has all or no one."""
     newest: int = 1
     """The newest form of META (``FORM``) that the shape is of."""
 
@@ -132,7 +134,8 @@ SHAPES: Final[Mapping[tuple[str, str], Shape]] = {
     ("LM", "PARAM+"): _A_PART,
     ("LM", "METRIC"): Shape(
         {**_of("key run_id", _TEXT), **_of("s t", _WHOLE), "v": _BYTES},
-        {**_of("dataset_name dataset_digest", _MAYBE_TEXT), PLACE: _WHOLE},
+        {**_of("dataset_name dataset_digest", _TEXT), PLACE: _WHOLE},
+        together=frozenset({"dataset_name", "dataset_digest"}),
     ),
     ("NAME", NAME): Shape({"id": _TEXT}, _LISTED),
     ("RM", META): Shape(
@@ -149,10 +152,14 @@ SHAPES: Final[Mapping[tuple[str, str], Shape]] = {
         prefixes={"tag.": _LONG_TEXT, "alias.": _WHOLE, "latest.": _WHOLE},
     ),
     ("RM", "VERSION"): Shape(
-        {**_of("number created updated", _WHOLE), **_of("stage status", _TEXT)},
+        {
+            **_of("number created updated", _WHOLE),
+            **_of("stage status", _TEXT),
+            "source": _MAYBE_TEXT,
+        },
         {
             **_LISTED,
-            **_of("source storage_location run_id run_link user_id status_message", _MAYBE_TEXT),
+            **_of("storage_location run_id run_link user_id status_message", _MAYBE_TEXT),
             "description": _LONG_TEXT,
         },
         prefixes={"tag.": _LONG_TEXT},
@@ -254,6 +261,9 @@ class ShapeCheck:
         if whole and not any(group <= item.keys() for group in groups):
             names = (" and ".join(sorted(group)) for group in groups)
             return f"{' or '.join(names)} is missing"
+        lacking = sorted(shape.together - item.keys())
+        if lacking and len(lacking) < len(shape.together) and all(map(self._read, lacking)):
+            return f"{lacking[0]} is missing"
         if shape.required_if is not None:
             name, at, others = shape.required_if
             for other in sorted(others):

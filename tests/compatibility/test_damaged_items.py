@@ -168,6 +168,20 @@ def test_a_damaged_tag_is_passed_over_and_the_run_read(populated: Populated) -> 
     assert found.data.params
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "RM VERSION: created missing",
+        "RM VERSION: source missing",
+        "LM METRIC: dataset_digest missing",
+        "RUN INPUT DATASET: name missing",
+    ],
+)
+@pytest.mark.timeout(20)
+def test_what_refers_to_a_damaged_item_is_answered_soon(populated: Populated, damage: str) -> None:
+    looked_at(populated, next(d for d in EVERY_ATTRIBUTE if str(d) == damage))
+
+
 def test_a_mistake_of_a_caller_stays_one(populated: Populated) -> None:
     store = tracking_store(populated.uri, "s3://bucket/artifacts")
 

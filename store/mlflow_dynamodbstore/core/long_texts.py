@@ -37,9 +37,19 @@ _SHORT_BYTES_OF_ITEM: Final = 128 * 1024
 _REFUSALS: Final = (ConditionFailed, InvalidOps, ItemTooLarge, TransactionConflict)
 
 
-class TextReplaced(LookupError):
+class Gone(LookupError):
+    """What an item refers to has gone since that item was read; the argument names it."""
+
+    fault = "what is kept there is missing or damaged"
+    place = "{}"
+
+
+class TextReplaced(Gone):
     """A long text has gone since the item that names it was read: read both again. Where the same
     text is missing again and again, it was not replaced but is lost."""
+
+    fault = "its text is lost"
+    place = "TEXT#{}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from typing import Final, TypeVar
 
 from dynamodbstore_table.errors import DamagedItem, TransactionConflict
 
-from mlflow_dynamodbstore.core.long_texts import TextReplaced
+from mlflow_dynamodbstore.core.long_texts import Gone
 
 _T = TypeVar("_T")
 
 _SECONDS: Final = 60.0
 _FIRST_WAIT_SECONDS: Final = 0.002
 _LONGEST_WAIT_SECONDS: Final = 0.2
-_LOOKS_FOR_A_TEXT: Final = 5
+_LOOKS_FOR_WHAT_IS_GONE: Final = 5
 
 
 class Contention:
@@ -45,8 +45,8 @@ class Contention:
 def retried(changing: str, attempt: Callable[[], _T], on: tuple[type[Exception], ...]) -> _T:
     """What an attempt returns that does not raise ``on``; between attempts it waits.
 
-    Raises as ``Contention``, and ``DamagedItem`` where a long text is missing that nobody has
-    replaced.
+    Raises as ``Contention``, and ``DamagedItem`` where what an item refers to is missing, and
+    nobody has replaced it.
     """
     contention = Contention(changing)
     missing: list[str] = []
@@ -54,8 +54,9 @@ def retried(changing: str, attempt: Callable[[], _T], on: tuple[type[Exception],
         try:
             return attempt()
         except on as error:
-            if isinstance(error, TextReplaced):
+            if isinstance(error, Gone):
                 missing.append(str(error))
-                if missing[-_LOOKS_FOR_A_TEXT:] == [str(error)] * _LOOKS_FOR_A_TEXT:
-                    raise DamagedItem((changing, f"TEXT#{error}"), "its text is lost") from error
+                if missing[-_LOOKS_FOR_WHAT_IS_GONE:] == [str(error)] * _LOOKS_FOR_WHAT_IS_GONE:
+                    place = error.place.format(error)
+                    raise DamagedItem((changing, place), error.fault) from error
             contention.wait()

@@ -76,16 +76,21 @@ def is_deleted(meta: Mapping[str, Any]) -> bool:
 def model_metric(item: Mapping[str, Any]) -> Metric:
     """The metric of a ``METRIC#`` item."""
     require_shape(item)
+    dataset = (item["dataset_name"], item["dataset_digest"]) if _has_dataset(item) else (None, None)
     return Metric(
         key=item["key"],
         value=decode(item["v"]),
         timestamp=item["t"],
         step=item["s"],
         model_id=model_id_of(item),
-        dataset_name=item.get("dataset_name"),
-        dataset_digest=item.get("dataset_digest"),
+        dataset_name=dataset[0],
+        dataset_digest=dataset[1],
         run_id=item["run_id"],
     )
+
+
+def _has_dataset(metric: Mapping[str, Any]) -> bool:
+    return "dataset_name" in metric or "dataset_digest" in metric
 
 
 def model_items(items: Iterable[Mapping[str, Any]]) -> ModelItems | None:

@@ -15,7 +15,7 @@ from mlflow.utils.validation import (
     _validate_model_version,
 )
 
-from mlflow_dynamodbstore.core.long_texts import TextReplaced
+from mlflow_dynamodbstore.core.long_texts import Gone, TextReplaced
 from mlflow_dynamodbstore.registered_models.model_items import latest_of
 from mlflow_dynamodbstore.registered_models.model_lookup import ModelLookup, raise_version_missing
 from mlflow_dynamodbstore.registered_models.version_items import (
@@ -81,15 +81,16 @@ class Aliases:
 
         def read() -> ModelVersion:
             found = self._models.require(name)
-            item = self._table.get(_version_meant(found, alias))
+            meant = _version_meant(found, alias)
+            item = self._table.get(meant)
             if item is None or is_deleted(item):
-                raise _Moved
+                raise _Moved(meant[1])
             return self._models.version_entity(found, item)
 
         return self._models.changing(name, read, on=(_Moved, TextReplaced))
 
 
-class _Moved(LookupError):
+class _Moved(Gone):
     """The alias stands for another version since the model was read."""
 
 

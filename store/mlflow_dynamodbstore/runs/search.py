@@ -198,7 +198,7 @@ class _DatasetInputs(Values):
         inputs = table.partitions(
             [candidate.row["PK"] for candidate in candidates],
             sk=begins_with("INPUT#DATASET#"),
-            attributes=("SK", "name", "digest", "tags"),
+            attributes=("PK", "SK", "name", "digest", "tags"),
         )
         for candidate in candidates:
             found = inputs[candidate.row["PK"]]
