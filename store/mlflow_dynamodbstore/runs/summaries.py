@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 from dynamodbstore_events.entities import FORM, RUN
+from dynamodbstore_events.shapes import fault_of
 from dynamodbstore_projections.summary.reader import summaries, unpacked
 from dynamodbstore_table.items.forms import current
 from dynamodbstore_table.port import Item, Table
@@ -23,8 +24,17 @@ INFO_ATTRIBUTES: Final = (
 
 
 def summarized_runs(table: Table, ended: Mapping[str, Mapping[str, Any]]) -> dict[str, RunItems]:
-    """The runs whose summaries speak of them, by partition key; ``ended`` has their META items."""
-    return {pk: summarized(item, ended[pk]) for pk, item in summaries(table, ended).items()}
+    """The runs whose summaries describe them, by partition key; ``ended`` has their META items.
+
+    A summary that was made of a damaged input or output is left out: the run is then read whole.
+    """
+    runs = {pk: summarized(item, ended[pk]) for pk, item in summaries(table, ended).items()}
+    return {pk: run for pk, run in runs.items() if _is_sound(run, pk)}
+
+
+def _is_sound(run: RunItems, pk: str) -> bool:
+    edges = (*run.dataset_inputs, *run.model_inputs, *run.model_outputs)
+    return all(fault_of({**edge, "PK": pk}) is None for edge in edges)
 
 
 def summarized(item: Item, meta: Mapping[str, Any]) -> RunItems:
