@@ -30,7 +30,7 @@ from mlflow_dynamodbstore.search.clause import (
 )
 from mlflow_dynamodbstore.search.comparisons import IS_NOT_NULL, IS_NULL
 from mlflow_dynamodbstore.search.execute import search
-from mlflow_dynamodbstore.search.listings import Listing, TimeOrder
+from mlflow_dynamodbstore.search.listings import Listing, TimeOrder, time_order
 from mlflow_dynamodbstore.search.order import Order
 from mlflow_dynamodbstore.search.plan import Bounds, Plan, Query, steps_of, table_filter
 from mlflow_dynamodbstore.search.pushdown import time_range
@@ -109,7 +109,7 @@ class TraceSearch(Searchable[TraceInfo]):
         filter_string, order_by = request.filter_string, list(request.order_by or ())
         orders = _orders(order_by)
         found = parsed("filter", filter_string, _parse_filter)
-        comes = _listing_order(orders)
+        comes = time_order(orders, _TIME, _ID)
         tokens = Tokens(
             fingerprint("traces", sorted(_ids(request)), filter_string or "", order_by),
             () if comes is None else comes.types,
@@ -421,18 +421,6 @@ def _order_field(kind: str, key: str) -> Field:
             )
         return Field(ATTRIBUTE, _ON_HEAD[key]) if key in _ON_HEAD else Field(METADATA_OF, key)
     raise MlflowException.invalid_parameter_value(f"Invalid identifier type '{kind}'")
-
-
-def _listing_order(orders: Sequence[Order]) -> TimeOrder | None:
-    """The order in which the listings can be read, or None: collect and sort."""
-    fields = [order.on for order in orders]
-    if not fields:
-        return TimeOrder()
-    if fields == [_TIME]:
-        return TimeOrder(newest_first=not orders[0].ascending)
-    if fields[:2] == [_TIME, _ID]:
-        return TimeOrder(not orders[0].ascending, ids_ascending=orders[1].ascending)
-    return None
 
 
 def _linked_keys(table: Table, on: Field) -> list[tuple[str, str]]:
