@@ -30,15 +30,15 @@ replay_option: Final = click.option(
 
 def print_found(
     location: Location,
-    said: Mapping[str, Any],
+    shown: Mapping[str, Any],
     heads: Sequence[str],
     rows: Iterable[Sequence[str]],
     *,
     as_json: bool,
 ) -> None:
-    """Print what is configured: ``said`` for machines, a table for people."""
+    """Print what is configured: ``shown`` for machines, a table for people."""
     if as_json:
-        click.echo(json.dumps({"table": name_of(location), **said}))
+        click.echo(json.dumps({"table": name_of(location), **shown}))
         return
     grid = Grid(*(Column(head, overflow="fold") for head in heads), box=None, pad_edge=False)
     for row in rows:
@@ -50,7 +50,7 @@ def print_found(
 
 def finish(
     location: Location,
-    said: Mapping[str, Any],
+    shown: Mapping[str, Any],
     lines: list[str],
     *,
     projection: str,
@@ -60,7 +60,7 @@ def finish(
 ) -> None:
     """Say what was set, and name the replay that brings existing items up to date, or do it.
 
-    ``said`` is for machines, ``lines`` are for people; ``projection`` is the one to replay, and
+    ``shown`` is for machines, ``lines`` are for people; ``projection`` is the one to replay, and
     ``outdated`` says whether the change needs it.
     """
     command = f"mlflow-dynamodbstore replay {options_of(location)} --projection {projection}"
@@ -80,7 +80,7 @@ def finish(
             json.dumps(
                 {
                     "table": name_of(location),
-                    **said,
+                    **shown,
                     "replay": command if outdated and done is None else None,
                     "replayed": replayed,
                 }

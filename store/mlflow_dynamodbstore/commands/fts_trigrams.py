@@ -50,9 +50,9 @@ def show(location: Location, as_json: bool) -> None:
             has = "yes, by a variable"
         later = "when a replay has built them" if has != "no" else "no"
         rows.append((name, has, "yes" if name in built else later))
-    said = {"always": list(NAME_FIELDS), "fields": list(fields), "built": built}
+    shown = {"always": list(NAME_FIELDS), "fields": list(fields), "built": built}
     print_found(
-        location, said, ("field", "has trigrams", "searches use them"), rows, as_json=as_json
+        location, shown, ("field", "has trigrams", "searches use them"), rows, as_json=as_json
     )
 
 
@@ -78,5 +78,5 @@ def set_fields(location: Location, values: tuple[str, ...], replay: bool, as_jso
       mlflow-dynamodbstore fts-trigrams set --field experiment_name --field run_name \\
         --field description --replay --table mlflow --region eu-central-1
     """
-    said = {"always": list(NAME_FIELDS)}
-    set_values(location, FIELD_LIST, values, _WORDS, said, replay=replay, as_json=as_json)
+    shown = {"always": list(NAME_FIELDS)}
+    set_values(location, FIELD_LIST, values, _WORDS, shown, replay=replay, as_json=as_json)
